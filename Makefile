@@ -1,0 +1,137 @@
+# One file to do everything from a bare clone. `make help` says what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# What a reader may set, as in `make book PYTHON=python3.12`.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+TORCH_INDEX_URL ?=
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/installed
+BENCH_STAMP := $(VENV)/installed-bench
+CODE := hmmlib book/_ext book/tools tests notebooks conftest.py
+
+# Settings and caches of the tools stay inside the environment: nothing is read from, or written to,
+# the home folder, which may be empty or closed for writing. Progress bars stay quiet.
+export MPLCONFIGDIR := $(CURDIR)/$(VENV)/var/matplotlib
+export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/var/jupyter-config
+export JUPYTER_DATA_DIR := $(CURDIR)/$(VENV)/var/jupyter-data
+export JUPYTER_RUNTIME_DIR := $(CURDIR)/$(VENV)/var/jupyter-runtime
+export IPYTHONDIR := $(CURDIR)/$(VENV)/var/ipython
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH
+unexport PYTHONHOME
+
+# An environment that was moved with its folder, or lost its Python, is made anew.
+ifneq ($(shell $(PY) -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CURDIR))
+$(STAMP): FORCE
+endif
+
+.PHONY: help
+help: ## say what there is
+	@echo "usage: make TARGET"; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "PYTHON=...           the Python, 3.11 or newer, that the environment is made with"
+	@echo "TORCH_INDEX_URL=...  address of a package index to take PyTorch from, for example that of the"
+	@echo "                     CPU-only builds on PyTorch's install page (much smaller); empty: the usual one"
+	@echo "WORKERS=...          number of test processes (2)"
+
+.PHONY: setup
+setup: $(STAMP) ## create .venv and install the pinned packages and hmmlib (the others do it when needed)
+	@echo "The environment is ready: $(CURDIR)/$(VENV)"
+
+$(STAMP): requirements.txt pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$("$(PYTHON)" --version 2>&1 || true)." >&2; \
+		echo "Install one and say which: make book PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "==> Environment: $(CURDIR)/$(VENV), from $(PYTHON) ($$("$(PYTHON)" --version))"
+	@if [ "$$($(PY) -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null)" != "$(CURDIR)" ]; then \
+		"$(PYTHON)" -m venv --clear $(VENV) || { \
+		echo "$(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; fi
+	@mkdir -p $(VENV)/var $(VENV)/etc/ipython
+	@echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
+	@if [ -n "$(TORCH_INDEX_URL)" ]; then \
+		echo "==> Installing PyTorch from $(TORCH_INDEX_URL)"; \
+		$(PY) -m pip install --no-deps --index-url "$(TORCH_INDEX_URL)" \
+			"$$(sed -nE 's/^(torch==[^ ]+).*/\1/p' requirements.txt)"; fi
+	@echo "==> Installing the pinned packages and hmmlib (the first time takes a minute or more)"
+	@$(PY) -m pip install -qq -r requirements.txt
+	@$(PY) -m pip install -qq --no-deps --no-build-isolation --editable .
+	@$(PY) -m pip check
+	@echo "$(CURDIR)" > $(STAMP)
+
+$(BENCH_STAMP): $(STAMP)
+	@echo "==> Installing the libraries that hmmlib is measured against"
+	@$(PY) -m pip install -qq --no-build-isolation --editable '.[bench]' --constraint requirements.txt
+	@touch $(BENCH_STAMP)
+
+.PHONY: book
+book: $(STAMP) ## execute every notebook and build the book; warnings are errors
+	@echo "==> Executing the notebooks and building the book"
+	@TQDM_DISABLE=1 $(BIN)/jupyter-book build . -W -n --keep-going --all
+	@$(MAKE) where
+
+.PHONY: preview
+preview: $(STAMP) ## build the book from the committed outputs, without executing anything
+	@echo "==> Building the book from the committed outputs"
+	@BOOK_EXECUTE=off $(BIN)/jupyter-book build . -W -n --keep-going
+	@$(MAKE) where
+
+.PHONY: where
+where:
+	@echo; echo "The book: $(CURDIR)/_build/html/index.html"
+	@$(PY) -c 'import pathlib; print("Open    :", pathlib.Path("_build/html/index.html").resolve().as_uri())'
+
+.PHONY: test
+test: lint ## lint, types, then unit, property and notebook tests
+	@echo "==> Tests: library, book and every notebook output ($(WORKERS) processes)"
+	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+		--nbval-sanitize-with tests/nbval_sanitize.cfg -n $(WORKERS) --dist loadfile tests notebooks
+
+.PHONY: lint
+lint: $(STAMP) ## check style, formatting and types, change nothing
+	@echo "==> Style, formatting, types"
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m mypy
+
+.PHONY: format
+format: $(STAMP) ## sort imports, mend what ruff can mend, format the code
+	@$(PY) -m ruff check --fix $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+.PHONY: notebooks
+notebooks: $(STAMP) ## write the notebooks anew from their scripts, executed
+	@echo "==> Executing the notebooks in place"
+	@$(PY) book/tools/execute_notebooks.py $(NOTEBOOKS)
+
+.PHONY: figures
+figures: $(STAMP) ## draw the committed figures anew
+	@echo "==> Drawing the committed figures"
+	@$(PY) book/tools/draw_figures.py
+
+.PHONY: bench
+bench: $(BENCH_STAMP) ## measure hmmlib against other libraries
+	@echo "==> Benchmarks"
+	@$(PY) -m tests.benchmarks
+
+.PHONY: lab
+lab: $(STAMP) ## open the notebooks in JupyterLab
+	@$(PY) -m jupyterlab notebooks
+
+.PHONY: clean
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	find hmmlib book tests notebooks . -maxdepth 2 -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: FORCE
+FORCE:
