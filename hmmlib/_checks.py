@@ -1,0 +1,258 @@
+"""Checks of arguments, shared by the whole library.
+
+Every message names the argument, where the trouble is, the value found and what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ArrayLike: TypeAlias = Tensor | np.ndarray | Sequence  # type: ignore[type-arg]
+
+ROW_TOLERANCE = 1e-8
+_FLOATS = (torch.float64, torch.float32)
+
+
+def as_tensor(values: ArrayLike, name: str, expected: str) -> Tensor:
+    """Return tensors as they are and anything else as a copy; complain about text, None and ragged lists.
+
+    Args:
+        values: An array of numbers or booleans.
+        name: The argument's name, for the message.
+        expected: What should have been given, for the message.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        TypeError: `values` is no array of numbers or booleans.
+    """
+    if isinstance(values, Tensor):
+        return values
+    try:
+        # The copy is for torch, which takes no reversed views and warns of read-only arrays. By way of
+        # numpy, lists of Python floats keep their double precision.
+        return torch.from_numpy(np.array(values))
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).partition(". ")[0]  # what follows lists all types of torch
+        raise TypeError(f"{name}: expected {expected}, got {type(values).__name__}: {reason}") from None
+
+
+def float_tensor(values: ArrayLike, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Copy `values` into a tensor of the given type; complain about text, objects and complex numbers."""
+    if dtype not in _FLOATS:
+        raise ValueError(f"dtype: expected torch.float64 or torch.float32, got {dtype}")
+    tensor = as_tensor(values, name, "an array of numbers")
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name}: expected real numbers, got {tensor.dtype}")
+    # Made in inference mode, a parameter would be barred from all later work with gradients.
+    with torch.inference_mode(False):
+        return tensor.detach().to(dtype=dtype, device=device, copy=True)
+
+
+def check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
+    """Raise unless every row along the last axis of `table` is a probability distribution.
+
+    Args:
+        table: Probabilities, shape (..., n).
+        name: The argument's name, for the message.
+        axes: Names of the leading axes, for the message.
+
+    Raises:
+        ValueError: An entry is NaN, infinite or negative, or a row does not sum to one.
+    """
+    bad = ~torch.isfinite(table) | (table < 0)
+    if bad.any():
+        where = tuple(int(i) for i in bad.nonzero()[0])
+        value = float(table[where])
+        raise ValueError(
+            f"{name}: {_place(axes, where[:-1])}entry {where[-1]} is {value:g}; "
+            "expected a finite probability >= 0"
+        )
+    sums = table.sum(-1)
+    tolerance = ROW_TOLERANCE if table.dtype == torch.float64 else 1e-5
+    off = (sums - 1).abs() > tolerance
+    if off.any():
+        where = tuple(int(i) for i in off.nonzero()[0]) if sums.ndim else ()
+        raise ValueError(
+            f"{name}: {_place(axes, where)}sums to {float(sums[where]):.10g}; expected 1 "
+            f"within {tolerance:g} (to rescale: {name} / {name}.sum(-1, keepdims=True), in float64)"
+        )
+
+
+def _place(axes: Sequence[str], where: Sequence[int]) -> str:
+    if not where:
+        return ""
+    return ", ".join(f"{axis} {i}" for axis, i in zip(axes, where, strict=True)) + ": "
+
+
+def check_positive_int(value: int, name: str, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`, or raise."""
+    value = _check_int(value, name)
+    if value < minimum:
+        raise ValueError(f"{name}: expected at least {minimum}, got {value}")
+    return value
+
+
+def check_cell(cell: int, n_cells: int) -> int:
+    """Return `cell` as an int in 0 … n_cells − 1, or raise."""
+    cell = _check_int(cell, "cell")
+    if not 0 <= cell < n_cells:
+        raise ValueError(f"cell: expected 0 … {n_cells - 1}, got {cell}")
+    return cell
+
+
+def _check_int(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    return int(value)
+
+
+def check_positive(value: float, name: str) -> float:
+    """Return `value` as a finite float above zero, or raise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected a number > 0, got {value!r}")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
+    return float(value)
+
+
+def check_device(device: str | torch.device | None) -> torch.device:
+    """Return a device that exists and can be used, or raise ValueError."""
+    try:
+        found = torch.device("cpu" if device is None else device)
+        torch.zeros(1, device=found).item()  # the meta device makes tensors, but they hold no numbers
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device: cannot use {device!r}; expected e.g. 'cpu' or 'cuda' ({reason})") from None
+    return found
+
+
+def check_text_shape(tokens: ArrayLike) -> tuple[int, int]:
+    """Return the shape (batch, time) of `tokens`, whatever they hold.
+
+    Args:
+        tokens: Integers, shape (batch, time).
+
+    Returns:
+        The shape.
+
+    Raises:
+        TypeError: The tokens are no array of numbers.
+        ValueError: Another number of axes, an empty batch, or texts of no tokens.
+    """
+    batch, time = _text_tensor(tokens).shape
+    return batch, time
+
+
+def _text_tensor(tokens: ArrayLike) -> Tensor:
+    found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
+    if found.ndim != 2:
+        hint = "; for a single sequence pass tokens[None]" if found.ndim == 1 else ""
+        raise ValueError(f"tokens: expected shape (batch, time), got {tuple(found.shape)}{hint}")
+    if 0 in found.shape:
+        raise ValueError(
+            f"tokens: expected at least one sequence and one position, got shape {tuple(found.shape)}"
+        )
+    return found
+
+
+def _check_integers(found: Tensor, name: str) -> Tensor:
+    if found.dtype.is_floating_point or found.dtype.is_complex or found.dtype == torch.bool:
+        raise TypeError(f"{name}: expected integers, got {found.dtype}")
+    return found.long()
+
+
+def check_tokens(
+    tokens: ArrayLike,
+    n_tokens: int,
+    read: Tensor | None = None,
+    advice: str = "leave a position blank with observed=False",
+) -> Tensor:
+    """Return `tokens` as an int64 tensor (batch, time) with every token that is read in range.
+
+    Args:
+        tokens: Integers, shape (batch, time).
+        n_tokens: Size of the vocabulary; tokens are 0, …, n_tokens − 1.
+        read: Boolean (batch, time); where False the entry is never read and may hold anything.
+        advice: How to write a blank in the function called, for the message; may be empty.
+
+    Returns:
+        int64 tensor, shape (batch, time); entries that are not read are 0.
+
+    Raises:
+        TypeError: The tokens are not integers.
+        ValueError: Wrong shape, empty batch, or a token out of range.
+    """
+    found = _check_integers(_text_tensor(tokens), "tokens")
+    if read is not None:
+        found = torch.where(read.to(found.device), found, 0)
+    bad = (found < 0) | (found >= n_tokens)
+    if bad.any():
+        row, position = (int(i) for i in bad.nonzero()[0])
+        raise ValueError(
+            f"tokens: sequence {row}, position {position} holds {int(found[row, position])}; expected 0 … "
+            f"{n_tokens - 1}" + (f" ({advice})" if advice else "")
+        )
+    return found
+
+
+def check_observed(observed: ArrayLike | None, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Return the mask as a boolean tensor of the given shape, or None when none was given."""
+    if observed is None:
+        return None
+    mask = as_tensor(observed, "observed", f"booleans of shape {shape}")
+    if mask.dtype != torch.bool:
+        raise TypeError(f"observed: expected booleans (True = observed), got {mask.dtype}")
+    if mask.shape != shape:
+        raise ValueError(f"observed: expected shape {shape} as of the sequences, got {tuple(mask.shape)}")
+    return mask.to(device)
+
+
+def check_lengths(lengths: ArrayLike | None, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Return the lengths as an int64 tensor (batch,), each in 1 … time, or None when none were given."""
+    if lengths is None:
+        return None
+    batch, time = shape
+    found = _check_integers(as_tensor(lengths, "lengths", f"integers of shape ({batch},)"), "lengths")
+    if found.shape != (batch,):
+        raise ValueError(f"lengths: expected shape ({batch},), one per sequence, got {tuple(found.shape)}")
+    bad = (found < 1) | (found > time)
+    if bad.any():
+        row = int(bad.nonzero()[0])
+        raise ValueError(f"lengths: sequence {row} has length {int(found[row])}; expected 1 … {time}")
+    return found.to(device)
+
+
+def sampling_generator(generator: int | torch.Generator, device: torch.device) -> torch.Generator:
+    """Return a torch generator on `device`, seeded if an int was given."""
+    if isinstance(generator, torch.Generator):
+        if generator.device.type != device.type:
+            raise ValueError(f"generator: lives on {generator.device}, the model on {device}")
+        return generator
+    return torch.Generator(device=device).manual_seed(_check_seed(generator, "a torch.Generator"))
+
+
+def drawing_generator(generator: int | np.random.RandomState) -> np.random.RandomState:
+    """Return numpy's frozen Mersenne twister, seeded if an int was given.
+
+    Its stream never changes between versions and machines, and it is the one that the paper's released
+    code draws from: the same seed gives the same model.
+    """
+    if isinstance(generator, np.random.RandomState):
+        return generator
+    return np.random.RandomState(_check_seed(generator, "a numpy RandomState"))
+
+
+def _check_seed(seed: int, otherwise: str) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"generator: expected an int seed or {otherwise}, got {seed!r}")
+    # What numpy takes; torch takes more, but a seed should do for drawing a model and for sampling from it.
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"generator: expected a seed 0 … 2**32 − 1, got {seed}")
+    return int(seed)

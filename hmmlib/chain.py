@@ -1,0 +1,53 @@
+"""What inference and sampling need to know of a model: a Markov chain that runs under fixed contents.
+
+A vanilla HMM and a memory-augmented HMM differ only in what stays fixed along a sequence. Given the
+content k of the memory, both are a chain over C states that emits tokens; a vanilla HMM has a single
+content. Everything that is computed from a model is computed from this view of it, so that the flat
+transition matrix of a memory-augmented HMM is never built.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+
+class Chain(NamedTuple):
+    """K contents, C chain states, E emission columns, V tokens.
+
+    Attributes:
+        initial: Joint law of content and first chain state, shape (K, C).
+        transition: P[next chain state | chain state], row-stochastic, shape (C, C).
+        emission: P[token | emission column], row-stochastic, shape (E, V).
+        columns: The emission column of each content and chain state, integers, shape (K, C).
+    """
+
+    initial: Tensor
+    transition: Tensor
+    emission: Tensor
+    columns: Tensor
+
+    @property
+    def n_states(self) -> int:
+        """Number K·C of flat states; state (k, c) has index k·C + c."""
+        return self.initial.numel()
+
+    @property
+    def n_tokens(self) -> int:
+        """Size V of the vocabulary."""
+        return self.emission.shape[1]
+
+    @property
+    def flat_emission(self) -> Tensor:
+        """P[token | flat state], shape (K·C, V)."""
+        return self.emission[self.columns.reshape(-1)]
+
+
+class LatentChainModel(Protocol):
+    """Anything with a `chain`: `hmmlib.HMM`, `hmmlib.MemoryHMM`."""
+
+    @property
+    def chain(self) -> Chain:
+        """The model as a chain under fixed contents."""
+        ...

@@ -1,0 +1,285 @@
+"""Downstream tasks: labels that a text's posterior decides (the paper's Sections 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, check_cell, check_positive_int, drawing_generator, float_tensor
+from hmmlib.hmm import HMM
+from hmmlib.inference import blank_posterior
+from hmmlib.memory import MemoryHMM
+from hmmlib.sampling import sample_tokens
+
+
+class PosteriorTask:
+    """A classification task whose label is a function of what can be known of the latent variables.
+
+    For a vanilla HMM the target is the state H_0 under a blank put before the text; for a memory-augmented
+    one it is the value of one memory cell. With one weight row per class, the label is the class of the
+    largest score ``weights @ P[target | x]``. With two classes that is the paper's
+    F*(x) = 1(μᵀ P[target | x] ≥ 0), μ being the difference of the rows.
+
+    Args:
+        model: Where texts come from.
+        weights: One row per class, shape (n_classes, n_targets); n_targets is H, or |ℳ|.
+        cell: The memory cell j* that the task asks for; only for a memory-augmented HMM.
+        redraws: How often drawing the task began again (see `draw_task`); kept for the record.
+
+    Raises:
+        TypeError: The weights are not real numbers, or the cell is not an integer.
+        ValueError: Shapes that do not fit, fewer than two classes, a weight that is not finite, no such
+            cell.
+    """
+
+    def __init__(
+        self, model: HMM | MemoryHMM, weights: ArrayLike, *, cell: int = 0, redraws: int = 0
+    ) -> None:
+        self.model = model
+        self.weights = float_tensor(weights, "weights", model.dtype, model.device)
+        self.cell = check_cell(cell, model.n_cells if isinstance(model, MemoryHMM) else 1)
+        self.redraws = redraws
+        n_targets = _n_targets(model)
+        if self.weights.ndim != 2 or len(self.weights) < 2 or self.weights.shape[1] != n_targets:
+            raise ValueError(
+                f"weights: expected shape (n_classes >= 2, {n_targets}), got {tuple(self.weights.shape)}"
+            )
+        bad = (~torch.isfinite(self.weights)).nonzero()
+        if len(bad):
+            row, column = (int(i) for i in bad[0])
+            raise ValueError(
+                f"weights: row {row}, entry {column} is {float(self.weights[row, column])}; "
+                "expected a finite number"
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.weights)
+
+    @property
+    def mu(self) -> Tensor:
+        """μ, the weights of class 1 less those of class 0, shape (n_targets,).
+
+        Raises:
+            ValueError: The task has more than two classes.
+        """
+        if self.n_classes != 2:
+            raise ValueError(f"weights: μ needs two classes, the task has {self.n_classes}")
+        return self.weights[1] - self.weights[0]
+
+    def __repr__(self) -> str:
+        target = "H_0" if isinstance(self.model, HMM) else f"M_{self.cell}"
+        return (
+            f"PosteriorTask(target={target}, n_classes={self.n_classes}, "
+            f"non-zero weights={int((self.weights != 0).sum())}, redraws={self.redraws}, {self.model!r})"
+        )
+
+    def posterior(self, tokens: ArrayLike) -> Tensor:
+        """P[target | x], exactly.
+
+        Args:
+            tokens: Texts x without the blank, integers, shape (batch, time).
+
+        Returns:
+            Probabilities, shape (batch, n_targets).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: As for `hmmlib.posteriors`.
+        """
+        state_probs = blank_posterior(self.model, tokens)
+        if isinstance(self.model, MemoryHMM):
+            return self.model.memory_posterior(state_probs, self.cell)
+        return state_probs
+
+    def scores(self, tokens: ArrayLike) -> Tensor:
+        """Score of each class; with two classes, their difference is the margin μᵀ P[target | x].
+
+        Args:
+            tokens: Texts x without the blank, integers, shape (batch, time).
+
+        Returns:
+            Scores, shape (batch, n_classes).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: As for `hmmlib.posteriors`.
+        """
+        return self.posterior(tokens) @ self.weights.T
+
+    def labels(self, tokens: ArrayLike) -> Tensor:
+        """The labels F*(x).
+
+        Args:
+            tokens: Texts x without the blank, integers, shape (batch, time).
+
+        Returns:
+            Classes 0 … n_classes − 1, int64, shape (batch,).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: As for `hmmlib.posteriors`.
+        """
+        return self.labels_of(self.scores(tokens))
+
+    def labels_of(self, scores: Tensor) -> Tensor:
+        """The labels that given scores lead to; of two classes that tie, class 1, as in the paper.
+
+        Args:
+            scores: Shape (batch, n_classes).
+
+        Returns:
+            Classes, int64, shape (batch,).
+        """
+        if self.n_classes == 2:
+            return (scores[:, 1] - scores[:, 0] >= 0).long()
+        return scores.argmax(-1)
+
+
+class Split(NamedTuple):
+    """Labelled texts.
+
+    Attributes:
+        tokens: Texts without the blank, int64, shape (size, length).
+        labels: Classes, int64, shape (size,).
+        scores: Exact scores behind the labels, shape (size, n_classes).
+    """
+
+    tokens: Tensor
+    labels: Tensor
+    scores: Tensor
+
+
+class TaskData(NamedTuple):
+    """Labelled texts, all independent of one another.
+
+    Attributes:
+        train: For fitting heads and prompts.
+        validation: For choosing between fits.
+        test: For reporting.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+def draw_task(
+    model: HMM | MemoryHMM,
+    *,
+    generator: int | np.random.RandomState,
+    n_classes: int = 2,
+    n_nonzero: int = 6,
+    cell: int = 0,
+    probe_size: int = 1000,
+    probe_length: int = 128,
+    min_share: float = 0.0,
+    max_redraws: int = 20,
+) -> PosteriorTask:
+    """Draw a task as the paper's experiments do.
+
+    The weights are zero but at `n_nonzero` places, drawn *with* replacement, with standard normal numbers.
+    A task is one-sided if some class's share of `probe_size` fresh texts is `min_share` or less; by default,
+    if some class never occurs. A one-sided task is drawn again, up to `max_redraws` times, and the number
+    of redraws is kept with the task.
+
+    The first draw uses the released code's generator in its order: an int seed gives the paper's own weights
+    for that seed. (Its redraws begin again from seeds 1, 2, …; here they go on with the same stream, so
+    that redrawn tasks of different seeds are independent.)
+
+    Args:
+        model: Where texts come from.
+        generator: Seed, or a numpy RandomState (advanced by the draws).
+        n_classes: Number of classes, ≥ 2.
+        n_nonzero: Number of places drawn, ≥ 1; the paper's is 6.
+        cell: The memory cell asked for; only for a memory-augmented HMM.
+        probe_size: Number of texts that the rule looks at, ≥ 1.
+        probe_length: Their length in tokens, ≥ 1.
+        min_share: Share of the rarest class up to which a task counts as one-sided, in [0, 1/n_classes).
+        max_redraws: Number of redraws after which to give up.
+
+    Returns:
+        The task, with the number of redraws.
+
+    Raises:
+        TypeError: A size or the cell is not an integer, or the generator is of another kind.
+        ValueError: A size too small, a share or a seed out of range, no such cell, or no balanced task after
+            `max_redraws`.
+    """
+    n_classes = check_positive_int(n_classes, "n_classes", 2)
+    n_nonzero = check_positive_int(n_nonzero, "n_nonzero")
+    probe_size = check_positive_int(probe_size, "probe_size")
+    probe_length = check_positive_int(probe_length, "probe_length")
+    max_redraws = check_positive_int(max_redraws, "max_redraws", 0)
+    if not 0 <= min_share < 1 / n_classes:
+        raise ValueError(f"min_share: expected 0 <= min_share < 1/{n_classes}, got {min_share}")
+    random = drawing_generator(generator)
+    size = n_classes * _n_targets(model)
+    probe = None
+    for redraws in range(max_redraws + 1):
+        weights = np.zeros(size)
+        places = random.choice(size, size=n_nonzero)
+        weights[places] = random.randn(n_nonzero)
+        task = PosteriorTask(model, weights.reshape(n_classes, -1), cell=cell, redraws=redraws)
+        if probe is None:
+            probe = task.posterior(_texts(model, probe_size, probe_length, random))
+        labels = task.labels_of(probe @ task.weights.T)
+        shares = torch.bincount(labels, minlength=n_classes) / len(labels)
+        if float(shares.min()) > min_share:
+            return task
+    raise ValueError(
+        f"max_redraws: {max_redraws} redraws gave only one-sided tasks (rarest class "
+        f"{float(shares.min()):.3g} of the probe, expected more than {min_share:g}); "
+        "allow more redraws or non-zero weights"
+    )
+
+
+def draw_dataset(
+    task: PosteriorTask,
+    *,
+    generator: int | torch.Generator,
+    sizes: Sequence[int] = (5000, 500, 1000),
+    length: int = 128,
+) -> TaskData:
+    """Sample texts and label them.
+
+    The state under the blank, H_0, follows the model's initial law; the text begins one step later.
+
+    Args:
+        task: The task that labels them.
+        generator: Seed, or a torch.Generator on the model's device (advanced).
+        sizes: Numbers of training, validation and test texts, each ≥ 1; the paper's by default.
+        length: Tokens in a text; the paper's 128 by default (129 positions with the blank).
+
+    Returns:
+        The three splits.
+
+    Raises:
+        TypeError: Sizes that are not integers, or a generator of another kind.
+        ValueError: Not three sizes, one below 1, a seed beyond 32 bits, or a generator on another device.
+    """
+    if not isinstance(sizes, Sized):
+        raise TypeError(f"sizes: expected three (train, validation, test), got {sizes!r}")
+    if len(sizes) != 3:
+        raise ValueError(f"sizes: expected three (train, validation, test), got {len(sizes)}")
+    counts = [check_positive_int(size, "sizes") for size in sizes]
+    length = check_positive_int(length, "length")
+    tokens = sample_tokens(task.model, sum(counts), length + 1, generator=generator)[:, 1:]
+    scores = task.scores(tokens)
+    labels = task.labels_of(scores)
+    splits = zip(tokens.split(counts), labels.split(counts), scores.split(counts), strict=True)
+    return TaskData(*(Split(*parts) for parts in splits))
+
+
+def _n_targets(model: HMM | MemoryHMM) -> int:
+    return model.n_values if isinstance(model, MemoryHMM) else model.n_states
+
+
+def _texts(model: HMM | MemoryHMM, size: int, length: int, random: np.random.RandomState) -> Tensor:
+    seed = int(random.randint(2**31 - 1))
+    return sample_tokens(model, size, length + 1, generator=seed)[:, 1:]
