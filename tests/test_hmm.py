@@ -1,0 +1,337 @@
+"""The parameters of a model: taken in, given out, drawn at random; its stationary law."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from hmmlib import HMM, posteriors, random_hmm, sample_tokens
+
+INITIAL = np.array([0.9, 0.1])
+TRANSITION = np.array([[0.7, 0.3], [0.2, 0.8]])
+EMISSION = np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+
+
+def small(**named):
+    return HMM(INITIAL, TRANSITION, EMISSION, **named)
+
+
+def close(first, second, tolerance=1e-14):
+    np.testing.assert_allclose(np.asarray(first), np.asarray(second), atol=tolerance, rtol=0)
+
+
+def softmax(values):
+    weights = np.exp(values - values.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+# --- parameters ---
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [np.array, torch.tensor, lambda x: x.tolist(), np.asfortranarray, lambda x: np.flip(np.flip(x).copy())],
+)
+def test_parameters_are_kept_to_the_last_digit_however_they_are_given(kind):
+    model = HMM(kind(INITIAL), kind(TRANSITION), kind(EMISSION))
+    for part, given in ((model.initial, INITIAL), (model.transition, TRANSITION), (model.emission, EMISSION)):
+        assert part.dtype == torch.float64
+        np.testing.assert_array_equal(part.numpy(), given)
+
+
+def test_sizes_and_places():
+    model = small()
+    assert (model.n_states, model.n_tokens) == (2, 3)
+    assert model.device == torch.device("cpu")
+    assert model.dtype == torch.float64
+
+
+def test_integers_are_probabilities_too():
+    model = HMM([1, 0], [[0, 1], [1, 0]], [[1], [1]])
+    assert model.transition.tolist() == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_a_model_of_one_state_and_one_token():
+    model = HMM([1.0], [[1.0]], [[1.0]])
+    assert model.stationary().tolist() == [1.0]
+    assert posteriors(model, [[0]]).log_likelihood.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_changing_the_callers_array_later_has_no_effect(kind):
+    given = [kind(part) for part in (INITIAL, TRANSITION, EMISSION)]
+    model = HMM(*given)
+    for part in given:
+        part[...] = 0.5
+    for part, expected in (
+        (model.initial, INITIAL),
+        (model.transition, TRANSITION),
+        (model.emission, EMISSION),
+    ):
+        close(part, expected, 0)
+
+
+def test_parameters_carry_no_gradients():
+    model = HMM(torch.tensor(INITIAL, requires_grad=True), TRANSITION, EMISSION)
+    assert not model.initial.requires_grad
+
+
+@pytest.mark.parametrize("name", ["initial", "transition", "emission", "n_states", "dtype"])
+def test_parameters_cannot_be_replaced(name):
+    with pytest.raises(AttributeError):
+        setattr(small(), name, None)
+
+
+def test_read_only_arrays_are_taken_without_a_warning():
+    given = INITIAL.copy()
+    given.flags.writeable = False
+    close(HMM(given, TRANSITION, EMISSION).initial, INITIAL)
+
+
+def test_the_model_says_what_it_is():
+    assert repr(small()) == "HMM(n_states=2, n_tokens=3)"
+    assert repr(small(dtype=torch.float32)) == "HMM(n_states=2, n_tokens=3, dtype=torch.float32)"
+
+
+@pytest.mark.parametrize("copy_of", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_hold_the_same_parameters(copy_of):
+    model = copy_of(small())
+    close(model.emission, EMISSION, 0)
+    assert repr(model) == repr(small())
+
+
+def test_to_another_type_and_back():
+    model = random_hmm(12, generator=0)
+    rough = model.to(dtype=torch.float32)
+    assert rough.dtype == rough.initial.dtype == torch.float32
+    close(rough.emission, model.emission, 1e-7)
+    again = rough.to("cpu", torch.float64)
+    assert again.dtype == torch.float64
+    for part in (again.initial, again.transition, again.emission):
+        close(part.sum(-1), torch.ones(part.shape[:-1]), 1e-15)
+
+
+def test_to_nothing_else_is_a_model_of_the_same_kind():
+    model = small(dtype=torch.float32).to()
+    assert model.dtype == torch.float32
+    close(model.transition, TRANSITION, 1e-7)
+
+
+def test_with_initial_changes_only_the_start():
+    model = small()
+    other = model.with_initial([0.25, 0.75])
+    close(other.initial, [0.25, 0.75], 0)
+    close(model.initial, INITIAL, 0)
+    close(other.transition, TRANSITION, 0)
+    close(other.emission, EMISSION, 0)
+    assert model.to(dtype=torch.float32).with_initial([0.25, 0.75]).dtype == torch.float32
+    with pytest.raises(ValueError, match=r"initial: sums to 0\.7"):
+        model.with_initial([0.2, 0.5])
+
+
+# --- the stationary law ---
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_stationary_law_of_a_random_chain_is_its_left_eigenvector(seed):
+    transition = np.random.default_rng(seed).dirichlet(np.full(7, 0.3), 7)
+    values, vectors = np.linalg.eig(transition.T)
+    law = np.real(vectors[:, np.argmin(abs(values - 1))])
+    close(HMM(np.full(7, 1 / 7), transition, np.ones((7, 1))).stationary(), law / law.sum(), 1e-12)
+
+
+@pytest.mark.parametrize(("n_states", "seed"), [(4, 0), (10, 1), (30, 2)])
+def test_the_papers_chains_have_the_uniform_stationary_law(n_states, seed):
+    close(random_hmm(n_states, generator=seed).stationary(), np.full(n_states, 1 / n_states), 1e-12)
+
+
+def law_of(transition):
+    transition = np.asarray(transition, dtype=float)
+    size = len(transition)
+    return HMM(np.full(size, 1 / size), transition, np.ones((size, 1))).stationary()
+
+
+def test_a_nearly_decomposable_chain_has_its_law_to_full_precision():
+    e = 1e-40
+    # Two pairs, joined by e one way and 3e the other: three quarters of the time in the first pair.
+    law = law_of([[0.5, 0.5, 0, 0], [0.5, 0.5 - e, e, 0], [0, 3 * e, 0.25 - 3 * e, 0.75], [0, 0, 0.75, 0.25]])
+    close(law, [0.375, 0.375, 0.125, 0.125], 1e-14)
+
+
+def test_a_periodic_chain_has_a_stationary_law():
+    close(law_of(np.eye(5)[[1, 2, 3, 4, 0]]), np.full(5, 0.2))
+    close(law_of([[0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]), [0.25, 0.5, 0.25])
+
+
+def test_transient_states_have_no_mass():
+    close(law_of([[0.5, 0.5, 0], [0, 0.2, 0.8], [0, 0.4, 0.6]]), [0, 1 / 3, 2 / 3])
+    close(law_of([[0, 1, 0], [0, 0, 1], [0, 0, 1]]), [0, 0, 1])
+    # Whatever their place among the states.
+    close(law_of([[0.6, 0.4, 0], [0.8, 0.2, 0], [0, 0.5, 0.5]]), [2 / 3, 1 / 3, 0])
+
+
+def test_a_chain_that_drifts_by_more_than_doubles_can_hold_has_a_law():
+    # A ladder that is climbed for certain, nearly: each rung is 1e40 times likelier than the one below.
+    size, e = 10, 1e-40
+    ladder = np.diag(np.full(size - 1, 1 - e), 1) + np.diag(np.full(size - 1, e), -1)
+    ladder[0, 0], ladder[-1, -1] = e, 1 - e
+    with np.errstate(under="ignore"):
+        close(law_of(ladder), np.eye(size)[-1])
+        close(law_of(ladder[::-1, ::-1]), np.eye(size)[0])
+
+
+@pytest.mark.parametrize(
+    ("transition", "listing"),
+    [
+        (np.eye(3), "3 closed classes of states, {0}, {1}, {2}"),
+        ([[1, 0, 0], [0.3, 0.3, 0.4], [0, 0, 1]], "2 closed classes of states, {0}, {2}"),
+        (
+            [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0.5, 0.5, 0, 0]],
+            "2 closed classes of states, {0, 2}, {1}",
+        ),
+    ],
+)
+def test_several_closed_classes_are_listed(transition, listing):
+    with pytest.raises(ValueError, match=r"^transition: ") as error:
+        law_of(transition)
+    assert listing in str(error.value)
+
+
+def test_the_stationary_law_keeps_type():
+    assert small(dtype=torch.float32).stationary().dtype == torch.float32
+
+
+def test_started_from_it_the_chain_stays_in_its_stationary_law():
+    model = small()
+    model = model.with_initial(model.stationary())
+    blank = posteriors(model, [[0] * 9], observed=[[False] * 9])
+    close(blank.smoothed[0], model.initial.expand(9, 2))
+
+
+# --- hmmlearn ---
+
+
+def test_a_round_trip_through_hmmlearn_changes_nothing():
+    pytest.importorskip("hmmlearn")
+    model = random_hmm(5, generator=3)
+    again = HMM.from_hmmlearn(model.to_hmmlearn())
+    for name in ("initial", "transition", "emission"):
+        close(getattr(again, name), getattr(model, name), 0)
+
+
+def test_hmmlearn_samples_and_scores_the_model():
+    pytest.importorskip("hmmlearn")
+    model = small()
+    other = model.to_hmmlearn()
+    tokens, _ = other.sample(20, random_state=0)
+    assert other.score(tokens) == pytest.approx(float(posteriors(model, tokens.T).log_likelihood))
+
+
+def test_what_hmmlearn_does_to_its_model_does_not_reach_back():
+    pytest.importorskip("hmmlearn")
+    model = small()
+    other = model.to_hmmlearn()
+    for table in (other.startprob_, other.transmat_, other.emissionprob_):
+        table[...] = 7.0
+    close(model.initial, INITIAL, 0)
+    close(model.transition, TRANSITION, 0)
+    close(model.emission, EMISSION, 0)
+
+
+def test_a_model_of_hmmlearn_that_was_not_fitted_is_refused():
+    hmm = pytest.importorskip("hmmlearn.hmm")
+    with pytest.raises(
+        TypeError, match=r"^model: expected a fitted CategoricalHMM, CategoricalHMM lacks startprob_"
+    ):
+        HMM.from_hmmlearn(hmm.CategoricalHMM(n_components=2))
+
+
+def test_a_float32_model_goes_to_hmmlearn_in_float64():
+    pytest.importorskip("hmmlearn")
+    assert small(dtype=torch.float32).to_hmmlearn().transmat_.dtype == np.float64
+
+
+# --- random models ---
+
+
+@pytest.mark.parametrize(
+    ("n_states", "n_tokens", "seed"), [(4, 10, 0), (10, 10, 1), (30, 10, 2), (3, 2, 3), (1, 1, 4)]
+)
+def test_a_seed_gives_the_model_of_the_released_code(n_states, n_tokens, seed):
+    # Drawn again here in the stated order: initial law, mixture weights, permutations, emission.
+    random = np.random.RandomState(seed)
+    initial = softmax(random.uniform(size=n_states) / 10)
+    weights = softmax(random.uniform(size=n_states) / 0.01)
+    transition = sum(w * np.eye(n_states)[random.permutation(n_states)] for w in weights)
+    emission = softmax(random.uniform(size=(n_states, n_tokens)) / 0.01)
+    model = random_hmm(n_states, n_tokens, generator=seed)
+    close(model.initial, initial, 1e-15)
+    close(model.transition, transition, 1e-13)
+    close(model.emission, emission, 1e-13)
+
+
+def test_the_stream_of_numpys_frozen_generator_has_not_changed():
+    model = random_hmm(4, generator=0)
+    close(
+        model.initial[:2], softmax(np.array([0.5488135, 0.71518937, 0.60276338, 0.54488318]) / 10)[:2], 1e-9
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_the_chain_is_a_mixture_of_that_many_permutations(count):
+    model = random_hmm(5, generator=1, n_permutations=count, transition_temperature=10.0)
+    close(model.transition.sum(0), np.ones(5))
+    close(model.transition.sum(1), np.ones(5))
+    if count == 1:
+        assert set(model.transition.unique().tolist()) == {0.0, 1.0}
+    assert float((model.transition > 0).sum(1).max()) <= count
+    # The next draw of the stream is the emission, wherever the permutations ended.
+    random = np.random.RandomState(1)
+    random.uniform(size=5)
+    random.uniform(size=count)
+    for _ in range(count):
+        random.permutation(5)
+    close(model.emission, softmax(random.uniform(size=(5, 10)) / 0.01), 1e-13)
+
+
+def test_temperatures_go_where_they_belong():
+    hot = {"initial": 1e9, "transition": 1e9, "emission": 1e9}
+    for name in hot:
+        named = {f"{kind}_temperature": value if kind == name else 1e-6 for kind, value in hot.items()}
+        model = random_hmm(6, 4, generator=0, **named)
+        flat = {
+            "initial": float(model.initial.max()) < 0.2,
+            "transition": float(model.transition.max()) < 0.9,
+            "emission": float(model.emission.max()) < 0.3,
+        }
+        assert [kind for kind, value in flat.items() if value] == [name]
+
+
+def test_a_generator_of_numpy_is_advanced():
+    random = np.random.RandomState(3)
+    first, second = (random_hmm(4, generator=random) for _ in range(2))
+    close(first.emission, random_hmm(4, generator=3).emission, 0)
+    assert not torch.equal(first.emission, second.emission)
+
+
+def test_numpys_own_generator_is_left_alone():
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    random_hmm(4, generator=0)
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+def test_extreme_temperatures_give_distributions():
+    for temperature in (1e-12, 1e-3, 1e12):
+        model = random_hmm(
+            6, generator=0, transition_temperature=temperature, emission_temperature=temperature,
+            initial_temperature=temperature,
+        )  # fmt: skip
+        assert bool(torch.isfinite(model.emission).all())
+        assert bool(
+            torch.isfinite(posteriors(model, sample_tokens(model, 3, 20, generator=0)).conditionals).all()
+        )

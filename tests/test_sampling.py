@@ -1,0 +1,231 @@
+"""Sampled text follows the model's law, and a seed determines it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample, sample_tokens, sampling
+from hmmlib.sampling import AliasTable
+
+_random = np.random.default_rng(0)
+MODEL = HMM(_random.dirichlet(np.ones(3)), _random.dirichlet(np.ones(3), 3), _random.dirichlet(np.ones(4), 3))
+MEMORY = random_memory_hmm(
+    2,
+    2,
+    4,
+    generator=1,
+    n_cells=2,
+    emission_temperature=0.5,
+    transition_temperature=0.5,
+    initial_temperature=0.5,
+)
+BOTH = pytest.mark.parametrize("model", [MODEL, MEMORY], ids=["HMM", "MemoryHMM"])
+
+
+def law_of(table):
+    """The distributions that an alias table draws from."""
+    keep, alias = (part.numpy().reshape(-1, table.n) for part in (table._keep, table._alias))
+    law = keep / table.n
+    for row in range(len(law)):
+        np.add.at(law[row], alias[row], (1 - keep[row]) / table.n)
+    return law
+
+
+def fits(counts, probabilities):
+    """Whether counts are plausible, at a level that a right sampler fails once in 10,000 draws."""
+    counts, probabilities = np.asarray(counts, dtype=float), np.asarray(probabilities, dtype=float)
+    assert counts[probabilities == 0].sum() == 0
+    positive = probabilities > 0
+    expected = probabilities[positive] / probabilities[positive].sum() * counts.sum()
+    return chisquare(counts[positive], expected).pvalue > 1e-4
+
+
+# --- alias tables ---
+
+ROWS = {
+    "one outcome": [[1.0]],
+    "two": [[0.5, 0.5], [0.25, 0.75], [0.0, 1.0], [1.0, 0.0]],
+    "thirds": [[1 / 3, 1 / 3, 1 / 3], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0]],
+    "zeros": [[0.0, 0.5, 0.0, 0.0, 0.5, 0.0, 0.0], [0.0, 1 / 3, 1 / 3, 0.0, 0.0, 1 / 3, 0.0]],
+    "tiny": [[1e-300, 1 - 1e-12, 1e-12], [1e-44, 0.5, 0.5]],
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_an_alias_table_holds_exactly_the_given_probabilities(name):
+    rows = np.array(ROWS[name])
+    np.testing.assert_allclose(law_of(AliasTable(torch.tensor(rows))), rows, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 10, 30, 101, 1000])
+def test_alias_tables_of_random_rows_are_exact(n):
+    random = np.random.default_rng(n)
+    rows = np.concatenate([random.dirichlet(np.full(n, alpha), 5) for alpha in (0.05, 1.0, 50.0)])
+    rows = np.concatenate([rows, np.full((1, n), 1 / n), np.eye(n)[:1]])
+    np.testing.assert_allclose(law_of(AliasTable(torch.tensor(rows))), rows, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [random_hmm(30, generator=0), MEMORY], ids=repr)
+def test_alias_tables_of_the_papers_models_are_exact(model):
+    for rows in (model.initial.reshape(1, -1), model.transition, model.chain.emission):
+        np.testing.assert_allclose(law_of(AliasTable(rows)), rows, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 30])
+def test_an_outcome_of_probability_zero_is_never_drawn(n):
+    # Where rounding could leave it over: many zeros beside equal shares.
+    random = np.random.default_rng(n)
+    rows = (random.random((200, n)) < 0.4) | np.eye(n, dtype=bool)[random.integers(n, size=200)]
+    rows = rows / rows.sum(-1, keepdims=True)
+    table = AliasTable(torch.tensor(rows))
+    assert law_of(table)[rows == 0].max() == 0
+    # Nor by a coin of exactly 0.
+    row = torch.arange(200).repeat_interleave(n)
+    drawn = table.accept(row, torch.arange(n).repeat(200), torch.zeros(200 * n, dtype=torch.float64))
+    assert rows[row, drawn].min() > 0
+
+
+def test_a_row_that_sums_to_one_only_nearly_is_rescaled():
+    np.testing.assert_allclose(law_of(AliasTable(torch.tensor([[0.3, 0.7 + 1e-9]]))).sum(), 1, atol=1e-14)
+
+
+def test_proposals_and_coins_are_uniform_and_in_range():
+    guess, coin = AliasTable(torch.full((1, 7), 1 / 7)).propose((70_000,), torch.Generator().manual_seed(0))
+    assert int(guess.min()) == 0
+    assert int(guess.max()) == 6
+    assert 0 <= float(coin.min()) <= float(coin.max()) < 1
+    assert fits(torch.bincount(guess, minlength=7), np.full(7, 1 / 7))
+    assert fits(np.histogram(coin, 20, (0, 1))[0], np.full(20, 0.05))
+    assert abs(np.corrcoef(guess, coin)[0, 1]) < 0.02
+
+
+# --- the law of the text ---
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return sample(MODEL, 50_000, 4, generator=3)
+
+
+@pytest.mark.parametrize("t", range(4))
+def test_states_at_each_position_follow_the_law_of_the_chain(drawn, t):
+    law = MODEL.initial @ torch.linalg.matrix_power(MODEL.transition, t)
+    assert fits(torch.bincount(drawn.states[:, t], minlength=3), law)
+
+
+@pytest.mark.parametrize("t", range(3))
+@pytest.mark.parametrize("state", range(3))
+def test_steps_follow_the_transition_matrix(drawn, t, state):
+    following = drawn.states[drawn.states[:, t] == state, t + 1]
+    assert fits(torch.bincount(following, minlength=3), MODEL.transition[state])
+
+
+@pytest.mark.parametrize("t", range(4))
+@pytest.mark.parametrize("state", range(3))
+def test_tokens_follow_the_emission_of_their_state(drawn, t, state):
+    words = drawn.tokens[drawn.states[:, t] == state, t]
+    assert fits(torch.bincount(words, minlength=4), MODEL.emission[state])
+
+
+@BOTH
+@pytest.mark.parametrize("block", [None, 1, 40_000, 100_001])
+def test_whole_texts_have_the_frequency_of_their_likelihood(monkeypatch, model, block):
+    # Every one of the 4³ texts; blocks of one step, of two and of three give the same law.
+    if block is not None:
+        monkeypatch.setattr(sampling, "_BLOCK_TOKENS", block)
+    tokens = sample_tokens(model, 40_000, 3, generator=17)
+    texts = torch.cartesian_prod(*[torch.arange(4)] * 3)
+    likelihood = posteriors(model, texts, keep=()).log_likelihood.exp()
+    index = (tokens * torch.tensor([16, 4, 1])).sum(-1)
+    assert fits(torch.bincount(index, minlength=64), likelihood)
+
+
+def test_long_text_visits_states_as_often_as_the_stationary_law_says():
+    found = sample(MODEL, 20, 5_000, generator=4)
+    share = torch.bincount(found.states.flatten(), minlength=3) / found.states.numel()
+    assert float((share - MODEL.stationary()).abs().max()) < 0.02
+
+
+def test_rows_are_independent():
+    found = sample_tokens(MODEL.with_initial(MODEL.stationary()), 400, 250, generator=8)
+    agree = float((found[:200] == found[200:]).double().mean())
+    law = MODEL.stationary() @ MODEL.emission
+    assert agree == pytest.approx(float(law @ law), abs=0.015)
+
+
+def test_a_deterministic_model_writes_its_one_text():
+    model = HMM([0.0, 1, 0], [[0.0, 1, 0], [0, 0, 1], [1, 0, 0]], np.eye(3))
+    found = sample(model, 4, 7, generator=0)
+    assert found.tokens.tolist() == [[1, 2, 0, 1, 2, 0, 1]] * 4
+    assert found.states.tolist() == found.tokens.tolist()
+    assert found.memory.tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sampled_text_is_possible(seed):
+    model = random_hmm(6, generator=seed, emission_temperature=5e-4, transition_temperature=5e-4)
+    found = sample(model, 50, 50, generator=seed)
+    assert float(model.emission[found.states, found.tokens].min()) > 0
+    assert float(model.transition[found.states[:, :-1], found.states[:, 1:]].min()) > 0
+    assert bool(torch.isfinite(posteriors(model, found.tokens, keep=()).log_likelihood).all())
+
+
+# --- shapes and seeds ---
+
+
+@BOTH
+def test_shapes_and_types(model):
+    found = sample(model, 5, 7, generator=0)
+    assert found.tokens.shape == found.states.shape == (5, 7)
+    assert found.memory.shape == (5,)
+    assert all(part.dtype == torch.int64 for part in found)
+    assert int(found.tokens.min()) >= 0
+    assert int(found.tokens.max()) < 4
+    assert int(found.memory.max()) < model.chain.initial.shape[0]
+    assert sample_tokens(model, np.int64(1), 1, generator=np.int32(0)).shape == (1, 1)
+
+
+@BOTH
+def test_the_text_is_the_same_with_and_without_states(model):
+    assert torch.equal(sample(model, 6, 30, generator=5).tokens, sample_tokens(model, 6, 30, generator=5))
+
+
+@BOTH
+def test_the_text_is_the_same_with_and_without_states_across_blocks(monkeypatch, model):
+    monkeypatch.setattr(sampling, "_BLOCK_TOKENS", 20)
+    assert torch.equal(sample(model, 6, 30, generator=5).tokens, sample_tokens(model, 6, 30, generator=5))
+
+
+@BOTH
+def test_a_seed_determines_the_text_and_another_changes_it(model):
+    first, again, other = (sample_tokens(model, 6, 30, generator=seed) for seed in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_an_int_is_the_seed_of_a_generator():
+    assert torch.equal(
+        sample_tokens(MODEL, 3, 9, generator=7),
+        sample_tokens(MODEL, 3, 9, generator=torch.Generator().manual_seed(7)),
+    )
+
+
+def test_a_generator_is_advanced():
+    generator = torch.Generator().manual_seed(7)
+    first, second = (sample_tokens(MODEL, 3, 30, generator=generator) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+def test_torchs_and_numpys_own_generators_are_left_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    sample(MODEL, 3, 30, generator=1)
+    posteriors(MODEL, sample_tokens(MODEL, 2, 5, generator=2))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_float32_model_is_sampled():
+    assert sample_tokens(MODEL.to(dtype=torch.float32), 3, 9, generator=0).shape == (3, 9)
