@@ -1,0 +1,90 @@
+"""The comparisons of a result in one list, and that list as a table to read in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RIVALS = {
+    "dynamax": "dynamax, jitted, float32, smoothed only",
+    "hmmlearn_log": "hmmlearn ('log', its default), smoothed only",
+    "hmmlearn_scaling": "hmmlearn ('scaling'), smoothed only",
+}
+
+
+def comparisons(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """List what was compared with what.
+
+    Args:
+        result: The measurements, as `tests.benchmarks.__main__` makes them.
+
+    Returns:
+        One entry per comparison: the task, the other program, and how many times as long as hmmlib it
+        takes (median, min and max of the repetitions).
+    """
+    inference, sampling = result["config"]["inference"], result["config"]["sampling"]
+    text = f"{inference['sequences']:,} × {inference['length']} tokens, H = {inference['n_states']}"
+    corpus = f"{sampling['sequences']:,} × {sampling['length']:,} tokens, H = {sampling['n_states']}"
+    rows = [
+        {
+            "task": f"smoothed posteriors and all conditionals, {text}",
+            "other": label,
+            "ratio": result["inference"]["ratio_per_token"][name],
+        }
+        for name, label in RIVALS.items()
+    ]
+    rows.append(
+        {
+            "task": f"sampling text, {corpus}",
+            "other": "hmmlearn, per token",
+            "ratio": result["sampling"]["ratio_per_token"]["hmmlearn"],
+        }
+    )
+    rows.extend(
+        {
+            "task": f"memory-augmented inference, N = {run['n_cells']}, |M| = {run['n_values']}, "
+            f"|S| = {run['n_syntax']}, temperature {run['temperature']:g}",
+            "other": f"hmmlib, flattened to {run['flat_states']} states",
+            "ratio": run["ratio"],
+        }
+        for run in result["memory_hmm"]
+    )
+    return rows
+
+
+def table(result: dict[str, Any]) -> str:
+    """Write the result out for a terminal.
+
+    Args:
+        result: As for `comparisons`, with them in it.
+
+    Returns:
+        Several lines.
+    """
+    machine = result["provenance"]["machine"]
+    corpus, memory = result["sampling"]["corpus"], result["growth"]["memory"]["bytes_per_number"]
+    lines = ["How many times as long as hmmlib the other takes: median (smallest – largest)", ""]
+    for row in result["comparisons"]:
+        ratio = row["ratio"]
+        lines.append(f"{ratio['median']:9.3g}  ({ratio['min']:.3g} – {ratio['max']:.3g})  {row['other']}")
+        lines.append(f"           {row['task']}")
+    lines += ["", "Largest deviation from hmmlib, and texts off by more than 0.001 somewhere"]
+    for kind, found in result["inference"]["accuracy"].items():
+        lines += [
+            f"{part['largest']:9.1e}  {part['share_of_sequences_off']:7.2%}  {name}, {kind} text"
+            for name, part in found.items()
+        ]
+    lines += [
+        "",
+        f"Corpus: {corpus['seconds']:.3g} s, {corpus['tokens_per_second']:.3g} tokens/s, "
+        f"peak memory {corpus['peak_gib']:.3g} GiB",
+        "Growth of inference: "
+        + ", ".join(
+            f"{axis}^{found['fit']['exponent']:.2f}" for axis, found in result["growth"]["time"].items()
+        ),
+        "Bytes per number of the table: "
+        + ", ".join(f"{axis} {value:.3g}" for axis, value in memory.items()),
+        "",
+        f"{machine['cpu']}, {machine['cores']} cores, load at start {machine['load_at_start'][0]}; "
+        f"{result['provenance']['wall_seconds']:.0f} s in all",
+    ]
+    return "\n".join(lines)
