@@ -208,7 +208,7 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
         TypeError: The tokens are not integers.
         ValueError: As for `posteriors`.
     """
-    padded, seen = prepend_blank(check_tokens(tokens, model.chain.n_tokens))
+    padded, seen = prepend_blank(check_tokens(tokens, model.chain.n_tokens, advice=""))
     found = _posteriors_of_tokens(model.chain, padded, seen, None, ("smoothed",), n_positions=1, n_blanks=1)
     return found.smoothed[:, 0]
 

@@ -1,0 +1,282 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The library: a tour, and how fast it is
+#
+# `hmmlib` is what every chapter computes with, and it installs without the book. The first half of this page
+# shows what it can do, in cells that read like the mathematics beside them. The second half shows how long that
+# takes, measured beside other libraries. Every function is described in full in {doc}`../book/reference`.
+#
+# The page itself runs in a few seconds.
+
+# %%
+import json
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from IPython.display import Markdown
+
+import hmmlib
+from hmmlib import plotting
+
+plotting.use_style()
+
+# %% [markdown]
+# ## A tour
+#
+# ### A model
+#
+# A hidden Markov model is three tables: the law of the first state, the law of the next state given this one, and
+# the law of the token given the state. Each row sums to one.
+
+# %%
+hmm = hmmlib.HMM(
+    initial=[0.5, 0.5],
+    transition=[[0.9, 0.1], [0.2, 0.8]],
+    emission=[[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]],
+)
+print(hmm)
+print("in the long run the states have probabilities", hmm.stationary().numpy().round(3))
+
+# %% [markdown]
+# ### Text
+#
+# Texts are rows of integers. The same seed gives the same text.
+
+# %%
+text = hmmlib.sample_tokens(hmm, batch=2, time=12, generator=0)
+for row in text:
+    print(*row.tolist())
+
+# %% [markdown]
+# ### What the text tells
+#
+# One call gives, for all positions $t$ at once, the law of the state given the whole text, $P[H_t \mid x]$
+# (`smoothed`), and the law of the token given the others, $G_t(x) = P[X_t \mid x_{-t}]$ (`conditionals`). A position
+# may be *blank*: its token is unknown, and is never read.
+
+# %%
+observed = torch.ones_like(text, dtype=torch.bool)
+observed[0, 4:7] = False  # three blanks in the first text
+full = hmmlib.posteriors(hmm, text)
+holes = hmmlib.posteriors(hmm, text, observed=observed)
+print(" t  token   P[H_t = 0 | x]   with blanks   G_t(x) with blanks")
+for t in range(3, 8):
+    token = int(text[0, t]) if observed[0, t] else "·"
+    states = f"{full.smoothed[0, t, 0]:14.3f}  {holes.smoothed[0, t, 0]:12.3f}"
+    print(f"{t:2}  {token:>5}   {states}   {holes.conditionals[0, t].numpy().round(3)}")
+
+# %% [markdown]
+# ### Texts of different lengths
+#
+# They share one rectangle; what stands beyond a text's end is never read, and comes out as NaN.
+
+# %%
+cut = hmmlib.posteriors(hmm, text, lengths=[12, 7])
+alone = hmmlib.posteriors(hmm, text[1:, :7])
+print(f"log P[x] of the second text: {cut.log_likelihood[1]:.6f}, alone {alone.log_likelihood[0]:.6f}")
+print("at its end:", cut.smoothed[1, 6].numpy().round(3), "  beyond:", cut.smoothed[1, 7].numpy())
+
+# %% [markdown]
+# ### Soft evidence, with a gradient
+#
+# A token $z$ speaks for each state with weight `emission[:, z]`. Any non-negative row $u$ may stand in its place: that
+# is a soft prompt. The answer is differentiable in $u$, and at $u = (1, \dots, 1)$ the gradient has a meaning:
+#
+# $$\frac{\partial}{\partial u_h} \log P[x \mid u] = P[H_0 = h \mid x].$$
+
+# %%
+lm = hmmlib.ExactMaskedLM(hmm)
+prompt = torch.ones(1, 1, hmm.n_states, dtype=torch.float64, requires_grad=True)
+evidence = torch.cat([prompt, lm.embed(text[:1])], dim=1)
+found = hmmlib.posteriors_from_evidence(hmm, evidence, keep=("smoothed",))
+found.log_likelihood.sum().backward()
+print("gradient      ", prompt.grad[0, 0].numpy().round(6))
+print("P[H_0 = h | x]", found.smoothed[0, 0].detach().numpy().round(6))
+
+# %% [markdown]
+# ### A memory
+#
+# A memory-augmented model draws $M = (M_0, M_1, \dots)$ once per text; the chain says which cell is read. What is known of
+# a cell grows as the text unfolds.
+
+# %%
+model = hmmlib.random_memory_hmm(
+    n_values=3, n_syntax=2, n_cells=2, n_tokens=6, emission_temperature=0.5, generator=0
+)
+story = hmmlib.sample(model, batch=1, time=200, generator=0)
+read = hmmlib.posteriors(model, story.tokens, keep=("filtered",)).filtered[0]
+print(model)
+print("the memory holds", model.contents[story.memory[0]].tolist())
+for t in (0, 9, 199):
+    cells = [model.memory_posterior(read[t], cell).numpy().round(3) for cell in range(2)]
+    print(f"after {t + 1:3} tokens: P[M_0 | …] = {cells[0]}, P[M_1 | …] = {cells[1]}")
+
+# %% [markdown]
+# The memory never becomes a large transition matrix: the chain is run once per content. The flat HMM exists all the
+# same, for those who want to check.
+
+# %%
+flat = model.flatten()
+difference = hmmlib.posteriors(flat, story.tokens).filtered[0] - read
+print(f"{flat}: largest deviation {float(difference.abs().max()):.0e}")
+
+# %% [markdown]
+# ### A task, and data for it
+#
+# A task asks about the state under a blank before the text. Its labels are exact, because the posterior is:
+# $F^\star(x) = 1(\mu^\top P[H_0 \mid x] \ge 0)$.
+
+# %%
+world = hmmlib.random_hmm(8, generator=1)
+task = hmmlib.draw_task(world, generator=1)
+data = hmmlib.draw_dataset(task, generator=2, sizes=(500, 100, 200), length=32)
+margin = task.posterior(data.test.tokens) @ task.mu
+print(task)
+for name, split in data._asdict().items():
+    print(f"{name}: {len(split.labels)} texts, share of class 1 {split.labels.double().mean():.3f}")
+print("labels are 1(margin ≥ 0):", bool(((margin >= 0) == data.test.labels).all()))
+
+# %% [markdown]
+# ### When something is wrong
+#
+# A message names the argument, the place, the value, and what was expected.
+
+
+# %%
+def complain(action):
+    try:
+        action()
+    except (TypeError, ValueError) as error:
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 88), end="\n\n")
+
+
+complain(lambda: hmmlib.HMM([0.5, 0.5], [[0.9, 0.2], [0.2, 0.8]], hmm.emission))
+complain(lambda: hmmlib.posteriors(hmm, [[0, 2, 1], [1, 3, 0]]))
+complain(lambda: hmmlib.posteriors(hmm, [0, 2, 1]))
+complain(lambda: hmmlib.posteriors(hmm, text.double()))
+
+# %% [markdown]
+# A text that the model cannot produce is such a mistake too, and is found at the position where it becomes impossible.
+
+# %%
+clock = hmmlib.HMM([1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]])  # tick, tock, tick, tock, …
+complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
+
+# %% [markdown]
+# ## How fast
+#
+# Seconds say little: they depend on the machine and on what else it does. So two programs were timed in turn, again and
+# again within one process, and what is shown is a ratio. `make bench` measures everything anew (it installs the other
+# libraries) and writes the file that the rest of this page reads.
+
+# %%
+here = Path.cwd()
+book = next(folder / "book" for folder in (here, *here.parents) if (folder / "book" / "results").is_dir())
+bench = json.loads((book / "results" / "benchmarks.json").read_text(encoding="utf-8"))
+machine, versions = bench["provenance"]["machine"], bench["provenance"]["versions"]
+listing = ", ".join(f"{name} {number}" for name, number in versions.items())
+Markdown(
+    f"Measured on {bench['provenance']['date'][:10]}, on a machine with {machine['cores']} cores ({machine['cpu']}, "
+    f"{machine['memory_gib']} GiB, {machine['system']}), without a GPU; {bench['config']['repetitions']} "
+    f"repetitions of each; {listing}."
+)
+
+
+# %% [markdown]
+# ### Beside other libraries
+#
+# How many times as long as hmmlib does the other take? Above one, hmmlib is the faster. hmmlib computes in float64 and
+# finds the smoothed posteriors *and* all conditionals; the other libraries are asked for the smoothed posteriors only.
+# dynamax is compiled before the clock starts. hmmlearn's time is per token, from fewer texts. The last rows set
+# hmmlib's inference with a memory beside the same inference on the flat HMM: at the paper's low temperature the flat one
+# has to work with logarithms, because in it very unlikely contents of the memory stand beside very likely ones; at the
+# higher temperature that is not so.
+
+
+# %%
+def markdown_table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return Markdown("\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines))
+
+
+def times(ratio):
+    median, low, high = (f"{float(f'{ratio[part]:.2g}'):g}" for part in ("median", "min", "max"))
+    return f"**{median} ×** ({low} to {high})"
+
+
+rows = [(row["task"].replace("|", "\\|"), row["other"], times(row["ratio"])) for row in bench["comparisons"]]
+markdown_table(["what", "beside", "it takes, median (extremes)"], rows)
+
+# %% [markdown]
+# ### Fast, and right?
+#
+# The same posteriors, compared entry by entry with those of hmmlib: once on text that the model wrote, once on text of
+# which a share of the tokens was replaced by uniform ones.
+
+# %%
+names = {
+    "dynamax": "dynamax, float32",
+    "dynamax_float64": "dynamax, float64",
+    "hmmlearn_log": "hmmlearn ('log')",
+    "hmmlearn_scaling": "hmmlearn ('scaling')",
+}
+rows = [
+    (kind, names[name], f"{found['largest']:.0e}", f"{found['share_of_positions_off']:.1%}")
+    for kind, table in bench["inference"]["accuracy"].items()
+    for name, found in table.items()
+]
+markdown_table(["text", "library", "largest deviation", "positions off by more than 0.001"], rows)
+
+# %% [markdown]
+# hmmlearn, an independent implementation, agrees with hmmlib to rounding in both of its modes. dynamax agrees on text
+# that the model wrote, and not on corrupted text, in float64 as little as in float32: it raises small positive
+# probabilities to a fixed floor, while at the paper's temperatures the probabilities that decide between states lie far
+# below it.
+#
+# ### The paper's corpus
+#
+# Models are pretrained on one large sample. This is what it costs, in a process that does nothing else.
+
+# %%
+size, corpus = bench["config"]["sampling"], bench["sampling"]["corpus"]
+tokens = size["sequences"] * size["length"]
+Markdown(
+    f"{size['sequences']:,} texts of {size['length']:,} tokens from {size['n_states']} states: "
+    f"{tokens / 1e6:.1f} million tokens in {corpus['seconds']:.1f} s "
+    f"({corpus['tokens_per_second'] / 1e6:.1f} million per second). "
+    f"The process held at most {corpus['peak_gib']:.2f} GiB, of which the corpus itself is {corpus['corpus_gib']:.2f}."
+)
+
+# %% [markdown]
+# ### Growth
+#
+# Each token costs one product of a vector with the transition matrix, forward and backward, so the arithmetic grows like
+# $B \cdot T \cdot H^2$. Small problems grow more slowly: there the fixed cost of a step still counts.
+
+# %% mystnb={"figure": {"caption": "Time of exact inference against length $T$, number of states $H$ and batch $B$, relative to the smallest problem of each panel. Bands run from the fastest to the slowest repetition; dashed, the power law fitted to the upper half of the points.", "classes": "wide", "name": "fig-growth"}, "image": {"alt": "Three panels with logarithmic axes, time of inference against the length of the texts, the number of hidden states and the number of texts. In each the points rise along a straight line on the right and are flatter on the left."}}
+plotting.growth(bench)
+plt.show()
+
+# %% [markdown]
+# Memory grows like the table of posteriors, $B \cdot T \cdot H$ numbers. Each measurement is a process that computes one
+# such table and nothing else; the slope of its peak memory is given in bytes per number of the table.
+
+# %%
+per_number = bench["growth"]["memory"]["bytes_per_number"]
+labels = {"batch": "texts $B$", "time": "length $T$", "n_states": "states $H$", "all": "all of them"}
+grown = [(labels[axis], f"{value:.1f}") for axis, value in per_number.items()]
+grown.append(("for comparison, a float64", f"{torch.float64.itemsize}.0"))
+markdown_table(["more …", "bytes per number"], grown)
+
+# %% [markdown]
+# With more texts or more states, the result itself is nearly all that is added: the batch is worked on in small pieces,
+# in memory that is used again. A longer text makes each piece longer, hence the larger slope.
