@@ -56,6 +56,27 @@ class PosteriorTask:
                 "expected a finite number"
             )
 
+    @classmethod
+    def two_class(cls, model: HMM | MemoryHMM, mu: ArrayLike, *, cell: int = 0) -> PosteriorTask:
+        """The task F*(x) = 1(μᵀ P[target | x] ≥ 0) of the paper.
+
+        Args:
+            model: Where texts come from.
+            mu: Weights μ, shape (n_targets,).
+            cell: The memory cell j* that the task asks for; only for a memory-augmented HMM.
+
+        Returns:
+            The task; its rows of weights are −μ/2 and μ/2.
+
+        Raises:
+            TypeError: The weights are not real numbers.
+            ValueError: Not one weight per target, a weight that is not finite, no such cell.
+        """
+        half = float_tensor(mu, "mu", model.dtype, model.device) / 2
+        if half.shape != (_n_targets(model),):
+            raise ValueError(f"mu: expected shape ({_n_targets(model)},), got {tuple(half.shape)}")
+        return cls(model, torch.stack([-half, half]), cell=cell)
+
     @property
     def n_classes(self) -> int:
         """Number of classes."""

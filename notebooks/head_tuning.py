@@ -47,28 +47,35 @@
 # The next cell is the one to change.
 
 # %%
+import numpy as np
 import torch
 
-from hmmlib import ExactMaskedLM, PosteriorTask, prepend_mask, random_hmm, sample_tokens
+from hmmlib import PosteriorTask, random_hmm
 from hmmlib.plotting import use_style
 
 use_style()
 n_states, n_tokens, seed = 3, 3, 76  # change me: H, V and the seed
-mu = torch.tensor([1.0, -1.5, 0.8], dtype=torch.float64)  # change me: one weight per state
+mu = [1.0, -1.5, 0.8]  # change me: one weight per state
 warm = {"transition_temperature": 0.3, "emission_temperature": 0.3}
 machine = random_hmm(n_states, n_tokens, generator=seed, **warm)
-task = PosteriorTask(machine, torch.stack([-mu / 2, mu / 2]))
+task = PosteriorTask.two_class(machine, mu)
 print(task)
 
 
 # %%
+from hmmlib import ExactMaskedLM, prepend_mask, sample_tokens
+
+
 def at_the_blank(hmm, texts):
     """What the frozen model shows at the blank of (∅, x), for each text x."""
     lm = ExactMaskedLM(hmm)
     return lm.token_probs(lm.embed(prepend_mask(lm, texts)))[:, 0]
 
 
-texts = sample_tokens(machine, batch=400, time=129, generator=0)[:, 1:]  # x_1 … x_T; H_0 came before
+texts = sample_tokens(machine, batch=400, time=129, generator=0)
+texts = texts[:, 1:]  # x_1 … x_T; the dropped token belongs to H_0
+
+# %%
 G = at_the_blank(machine, texts)
 posterior = task.posterior(texts)  # what the labels are made from
 labels = task.labels(texts)
@@ -108,8 +115,8 @@ import matplotlib.pyplot as plt
 
 from hmmlib.plotting import two_simplices
 
-b = torch.linalg.pinv(machine.emission.T).T @ mu
-two_simplices(posterior, G, labels, mu, b)
+b = torch.linalg.pinv(machine.emission.T).T @ task.mu
+two_simplices(posterior, G, labels, task.mu, b)
 plt.show()
 
 # %% [markdown]
@@ -136,6 +143,8 @@ plt.show()
 # :::
 #
 # :::{prf:proof}
+# In three steps:
+#
 # 1. Write $p = \P[H_0 \mid X_{1:T} = x]$. By {eq}`eq-through-w`, $G_\varnothing(\varnothing, x) = W p$.
 # 2. As the columns of $W$ are linearly independent, $W^\top W$ is invertible and
 #    $W^+ = (W^\top W)^{-1} W^\top$, so $W^+ W$ is the identity.
@@ -155,13 +164,19 @@ plt.show()
 #
 # In code the head is one line. The largest deviation between head and margin, and the labels it gets wrong:
 
+
 # %%
-W = machine.emission.T
-b = torch.linalg.pinv(W).T @ mu
-margin = posterior @ mu
-print(f"b = {[round(float(value), 3) for value in b]}")
-print(f"largest deviation from the margin below 1e-12: {bool((G @ b - margin).abs().max() < 1e-12)}")
-print(f"wrong labels: {int(((G @ b >= 0).long() != labels).sum())} of {len(labels)}")
+def theorem_head(hmm, mu):
+    """The weights b = (W⁺)ᵀμ."""
+    return torch.linalg.pinv(hmm.emission.T).T @ mu
+
+
+value = G @ theorem_head(machine, task.mu)
+margin = posterior @ task.mu
+print(
+    f"deviation from the margin below 1e-12: {bool((value - margin).abs().max() < 1e-12)}"
+)
+print(f"wrong labels: {int(((value >= 0).long() != labels).sum())} of {len(labels)}")
 
 # %% [markdown]
 # ## A check over many random draws
@@ -174,14 +189,15 @@ print(f"wrong labels: {int(((G @ b >= 0).long() != labels).sum())} of {len(label
 largest, wrong, total = 0.0, 0, 0
 for seed in range(300):
     hmm = random_hmm(2 + seed % 9, 10, generator=seed, **warm)
-    weights = torch.randn(hmm.n_states, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    weights = np.random.default_rng(seed).standard_normal(hmm.n_states)
+    drawn = PosteriorTask.two_class(hmm, weights)
     x = sample_tokens(hmm, batch=40, time=33, generator=seed)[:, 1:]
-    value = at_the_blank(hmm, x) @ torch.linalg.pinv(hmm.emission.T).T @ weights
-    truth = PosteriorTask(hmm, torch.stack([-weights / 2, weights / 2])).posterior(x) @ weights
-    largest = max(largest, float((value - truth).abs().max()))
-    wrong += int(((value >= 0) != (truth >= 0))[truth.abs() > 1e-9].sum())
+    value = at_the_blank(hmm, x) @ theorem_head(hmm, drawn.mu)
+    margin = drawn.posterior(x) @ drawn.mu
+    largest = max(largest, float((value - margin).abs().max()))
+    wrong += int(((value >= 0) != (margin >= 0))[margin.abs() > 1e-9].sum())
     total += len(x)
-print(f"{total} texts from 300 machines: largest deviation {largest:.0e}, wrong labels {wrong}")
+print(f"{total} texts: largest deviation {largest:.0e}, wrong labels {wrong}")
 
 # %% [markdown]
 # ## A model that is only nearly perfect
@@ -207,23 +223,26 @@ print(f"{total} texts from 300 machines: largest deviation {largest:.0e}, wrong 
 # of a known size to exact predictions and watch the labels, for machines whose emissions are blurred more and more.
 
 # %%
-noise = torch.logspace(-5, -0.5, 10)
-curves = {}
+noise, curves = torch.logspace(-5, -0.5, 10), {}
+rng = np.random.default_rng(2)
+weights = rng.standard_normal(10)
+error = torch.tensor(rng.standard_normal((2000, 10)))
 for temperature in [0.1, 0.3, 1.0]:
-    hmm = random_hmm(10, 10, generator=2, transition_temperature=0.05, emission_temperature=temperature)
-    weights = torch.randn(10, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    mild = {"transition_temperature": 0.05, "emission_temperature": temperature}
+    hmm = random_hmm(10, 10, generator=2, **mild)
+    drawn = PosteriorTask.two_class(hmm, weights)
     x = sample_tokens(hmm, batch=2000, time=65, generator=2)[:, 1:]
-    p = PosteriorTask(hmm, torch.stack([-weights / 2, weights / 2])).posterior(x)
-    error = torch.randn(2000, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    head = torch.linalg.pinv(hmm.emission.T).T @ weights
-    values = [(p @ hmm.emission + size * error) @ head for size in noise]
-    name = f"τ = {temperature:g}, σ = {float(torch.linalg.svdvals(hmm.emission)[-1]):.1g}"
-    curves[name] = [float(((v >= 0) == (p @ weights >= 0)).double().mean()) for v in values]
+    head, exact = theorem_head(hmm, drawn.mu), at_the_blank(hmm, x)
+    answers = [((exact + size * error) @ head >= 0).long() for size in noise]
+    name = f"τ = {temperature:g}, σ = {torch.linalg.svdvals(hmm.emission)[-1]:.1g}"
+    curves[name] = [float((a == drawn.labels(x)).double().mean()) for a in answers]
 
 # %% mystnb={"figure": {"caption": "Labels that the theorem's head gets right when noise is added to each entry of $G$, for emissions of three temperatures \u03c4 with smallest singular value \u03c3. The blurrier the emissions, the less noise the head can bear.", "name": "fig-noise"}, "image": {"alt": "Line chart of accuracy against noise level on a logarithmic axis. All three curves start at 100 percent and fall; the curve of the blurriest emissions falls first, at the smallest noise."}}
 from hmmlib.plotting import accuracy_curves
 
-accuracy_curves(noise.tolist(), curves, "standard deviation of the noise in each entry of $G$")
+accuracy_curves(
+    noise.tolist(), curves, "standard deviation of the noise in each entry of $G$"
+)
 plt.show()
 
 # %% [markdown]
@@ -237,7 +256,10 @@ plt.show()
 # %%
 print(" H   median of log10(condition number)   seeds above 1e6")
 for n_states in [4, 8, 10]:
-    spectra = [torch.linalg.svdvals(random_hmm(n_states, generator=s).emission) for s in range(1, 21)]
+    spectra = [
+        torch.linalg.svdvals(random_hmm(n_states, generator=s).emission)
+        for s in range(1, 21)
+    ]
     logs = torch.stack([(s[0] / s[-1]).log10() for s in spectra])
     print(f"{n_states:2d} {logs.median():22.1f} {int((logs > 6).sum()):24d}")
 
@@ -255,21 +277,24 @@ from hmmlib import draw_task
 
 
 def paper_cell(n_states, seed):
-    """Share of clear labels; labels right, all and clear; share of the more frequent label."""
+    """Labels: share that are clear; right, of all and of the clear; majority."""
     hmm = random_hmm(n_states, generator=seed)
     task = draw_task(hmm, generator=seed)
     x = sample_tokens(hmm, batch=500, time=129, generator=seed)[:, 1:]
     margin = task.posterior(x) @ task.mu
-    right = (at_the_blank(hmm, x) @ torch.linalg.pinv(hmm.emission.T).T @ task.mu >= 0) == (margin >= 0)
-    clear = margin.abs() > 1e-9
+    value = at_the_blank(hmm, x) @ theorem_head(hmm, task.mu)
+    right, clear = (value >= 0) == (margin >= 0), margin.abs() > 1e-9
     ones = (margin >= 0).double().mean()
-    shares = [clear.double().mean(), right.double().mean(), right[clear].double().mean(), max(ones, 1 - ones)]
+    shares = [clear.double().mean(), right.double().mean()]
+    shares += [right[clear].double().mean(), max(ones, 1 - ones)]
     return [float(share) for share in shares]
 
 
 # %%
 sizes = [4, 8, 10, 15, 25, 30]
-cells = {h: torch.tensor([paper_cell(h, seed) for seed in range(1, 21)]) for h in sizes}
+cells = {
+    h: torch.tensor([paper_cell(h, seed) for seed in range(1, 21)]) for h in sizes
+}
 print(" H   labels with a margin beyond 1e-9 (mean of 20 seeds)")
 for n_states, cell in cells.items():
     print(f"{n_states:2d} {cell[:, 0].mean():16.2f}")
@@ -300,7 +325,7 @@ fork = HMM(
     transition=[[0, 0, 1, 0], [0, 0, 0, 1], [0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0]],
     emission=[[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]],
 )
-zero_or_one = PosteriorTask(fork, [[0, 1, 0, 0], [1, 0, 0, 0]])  # μ = (1, −1, 0, 0)
+zero_or_one = PosteriorTask.two_class(fork, [1, -1, 0, 0])
 x = torch.tensor([[1, 0, 1], [2, 0, 1]])
 print("posteriors:", zero_or_one.posterior(x).tolist())
 print("labels:    ", zero_or_one.labels(x).tolist())
@@ -335,7 +360,9 @@ print("G at blank:", at_the_blank(fork, x).tolist())
 # $B^\top G_\varnothing = M^\top W^+ W\, p = M^\top p$, so all scores are reproduced, and with them the largest.
 
 # %%
-hmm = random_hmm(6, 10, generator=4, transition_temperature=0.1, emission_temperature=0.1)
+hmm = random_hmm(
+    6, 10, generator=4, transition_temperature=0.1, emission_temperature=0.1
+)
 M = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
 four = PosteriorTask(hmm, M.T)
 x = sample_tokens(hmm, batch=1000, time=33, generator=4)[:, 1:]

@@ -44,7 +44,10 @@ hmm = hmmlib.HMM(
     emission=[[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]],
 )
 print(hmm)
-print("in the long run the states have probabilities", hmm.stationary().numpy().round(3))
+print(
+    "in the long run the states have probabilities",
+    hmm.stationary().numpy().round(3),
+)
 
 # %% [markdown]
 # ### Text
@@ -72,7 +75,9 @@ print(" t  token   P[H_t = 0 | x]   with blanks   G_t(x) with blanks")
 for t in range(3, 8):
     token = int(text[0, t]) if observed[0, t] else "·"
     states = f"{full.smoothed[0, t, 0]:14.3f}  {holes.smoothed[0, t, 0]:12.3f}"
-    print(f"{t:2}  {token:>5}   {states}   {holes.conditionals[0, t].numpy().round(3)}")
+    print(
+        f"{t:2}  {token:>5}   {states}   {holes.conditionals[0, t].numpy().round(3)}"
+    )
 
 # %% [markdown]
 # ### Texts of different lengths
@@ -82,8 +87,15 @@ for t in range(3, 8):
 # %%
 cut = hmmlib.posteriors(hmm, text, lengths=[12, 7])
 alone = hmmlib.posteriors(hmm, text[1:, :7])
-print(f"log P[x] of the second text: {cut.log_likelihood[1]:.6f}, alone {alone.log_likelihood[0]:.6f}")
-print("at its end:", cut.smoothed[1, 6].numpy().round(3), "  beyond:", cut.smoothed[1, 7].numpy())
+print(
+    f"log P[x] of the second text: {cut.log_likelihood[1]:.6f}, alone {alone.log_likelihood[0]:.6f}"
+)
+print(
+    "at its end:",
+    cut.smoothed[1, 6].numpy().round(3),
+    "  beyond:",
+    cut.smoothed[1, 7].numpy(),
+)
 
 # %% [markdown]
 # ### Soft evidence, with a gradient
@@ -109,16 +121,16 @@ print("P[H_0 = h | x]", found.smoothed[0, 0].detach().numpy().round(6))
 # a cell grows as the text unfolds.
 
 # %%
-model = hmmlib.random_memory_hmm(
-    n_values=3, n_syntax=2, n_cells=2, n_tokens=6, emission_temperature=0.5, generator=0
-)
+sizes = {"n_values": 3, "n_syntax": 2, "n_cells": 2, "n_tokens": 6}
+model = hmmlib.random_memory_hmm(**sizes, emission_temperature=0.5, generator=0)
 story = hmmlib.sample(model, batch=1, time=200, generator=0)
 read = hmmlib.posteriors(model, story.tokens, keep=("filtered",)).filtered[0]
 print(model)
 print("the memory holds", model.contents[story.memory[0]].tolist())
 for t in (0, 9, 199):
-    cells = [model.memory_posterior(read[t], cell).numpy().round(3) for cell in range(2)]
-    print(f"after {t + 1:3} tokens: P[M_0 | …] = {cells[0]}, P[M_1 | …] = {cells[1]}")
+    first, second = (model.memory_posterior(read[t], cell) for cell in (0, 1))
+    first, second = first.numpy().round(3), second.numpy().round(3)
+    print(f"after {t + 1:3} tokens: P[M_0 | …] = {first}, P[M_1 | …] = {second}")
 
 # %% [markdown]
 # The memory never becomes a large transition matrix: the chain is run once per content. The flat HMM exists all the
@@ -142,7 +154,9 @@ data = hmmlib.draw_dataset(task, generator=2, sizes=(500, 100, 200), length=32)
 margin = task.posterior(data.test.tokens) @ task.mu
 print(task)
 for name, split in data._asdict().items():
-    print(f"{name}: {len(split.labels)} texts, share of class 1 {split.labels.double().mean():.3f}")
+    print(
+        f"{name}: {len(split.labels)} texts, share of class 1 {split.labels.double().mean():.3f}"
+    )
 print("labels are 1(margin ≥ 0):", bool(((margin >= 0) == data.test.labels).all()))
 
 # %% [markdown]
@@ -168,7 +182,9 @@ complain(lambda: hmmlib.posteriors(hmm, text.double()))
 # A text that the model cannot produce is such a mistake too, and is found at the position where it becomes impossible.
 
 # %%
-clock = hmmlib.HMM([1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]])  # tick, tock, tick, tock, …
+clock = hmmlib.HMM(
+    [1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]]
+)  # tick, tock, tick, tock, …
 complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
 
 # %% [markdown]
@@ -179,15 +195,16 @@ complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
 # libraries) and writes the file that the rest of this page reads.
 
 # %%
-here = Path.cwd()
-book = next(folder / "book" for folder in (here, *here.parents) if (folder / "book" / "results").is_dir())
-bench = json.loads((book / "results" / "benchmarks.json").read_text(encoding="utf-8"))
-machine, versions = bench["provenance"]["machine"], bench["provenance"]["versions"]
-listing = ", ".join(f"{name} {number}" for name, number in versions.items())
+folders = (Path.cwd(), *Path.cwd().parents)
+files = (folder / "book" / "results" / "benchmarks.json" for folder in folders)
+bench = json.loads(next(filter(Path.is_file, files)).read_text(encoding="utf-8"))
+source, repetitions = bench["provenance"], bench["config"]["repetitions"]
+machine = source["machine"]
+listing = ", ".join(f"{name} {number}" for name, number in source["versions"].items())
 Markdown(
-    f"Measured on {bench['provenance']['date'][:10]}, on a machine with {machine['cores']} cores ({machine['cpu']}, "
-    f"{machine['memory_gib']} GiB, {machine['system']}), without a GPU; {bench['config']['repetitions']} "
-    f"repetitions of each; {listing}."
+    f"Measured on {source['date'][:10]}, on a machine with {machine['cores']} cores "
+    f"({machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}), without a "
+    f"GPU; {repetitions} repetitions of each; {listing}."
 )
 
 
@@ -205,15 +222,14 @@ Markdown(
 # %%
 def markdown_table(header, rows):
     lines = [header, ["---"] * len(header), *rows]
-    return Markdown("\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines))
+    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
-def times(ratio):
-    median, low, high = (f"{float(f'{ratio[part]:.2g}'):g}" for part in ("median", "min", "max"))
-    return f"**{median} ×** ({low} to {high})"
-
-
-rows = [(row["task"].replace("|", "\\|"), row["other"], times(row["ratio"])) for row in bench["comparisons"]]
+rows = []
+for row in bench["comparisons"]:
+    spread = (float(f"{row['ratio'][part]:.2g}") for part in ("median", "min", "max"))
+    ratio = "**{:g} ×** ({:g} to {:g})".format(*spread)
+    rows.append((row["task"].replace("|", "\\|"), row["other"], ratio))
 markdown_table(["what", "beside", "it takes, median (extremes)"], rows)
 
 # %% [markdown]
@@ -223,18 +239,18 @@ markdown_table(["what", "beside", "it takes, median (extremes)"], rows)
 # which a share of the tokens was replaced by uniform ones.
 
 # %%
-names = {
-    "dynamax": "dynamax, float32",
-    "dynamax_float64": "dynamax, float64",
-    "hmmlearn_log": "hmmlearn ('log')",
-    "hmmlearn_scaling": "hmmlearn ('scaling')",
-}
-rows = [
-    (kind, names[name], f"{found['largest']:.0e}", f"{found['share_of_positions_off']:.1%}")
-    for kind, table in bench["inference"]["accuracy"].items()
-    for name, found in table.items()
+rows = []
+for kind, table in bench["inference"]["accuracy"].items():
+    for name, found in table.items():
+        share = f"{found['share_of_positions_off']:.1%}"
+        rows.append((kind, name.replace("_", ", "), f"{found['largest']:.0e}", share))
+header = [
+    "text",
+    "library",
+    "largest deviation",
+    "positions off by more than 0.001",
 ]
-markdown_table(["text", "library", "largest deviation", "positions off by more than 0.001"], rows)
+markdown_table(header, rows)
 
 # %% [markdown]
 # hmmlearn, an independent implementation, agrees with hmmlib to rounding in both of its modes. dynamax agrees on text
@@ -250,10 +266,10 @@ markdown_table(["text", "library", "largest deviation", "positions off by more t
 size, corpus = bench["config"]["sampling"], bench["sampling"]["corpus"]
 tokens = size["sequences"] * size["length"]
 Markdown(
-    f"{size['sequences']:,} texts of {size['length']:,} tokens from {size['n_states']} states: "
-    f"{tokens / 1e6:.1f} million tokens in {corpus['seconds']:.1f} s "
-    f"({corpus['tokens_per_second'] / 1e6:.1f} million per second). "
-    f"The process held at most {corpus['peak_gib']:.2f} GiB, of which the corpus itself is {corpus['corpus_gib']:.2f}."
+    f"{size['sequences']:,} texts of {size['length']:,} tokens from {size['n_states']} "
+    f"states: {tokens / 1e6:.1f} million tokens in {corpus['seconds']:.1f} s "
+    f"({corpus['tokens_per_second'] / 1e6:.1f} million per second). The process held at "
+    f"most {corpus['peak_gib']:.2f} GiB; the corpus itself is {corpus['corpus_gib']:.2f}."
 )
 
 # %% [markdown]
@@ -272,7 +288,12 @@ plt.show()
 
 # %%
 per_number = bench["growth"]["memory"]["bytes_per_number"]
-labels = {"batch": "texts $B$", "time": "length $T$", "n_states": "states $H$", "all": "all of them"}
+labels = {
+    "batch": "texts $B$",
+    "time": "length $T$",
+    "n_states": "states $H$",
+    "all": "all of them",
+}
 grown = [(labels[axis], f"{value:.1f}") for axis, value in per_number.items()]
 grown.append(("for comparison, a float64", f"{torch.float64.itemsize}.0"))
 markdown_table(["more …", "bytes per number"], grown)

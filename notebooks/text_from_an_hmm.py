@@ -81,7 +81,9 @@ plt.show()
 sizes = [4, 10, 30]  # change me: numbers of hidden states H
 seed = 1  # change me
 machines = [random_hmm(n_states, n_tokens=10, generator=seed) for n_states in sizes]
-machine = random_hmm(15, n_tokens=10, generator=8)  # change me: the one to follow in what comes next
+machine = random_hmm(
+    15, n_tokens=10, generator=8
+)  # change me: the one to follow in what comes next
 
 # %% mystnb={"figure": {"caption": "Three of the paper's random machines. Above, the probability of moving from the state of a row to the state of a column. Below, the probability that the state of a row writes each token.", "name": "fig-random-machines"}, "image": {"alt": "Heat maps of transition matrices (above) and emission matrices (below) for 4, 10 and 30 states. Most rows have one bright entry, and in the emission maps several rows share the column of their bright entry."}}
 from hmmlib.plotting import parameter_maps
@@ -178,8 +180,9 @@ for path in product(range(3), repeat=6):
     total += p
     smoothed[range(6), path] += p
 exact = posteriors(hmm, x)
-print("smoothed posteriors agree to 1e-12:", torch.allclose(smoothed / total, exact.smoothed[0], atol=1e-12))
-print("log-likelihood agrees to 1e-12:    ", bool(abs(exact.log_likelihood[0].exp() - total) < 1e-12))
+error = (smoothed / total - exact.smoothed[0]).abs().max()
+print("posteriors agree: ", bool(error < 1e-12))
+print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e-12))
 
 # %% [markdown]
 # ## The perfect masked language model
@@ -234,7 +237,10 @@ observed = torch.ones_like(text.tokens, dtype=torch.bool)
 observed[0, i] = False
 blank = posteriors(machine, text.tokens, observed=observed, keep=("smoothed",))
 summed = posteriors(machine, variants, keep=()).log_likelihood.logsumexp(0)
-print("a blank is a sum over tokens:   ", torch.allclose(blank.log_likelihood, summed, atol=1e-12))
+print(
+    "a blank is a sum over tokens:   ",
+    torch.allclose(blank.log_likelihood, summed, atol=1e-12),
+)
 same = torch.allclose(blank.smoothed[0, i], known.leave_one_out[0, i], atol=1e-12)
 print("smoothed there = leave-one-out: ", same)
 
@@ -256,7 +262,9 @@ from hmmlib import prepend_blank
 padded, seen = prepend_blank(text.tokens)
 first_three = seen & (torch.arange(padded.shape[1]) <= 3)
 tables = {
-    "three tokens seen": posteriors(machine, padded, observed=first_three).smoothed[0, :12],
+    "three tokens seen": posteriors(machine, padded, observed=first_three).smoothed[
+        0, :12
+    ],
     "whole text seen": posteriors(machine, padded, observed=seen).smoothed[0, :12],
 }
 letters = torch.where(seen, padded, -1)
@@ -300,7 +308,10 @@ tokens = sample(machine, batch=500, time=128, generator=2).tokens
 laws = posteriors(machine, tokens, keep=("conditionals",)).conditionals
 surprise = -laws.gather(-1, tokens[..., None]).log().mean((1, 2))
 entropies = entropy(laws).mean(1)
-for name, per_text in (("mean of -log G(X)", surprise), ("mean entropy of G", entropies)):
+for name, per_text in (
+    ("mean of -log G(X)", surprise),
+    ("mean entropy of G", entropies),
+):
     error = per_text.std() / len(per_text) ** 0.5
     print(f"{name}: {per_text.mean():.4f} ± {error:.4f} nats per token")
 
@@ -314,8 +325,13 @@ unigram = machine.stationary() @ machine.emission
 loss = -unigram[tokens].log().mean(1)
 divergence = (torch.xlogy(laws, laws) - laws * unigram.log()).sum(-1).mean(1)
 gap = loss - entropies - divergence
-print(f"loss {loss.mean():.3f}, floor {entropies.mean():.3f}, divergence {divergence.mean():.3f}")
-print("gap within three standard errors:", bool(gap.mean().abs() < 3 * gap.std() / 500**0.5))
+print(
+    f"loss {loss.mean():.3f}, floor {entropies.mean():.3f}, divergence {divergence.mean():.3f}"
+)
+print(
+    "gap within three standard errors:",
+    bool(gap.mean().abs() < 3 * gap.std() / 500**0.5),
+)
 
 # %% [markdown]
 # How low is the floor on the paper's machines? The next figure draws twenty of them for each number of states
@@ -326,7 +342,10 @@ rows = {}
 for n_states in [4, 8, 10, 15, 25, 30]:
     drawn = [random_hmm(n_states, generator=seed) for seed in range(1, 21)]
     rows[n_states] = [
-        (float(entropy(h.stationary() @ h.emission)), bayes_floor(h, n_texts=100, generator=0).value)
+        (
+            float(entropy(h.stationary() @ h.emission)),
+            bayes_floor(h, n_texts=100, generator=0).value,
+        )
         for h in drawn
     ]
 
@@ -374,7 +393,9 @@ for rate in [None, 0.05, 0.15, 0.4, 0.8]:
 # %%
 x = torch.tensor([[0, 1, 1, 2, 1, 3]])
 found = posteriors(hmm, x)
-divided = (found.smoothed[0, 4] / hmm.emission[:, x[0, 4]]).nan_to_num(0.0)  # 0/0 taken as 0
+divided = (found.smoothed[0, 4] / hmm.emission[:, x[0, 4]]).nan_to_num(
+    0.0
+)  # 0/0 taken as 0
 print("by division:   ", [round(float(p), 3) for p in divided / divided.sum()])
 print("by the product:", [round(float(p), 3) for p in found.leave_one_out[0, 4]])
 
@@ -405,7 +426,9 @@ distance = (torch.arange(128) - middle).abs()
 print(" k   total variation from the full conditional")
 for k in [0, 1, 2, 4, 8, 16, 32]:
     window = (distance <= k).expand(500, 128)
-    near = posteriors(machine, tokens, observed=window, keep=("conditionals",)).conditionals
+    near = posteriors(
+        machine, tokens, observed=window, keep=("conditionals",)
+    ).conditionals
     print(f"{k:2d} {0.5 * (near[:, middle] - full).abs().sum(-1).mean():14.4f}")
 
 # %% [markdown]

@@ -11,6 +11,7 @@ from hmmlib import (
     HMM,
     MemoryHMM,
     PosteriorTask,
+    blank_posterior,
     draw_dataset,
     draw_task,
     random_hmm,
@@ -263,3 +264,17 @@ def test_memory_tasks_have_datasets():
     np.testing.assert_allclose(data.train.scores.sum(-1), 1, atol=1e-12)
     assert torch.equal(task.labels(data.train.tokens), data.train.labels)
     assert sample_tokens(model, 1, 1, generator=0).shape == (1, 1)
+
+
+def test_two_class_is_the_paper_s_task():
+    hmm = random_hmm(5, generator=0)
+    mu = torch.tensor([1.0, -2.0, 0.5, 0.0, 3.0], dtype=torch.float64)
+    task = PosteriorTask.two_class(hmm, mu)
+    texts = sample_tokens(hmm, 50, 8, generator=0)
+    assert torch.equal(task.mu, mu)
+    assert torch.equal(task.labels(texts), (blank_posterior(hmm, texts) @ mu >= 0).long())
+
+
+def test_two_class_names_weights_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"^mu: expected shape \(5,\), got \(4,\)$"):
+        PosteriorTask.two_class(random_hmm(5, generator=0), [1.0, 2.0, 3.0, 4.0])
