@@ -176,26 +176,23 @@ def _move(weights: Tensor, matrix: Tensor) -> Tensor:
 def _sweep_in_place(
     start: Tensor, evidence: Tensor, matrix: Tensor, kept: Tensor, inverse: Tensor, backward: bool
 ) -> None:
-    """Fill `kept` with the messages of `_sweep` and `inverse` with one over its scales, on the CPU.
-
-    numpy works on the tensors' own memory: its calls cost less than torch's, and so do its small matrix
-    products on many processors.
-    """
+    """Fill `kept` with the messages of `_sweep` and `inverse` with one over its scales, on the CPU."""
     rows, size = start.shape
-    # One product gives the next message and, in a last column, the scale.
+    # One product gives the next message and, in a last column, the scale. numpy makes it, on the tensors'
+    # own memory: on some processors its small matrix products take half the time of torch's.
     augmented = torch.cat([matrix, matrix.new_ones(size, 1)], 1).numpy()
-    weighted = np.empty((rows, size), augmented.dtype)
-    product = np.empty((rows, size + 1), augmented.dtype)
+    weighted, product = start.new_empty(rows, size), start.new_empty(rows, size + 1)
+    factor, result = weighted.numpy(), product.numpy()
     following, total = product[:, :size], product[:, size:]
-    following[:], last = start.numpy(), np.ones((rows, 1), augmented.dtype)
-    turn = -1 if backward else 1
-    steps = zip(*(table.numpy()[::turn] for table in (evidence, kept, inverse)), strict=True)
+    following.copy_(start)
+    last = start.new_ones(rows, 1)
+    steps = zip(*(_steps(table, backward) for table in (evidence, kept, inverse)), strict=True)
     with np.errstate(all="ignore"):  # what over- or underflows is found by `_safe_rows`
         for now, message, scale in steps:
-            np.multiply(following, last, out=message)
-            np.multiply(message, now, out=weighted)
-            np.matmul(weighted, augmented, out=product)
-            last = np.divide(1, total, out=scale)
+            torch.mul(following, last, out=message)
+            torch.mul(message, now, out=weighted)
+            np.matmul(factor, augmented, out=result)
+            last = torch.reciprocal(total, out=scale)
 
 
 def _long_sweep(
