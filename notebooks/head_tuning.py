@@ -91,13 +91,23 @@ print("share of label 1:", round(float(labels.double().mean()), 3))
 # :::{prf:lemma} Seen through a middle variable
 # :label: lem-middle
 #
-# If $U$ and $V$ are independent given $Z$, then $\P[U \mid V = v] = \P[U \mid Z]\; \P[Z \mid V = v]$, where
-# $\P[U \mid Z]$ is the matrix with entries $\P[U = u \mid Z = z]$.
+# If $U$ and $V$ are independent given $Z$, then
+#
+# $$
+# \P[U \mid V = v] = \P[U \mid Z]\; \P[Z \mid V = v],
+# $$
+#
+# where $\P[U \mid Z]$ is the matrix with entries $\P[U = u \mid Z = z]$.
 # :::
 #
 # :::{prf:proof}
-# $\P[U = u \mid V = v] = \sum_z \P[U = u \mid Z = z, V = v]\, \P[Z = z \mid V = v]$, and given $Z = z$ the condition
-# $V = v$ can be dropped.
+# Sum over the values of $Z$:
+#
+# $$
+# \P[U = u \mid V = v] = \sum_z \P[U = u \mid Z = z, V = v]\, \P[Z = z \mid V = v],
+# $$
+#
+# and given $Z = z$ the condition $V = v$ can be dropped.
 # :::
 #
 # The token at the blank, its hidden state and the text are such a triple. So
@@ -148,7 +158,7 @@ plt.show()
 # 1. Write $p = \P[H_0 \mid X_{1:T} = x]$. By {eq}`eq-through-w`, $G_\varnothing(\varnothing, x) = W p$.
 # 2. As the columns of $W$ are linearly independent, $W^\top W$ is invertible and
 #    $W^+ = (W^\top W)^{-1} W^\top$, so $W^+ W$ is the identity.
-# 3. Hence $b^\top G_\varnothing(\varnothing, x) = \mu^\top W^+ W p = \mu^\top p$.
+# 3. Hence $b^\top G_\varnothing(\varnothing, x)$ $= \mu^\top W^+ W p$ $= \mu^\top p$.
 # :::
 #
 # Nothing was asked of the transitions, of the length of the text or of where the chain started. The head does not
@@ -264,9 +274,9 @@ for n_states in [4, 8, 10]:
     print(f"{n_states:2d} {logs.median():22.1f} {int((logs > 6).sum()):24d}")
 
 # %% [markdown]
-# At $H = V = 10$ a typical condition number exceeds what a trained network, or even double precision, can support.
-# The theorem still holds there in exact arithmetic, yet its head is out of reach: by {prf:ref}`prop-conditioning`
-# the model would have to be accurate to many more digits than it has.
+# A condition number of $10^{11}$ costs eleven of the sixteen digits of double precision, and a trained network has
+# far fewer to spend. At $H = V = 10$ the theorem still holds in exact arithmetic, yet its head is out of reach: by
+# {prf:ref}`prop-conditioning` the model would have to be accurate to many more digits than it has.
 #
 # A second thing is easily missed. The paper's tasks give weight to a few states only, and posteriors on these
 # machines are nearly one-hot. A text whose posterior sits on states of weight zero has a margin of almost nothing:

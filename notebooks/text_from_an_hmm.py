@@ -206,8 +206,12 @@ print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e
 #
 # :::{prf:proof}
 # Given $H_i$, the token $X_i$ is independent of all other tokens. Therefore
-# $\P[X_i = z \mid x_{-i}] = \sum_h \P[X_i = z \mid H_i = h]\, \P[H_i = h \mid x_{-i}]$, which is row $z$ of the
-# product.
+#
+# $$
+# \P[X_i = z \mid x_{-i}] = \sum_h \P[X_i = z \mid H_i = h]\, \P[H_i = h \mid x_{-i}],
+# $$
+#
+# which is row $z$ of the product.
 # :::
 #
 # So the $T$ conditionals of a text do not need $T$ passes: one pass gives all $\alpha_i \odot \beta_i$, and one
