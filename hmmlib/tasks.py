@@ -209,9 +209,10 @@ def draw_task(
     if some class never occurs. A one-sided task is drawn again, up to `max_redraws` times, and the number
     of redraws is kept with the task.
 
-    The first draw uses the released code's generator in its order: an int seed gives the paper's own weights
-    for that seed. (Its redraws begin again from seeds 1, 2, …; here they go on with the same stream, so
-    that redrawn tasks of different seeds are independent.)
+    For a vanilla HMM, the first draw uses the released code's generator in its order: an int seed gives the
+    weights of the paper's first experiment for that seed. (Its redraws begin again from seeds 1, 2, …; here
+    they go on with the same stream, so that redrawn tasks of different seeds are independent. Its second
+    experiment draws weights after sampling its corpus, and cannot be followed.)
 
     Args:
         model: Where texts come from.
