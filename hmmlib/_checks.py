@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ArrayLike: TypeAlias = Tensor | np.ndarray | Sequence  # type: ignore[type-arg]
+ArrayLike: TypeAlias = Tensor | np.ndarray | Sequence[object]
 
 ROW_TOLERANCE = 1e-8
 _FLOATS = (torch.float64, torch.float32)

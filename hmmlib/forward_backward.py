@@ -4,7 +4,7 @@ Arrays are time-major here, (time, rows, states); a row is one chain run along o
 
 Messages are rescaled at each step, so only *ratios* between states can underflow: those beyond what the
 number type holds, as between two contents of a memory after a thousand tokens, or under near-impossible
-evidence. Such rows are found by a test that cannot miss them, and are computed again in log space.
+evidence. Every row in which that may have happened is computed again in log space.
 """
 
 from __future__ import annotations
