@@ -115,9 +115,10 @@ def missing_from_docstring(thing: object, is_property: bool) -> list[str]:
     if not doc:
         return ["a docstring"]
     missing = []
-    parameters = [name for name in inspect.signature(thing).parameters if name not in ("self", "cls")]
     if inspect.isclass(thing) and issubclass(thing, BaseException):
-        parameters = []
+        parameters = []  # made by the library only
+    else:
+        parameters = [name for name in inspect.signature(thing).parameters if name not in ("self", "cls")]
     if getattr(thing, "_is_protocol", False):
         parameters = []
     missing += [

@@ -9,11 +9,14 @@ import torch
 from hmmlib import (
     ExactMaskedLM,
     MaskedLM,
+    blank_probs,
     posteriors,
     prepend_mask,
+    prepend_prompt,
     random_hmm,
     random_memory_hmm,
     sample_tokens,
+    text_probs,
 )
 
 MODELS = [
@@ -132,6 +135,39 @@ def test_it_says_what_it_is():
 @pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
 def test_the_mask_is_put_before_each_text(lm, kind):
     assert prepend_mask(lm, kind([[1, 2], [3, 4]])).tolist() == [[10, 1, 2], [10, 3, 4]]
+
+
+def test_as_many_masks_as_asked(lm):
+    assert prepend_mask(lm, [[1, 2]], 3).tolist() == [[10, 10, 10, 1, 2]]
+    assert prepend_mask(lm, [[1, 2]], 0).tolist() == [[1, 2]]
+    with pytest.raises(ValueError, match="count: expected at least 0, got -1"):
+        prepend_mask(lm, [[1, 2]], -1)
+
+
+def test_a_prompt_is_put_before_each_text(lm):
+    prompt = torch.rand(2, lm.embedding_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    embeddings = lm.embed([[1, 2], [3, 4]])
+    prompted = prepend_prompt(prompt, embeddings)
+    assert torch.equal(prompted[:, 2:], embeddings)
+    assert torch.equal(prompted[:, :2], torch.stack([prompt, prompt]))
+    with pytest.raises(ValueError, match=r"prompt: expected shape \(k, \d\), as of the embeddings, got"):
+        prepend_prompt(prompt[:, 1:], embeddings)
+
+
+def test_what_is_shown_at_the_blank_and_at_the_text(lm):
+    texts = sample_tokens(lm.model, 5, 7, generator=0)
+    prompt = 0.1 + torch.rand(
+        2, lm.embedding_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    laws = lm.token_probs(lm.embed(prepend_mask(lm, texts)))
+    assert torch.equal(blank_probs(lm, texts), laws[:, 0])
+    assert torch.equal(text_probs(lm, texts), laws[:, 1:])
+    prompted = lm.token_probs(prepend_prompt(prompt, lm.embed(prepend_mask(lm, texts))))
+    assert torch.equal(blank_probs(lm, texts, prompt), prompted[:, 2])
+    assert torch.equal(text_probs(lm, texts, prompt), prompted[:, 3:])
+    three = lm.token_probs(prepend_prompt(prompt, lm.embed(prepend_mask(lm, texts, 3))))
+    assert torch.equal(text_probs(lm, texts, prompt, n_blanks=3), three[:, 5:])
+    assert torch.equal(text_probs(lm, texts, n_blanks=0), lm.token_probs(lm.embed(texts)))
 
 
 def test_a_mask_inside_the_text_is_not_a_word(lm):

@@ -1,0 +1,42 @@
+"""The heads and prompts that the paper's theorems promise, built from a model's parameters.
+
+Each function checks the assumptions of its theorem. Where one does not hold it raises an `AssumptionError`
+that says which columns are dependent, or which state is never reached.
+"""
+
+from hmmlib.constructions.assumptions import (
+    AssumptionError,
+    DependentColumnsError,
+    UnreachableStateError,
+)
+from hmmlib.constructions.attention import attention_head
+from hmmlib.constructions.linear import linear_head
+from hmmlib.constructions.memory_prompts import MemoryPrompt, memory_prompt, start_errors
+from hmmlib.constructions.prompts import (
+    SoftPrompt,
+    find_prompt_states,
+    prompt_head,
+    prompted_prior,
+    soft_prompt,
+)
+from hmmlib.constructions.recoverable import Recovery, live_columns, recoverable_states, recovery
+
+__all__ = [
+    "AssumptionError",
+    "DependentColumnsError",
+    "MemoryPrompt",
+    "Recovery",
+    "SoftPrompt",
+    "UnreachableStateError",
+    "attention_head",
+    "find_prompt_states",
+    "linear_head",
+    "live_columns",
+    "memory_prompt",
+    "prompt_head",
+    "prompted_prior",
+    "recoverable_states",
+    "recovery",
+    "soft_prompt",
+    "start_errors",
+]

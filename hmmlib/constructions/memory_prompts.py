@@ -1,0 +1,213 @@
+"""Prompts that condition the memory, with the attention head (the paper's Section 4, second part)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, check_cell, check_positive, check_positive_int
+from hmmlib.columns import RTOL
+from hmmlib.constructions.assumptions import AssumptionError
+from hmmlib.constructions.attention import head_of_recovery
+from hmmlib.constructions.linear import check_weights
+from hmmlib.constructions.recoverable import recovery
+from hmmlib.heads import AttentionHead
+from hmmlib.lm import MaskedLM, text_probs
+from hmmlib.memory import MemoryHMM
+
+
+@dataclass(frozen=True)
+class MemoryPrompt:
+    """A prompt that conditions the memory, and the attention head that goes with it.
+
+    Attributes:
+        prompt: One vector u, shape (1, |ℳ|·N·|𝒮|).
+        n_blanks: Number of blanks between prompt and text.
+        head: The head, which reads Ḡ at the text's positions.
+        values_kept: ℳ*, the values of the cell that the prompt leaves.
+        start_error: δ = max_h |λ_h/π_h − 1|, how far the law λ of the text's first hidden state is from the
+            law π that it has without a prompt. With one cell it is 0.
+    """
+
+    prompt: Tensor
+    n_blanks: int
+    head: AttentionHead
+    values_kept: tuple[int, ...]
+    start_error: float
+
+    def probs(self, lm: MaskedLM, tokens: ArrayLike) -> Tensor:
+        """What the prompted model shows at the tokens of the texts.
+
+        Args:
+            lm: The language model.
+            tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+
+        Returns:
+            Token laws, shape (batch, time, V).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: Wrong shapes, a token out of range, or a text that cannot follow the prompt.
+        """
+        return text_probs(lm, tokens, self.prompt, self.n_blanks)
+
+    def values(self, lm: MaskedLM, tokens: Tensor) -> Tensor:
+        """The head's values on the prompted model.
+
+        Args:
+            lm: The language model.
+            tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+
+        Returns:
+            Values, shape (batch,), or (batch, n_classes).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: Wrong shapes, a token out of range, or a text that cannot follow the prompt.
+        """
+        return self.head.values(self.probs(lm, tokens), tokens)
+
+    def labels(self, lm: MaskedLM, tokens: Tensor) -> Tensor:
+        """The classes that the head answers on the prompted model.
+
+        Args:
+            lm: The language model.
+            tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+
+        Returns:
+            Classes, int64, shape (batch,).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: Wrong shapes, a token out of range, or a text that cannot follow the prompt.
+        """
+        return self.head.labels(self.probs(lm, tokens), tokens)
+
+
+def memory_prompt(
+    model: MemoryHMM,
+    mu: ArrayLike,
+    *,
+    cell: int = 0,
+    states: Sequence[int] | None = None,
+    n_blanks: int | None = None,
+    tolerance: float = 1e-9,
+    temperature: float = 0.0,
+    rtol: float = RTOL,
+) -> MemoryPrompt:
+    """A prompt that lets only values weighed by μ into a cell, and its attention head (Section 4).
+
+    The prompt is u_{(m,(j,s))} = 1[j = j*, m ∈ ℳ*] with ℳ* = supp μ. As the memory never changes, one vector
+    conditions it for the whole text, and only columns that still occur have to satisfy the condition on
+    recoverable states.
+
+    With one cell the prompt takes the place of the blank, and leaves the chain alone. With several it also
+    forces the chain to begin by reading cell j*. Blanks between prompt and text let the chain forget that;
+    how far it has is `start_error` δ. Where some key is one, the label is right if
+    |μᵀP[M_{j*} | x]| > P[M_{j*} ∈ ℳ* | x]·max|μ|·2δ/(1 − δ).
+
+    Args:
+        model: The memory-augmented HMM. With several cells, its memory has to be independent of the first
+            chain state, and that state's law stationary if the chain is to forget the prompt.
+        mu: Weights μ of the values, shape (|ℳ|,); or one row per class, shape (n_classes, |ℳ|).
+        cell: The cell j*, 0 … N − 1.
+        states: S*; the largest recoverable set by default.
+        n_blanks: Number of blanks; as many as bring δ to `tolerance` by default. With one cell, 0.
+        tolerance: The δ wanted, > 0; read only where `n_blanks` is None.
+        temperature: Of the attention; 0, hard attention, is the paper's.
+        rtol: Relative tolerance for dependent columns.
+
+    Returns:
+        Prompt, number of blanks, head.
+
+    Raises:
+        TypeError: Weights that are not real numbers; a cell, state or number of blanks that is not an
+            integer.
+        ValueError: Wrong shapes or entries, no weight that is not zero, no such cell or state, a negative
+            number of blanks.
+        AssumptionError: The states are not recoverable under the prompt, no content fits the prompt, the
+            memory depends on the first chain state, or no number of blanks makes the chain forget.
+    """
+    weights = check_weights(mu, model.n_values, model.dtype, model.device)
+    cell = check_cell(cell, model.n_cells)
+    weighed = (weights != 0).reshape(-1, model.n_values).any(0)
+    kept = tuple(weighed.nonzero().flatten().tolist())
+    if not kept:
+        raise ValueError("mu: every weight is zero; expected at least one value of the cell that is weighed")
+    prompt = torch.zeros(model.n_values, model.n_cells, model.n_syntax, dtype=model.dtype)
+    prompt[list(kept), cell] = 1.0
+    prompt = prompt.reshape(1, -1).to(model.device)
+    if not (model.chain.initial * prompt[0, model.chain.columns] > 0).any():
+        raise AssumptionError(
+            f"mu: the chain never starts reading cell {cell} with a value among {list(kept)}; expected a "
+            "positive initial probability of that"
+        )
+    found = recovery(model, cell=cell, states=states, values=kept, rtol=rtol)
+    count, error = _blanks(model, cell, n_blanks, check_positive(tolerance, "tolerance"))
+    return MemoryPrompt(prompt, count, head_of_recovery(model, weights, found, temperature), kept, error)
+
+
+def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
+    """How far a prompt for a cell still moves the law of the text's first state, after each number of blanks.
+
+    Args:
+        model: The memory-augmented HMM, with its memory independent of the first chain state.
+        cell: The cell j* that the prompt forces the chain to begin with, 0 … N − 1.
+        most_blanks: The largest number of blanks, ≥ 0.
+
+    Returns:
+        δ_k = max_h |λ_h/π_h − 1| for k = 0 … most_blanks; infinite where λ_h > 0 = π_h.
+
+    Raises:
+        TypeError: The cell or the number is not an integer.
+        ValueError: No such cell, or a negative number.
+        AssumptionError: The memory depends on the first chain state, or the chain never starts in the cell.
+    """
+    cell = check_cell(cell, model.n_cells)
+    most_blanks = check_positive_int(most_blanks, "most_blanks", 0)
+    if model.n_cells == 1:
+        return [0.0] * (most_blanks + 1)
+    chain = model.chain
+    memory, start = chain.initial.sum(1), chain.initial.sum(0)
+    gap = (chain.initial - memory[:, None] * start).abs()
+    if gap.max() > 1e-12:
+        content, state = divmod(int(gap.argmax()), len(start))
+        raise AssumptionError(
+            f"initial: the memory depends on the first chain state: content {content} and chain state "
+            f"{state} have probability {float(chain.initial[content, state]):.6g}, independence gives "
+            f"{float(memory[content] * start[state]):.6g}; expected independence where a prompt has to leave "
+            "several cells alone"
+        )
+    inside = torch.zeros_like(start).reshape(model.n_cells, model.n_syntax)
+    inside[cell] = 1.0
+    law = start * inside.reshape(-1)
+    if not law.sum() > 0:
+        raise AssumptionError(f"initial: the chain never starts reading cell {cell}; expected that it can")
+    law, usual = law / law.sum() @ chain.transition, start @ chain.transition
+    errors = []
+    for _ in range(most_blanks + 1):
+        ratio = torch.where(usual > 0, law / usual, torch.where(law > 0, torch.inf, 1.0))
+        errors.append(float((ratio - 1).abs().max()))
+        law = law @ chain.transition
+    return errors
+
+
+_MOST_BLANKS = 1000
+
+
+def _blanks(model: MemoryHMM, cell: int, n_blanks: int | None, tolerance: float) -> tuple[int, float]:
+    """The number of blanks, and the start error that it leaves."""
+    if n_blanks is not None:
+        return n_blanks, start_errors(model, cell, n_blanks)[-1]
+    errors = start_errors(model, cell, _MOST_BLANKS if model.n_cells > 1 else 0)
+    enough = [k for k, error in enumerate(errors) if error <= tolerance]
+    if not enough:
+        raise AssumptionError(
+            f"n_blanks: after {_MOST_BLANKS} blanks the law of the text's first state is still off by "
+            f"{errors[-1]:.2g}, relative to its law without a prompt; expected at most {tolerance:g} (does "
+            "the chain start in its stationary law, and mix?)"
+        )
+    return enough[0], errors[enough[0]]
