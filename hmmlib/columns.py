@@ -69,19 +69,19 @@ def analyse(matrix: Tensor, rtol: float = RTOL) -> Analysis:
         rtol: Singular values below this share of the largest count as zero, in (0, 1).
 
     Returns:
-        The analysis.
+        The analysis, in float64.
 
     Raises:
         ValueError: The tolerance is out of range.
     """
     if not 0 < rtol < 1:
         raise ValueError(f"rtol: expected 0 < rtol < 1, got {rtol}")
-    left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
+    left, sizes, right = torch.linalg.svd(matrix.double(), full_matrices=False)
     rank = int((sizes > rtol * sizes[0]).sum())
     rows = right[:rank]
     inverse = rows.T @ (left[:, :rank] / sizes[:rank]).T
     # ‖Z[:, c]‖² = 1 − ‖rows[:, c]‖² loses half of the digits; the rows of I − rowsᵀrows keep them.
-    projection = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device) - rows.T @ rows
+    projection = torch.eye(matrix.shape[1], dtype=rows.dtype, device=rows.device) - rows.T @ rows
     return Analysis(inverse, projection.norm(dim=1), rank)
 
 

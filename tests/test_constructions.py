@@ -19,6 +19,7 @@ from hmmlib import (
     posteriors_from_evidence,
     random_hmm,
     sample_tokens,
+    text_probs,
 )
 from hmmlib.constructions import (
     AssumptionError,
@@ -83,6 +84,28 @@ def test_several_classes_at_once():
     prompt = soft_prompt(sparse, np.eye(9)[reached])
     texts = sample_tokens(sparse, 100, 9, generator=0)[:, 1:]
     assert prompt.values(lm=ExactMaskedLM(sparse), tokens=texts).shape == (100, 2)
+
+
+def test_a_model_in_single_precision_has_heads_in_single_precision():
+    """Dependencies are looked for in double precision; everything that is applied is of the model's type."""
+    hmm = random_hmm(4, 6, generator=0, transition_temperature=0.3, emission_temperature=0.3).to(
+        dtype=torch.float32
+    )
+    mu = [1.0, -1.0, 0.5, 0.2]
+    texts = sample_tokens(hmm, 50, 9, generator=0)[:, 1:]
+    head, lm = linear_head(hmm, mu), ExactMaskedLM(hmm)
+    assert head.weights.dtype == torch.float32
+    margin = PosteriorTask.two_class(hmm, mu).posterior(texts) @ torch.tensor(mu)
+    torch.testing.assert_close(head.values(blank_probs(lm, texts)), margin, atol=1e-4, rtol=0)
+    sparse = random_sparse_hmm(9, 6, generator=1).to(dtype=torch.float32)
+    weights = (sparse.transition[0] > 0).float() * torch.arange(9)
+    texts = sample_tokens(sparse, 50, 9, generator=0)[:, 1:]
+    assert soft_prompt(sparse, weights).values(ExactMaskedLM(sparse), texts).dtype == torch.float32
+    memory = random_recoverable_hmm(2, 3, 6, generator=0).to(dtype=torch.float32)
+    texts = sample_tokens(memory, 50, 9, generator=0)[:, 1:]
+    laws = text_probs(ExactMaskedLM(memory), texts)
+    assert attention_head(memory, [1, -1]).values(laws, texts).dtype == torch.float32
+    assert memory_prompt(memory, [1, -1]).values(ExactMaskedLM(memory), texts).dtype == torch.float32
 
 
 def test_the_error_names_dependent_states():
@@ -164,11 +187,15 @@ def test_the_search_finds_prompt_states_exactly_where_there_are_some(seed, n_tok
     mu[random.permutation(6)[:n_weighed]] = 1.0
     wanted = {h for h in range(6) if mu[h] and hmm.initial[h] > 0}
     existing = essential_sets(hmm, wanted)
-    if not existing:
+    if not wanted:
+        assert len(find_prompt_states(hmm, mu)) == 1
+    elif existing:
+        found = find_prompt_states(hmm, mu)
+        assert found in existing
+        assert not any(set(other) < set(found) for other in existing)
+    else:
         with pytest.raises(AssumptionError):
             find_prompt_states(hmm, mu)
-    elif wanted:
-        assert find_prompt_states(hmm, mu) in existing
 
 
 def test_nothing_to_weigh_needs_no_cover(line: HMM):

@@ -112,13 +112,13 @@ def head_for_prior(model: HMM, mu: Tensor, prior: Tensor, rtol: float) -> Linear
             state,
         )
     kept = (prior > 0).nonzero().flatten()
-    columns = model.emission[kept].T
-    target = wanted[..., kept] / prior[kept]
+    columns = model.emission[kept].T.double()
+    target = wanted[..., kept].double() / prior[kept].double()
     weights = target @ analyse(columns, rtol).inverse
     residual = (weights @ columns - target).norm(dim=-1)
     if (residual > leak_limit(rtol) * target.norm(dim=-1)).any():
         raise _dependent(columns, target.reshape(-1, len(kept)), kept.tolist(), rtol)
-    return LinearHead(weights)
+    return LinearHead(weights.to(model.dtype))
 
 
 def _dependent(columns: Tensor, target: Tensor, states: list[int], rtol: float) -> DependentColumnsError:

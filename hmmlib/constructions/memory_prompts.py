@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 
 import torch
 from torch import Tensor
@@ -166,10 +167,14 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
         ValueError: No such cell, or a negative number.
         AssumptionError: The memory depends on the first chain state, or the chain never starts in the cell.
     """
-    cell = check_cell(cell, model.n_cells)
     most_blanks = check_positive_int(most_blanks, "most_blanks", 0)
+    return list(islice(_errors_by_blanks(model, check_cell(cell, model.n_cells)), most_blanks + 1))
+
+
+def _errors_by_blanks(model: MemoryHMM, cell: int) -> Iterator[float]:
+    """δ_0, δ_1, … without end; see `start_errors`."""
     if model.n_cells == 1:
-        return [0.0] * (most_blanks + 1)
+        yield from repeat(0.0)
     chain = model.chain
     memory, start = chain.initial.sum(1), chain.initial.sum(0)
     gap = (chain.initial - memory[:, None] * start).abs()
@@ -187,12 +192,10 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
     if not law.sum() > 0:
         raise AssumptionError(f"initial: the chain never starts reading cell {cell}; expected that it can")
     law, usual = law / law.sum() @ chain.transition, start @ chain.transition
-    errors = []
-    for _ in range(most_blanks + 1):
+    while True:
         ratio = torch.where(usual > 0, law / usual, torch.where(law > 0, torch.inf, 1.0))
-        errors.append(float((ratio - 1).abs().max()))
+        yield float((ratio - 1).abs().max())
         law = law @ chain.transition
-    return errors
 
 
 _MOST_BLANKS = 1000
@@ -202,12 +205,12 @@ def _blanks(model: MemoryHMM, cell: int, n_blanks: int | None, tolerance: float)
     """The number of blanks, and the start error that it leaves."""
     if n_blanks is not None:
         return n_blanks, start_errors(model, cell, n_blanks)[-1]
-    errors = start_errors(model, cell, _MOST_BLANKS if model.n_cells > 1 else 0)
-    enough = [k for k, error in enumerate(errors) if error <= tolerance]
-    if not enough:
-        raise AssumptionError(
-            f"n_blanks: after {_MOST_BLANKS} blanks the law of the text's first state is still off by "
-            f"{errors[-1]:.2g}, relative to its law without a prompt; expected at most {tolerance:g} (does "
-            "the chain start in its stationary law, and mix?)"
-        )
-    return enough[0], errors[enough[0]]
+    error = 0.0
+    for count, error in enumerate(islice(_errors_by_blanks(model, cell), _MOST_BLANKS + 1)):
+        if error <= tolerance:
+            return count, error
+    raise AssumptionError(
+        f"n_blanks: after {_MOST_BLANKS} blanks the law of the text's first state is still off by "
+        f"{error:.2g}, relative to its law without a prompt; expected at most {tolerance:g} (does the chain "
+        "start in its stationary law, and mix?)"
+    )

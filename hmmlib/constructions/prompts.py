@@ -175,7 +175,7 @@ def find_prompt_states(
         most_sets: Give up after looking at so many sets B, ≥ 1.
 
     Returns:
-        The prompt states, in increasing order.
+        The prompt states, in increasing order; none of them can be left out.
 
     Raises:
         TypeError: The weights are not real numbers.
@@ -243,7 +243,13 @@ def find_prompt_states(
             f"mu: no set of prompt states exists: each set whose followers cover the states {sorted(wanted)} "
             "that mu weighs leads to states with dependent emission columns; expected relaxed non-degeneracy"
         )
-    return tuple(sorted(found))
+    # A later member may lead to what an earlier one was chosen for.
+    kept = sorted(found)
+    for c in found:
+        others = [other for other in kept if other != c]
+        if wanted <= frozenset().union(*(followers[other] for other in others)):
+            kept = others
+    return tuple(kept)
 
 
 def _no_way(model: HMM, state: int, leader: int, followers: list[int], rtol: float) -> DependentColumnsError:

@@ -130,7 +130,8 @@ def recovery(
     starred = of_cell & torch.isin(used % model.n_syntax, torch.tensor(chosen, device=used.device))
     inverse = analyse(model.chain.emission[used].T, rtol).inverse
     columns = used[starred]
-    return Recovery(chosen, columns // (model.n_cells * model.n_syntax), columns, inverse[starred])
+    projection = inverse[starred].to(model.dtype)
+    return Recovery(chosen, columns // (model.n_cells * model.n_syntax), columns, projection)
 
 
 def _free_columns(

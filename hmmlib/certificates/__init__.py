@@ -1,0 +1,22 @@
+"""What no linear head can do, with proofs that can be checked.
+
+Three questions about a head on exact predictions, from the strictest to the most forgiving: can it
+reproduce every margin (`row_space_test`), can it get every label of a given set right (`separate`), and how
+many can it get right (`best_accuracy`)? Each answer comes with a head, or with what shows that there is
+none. They tell information that the model does not show at the blank from training that failed.
+"""
+
+from hmmlib.certificates.best_accuracy import BestAccuracy, best_accuracy
+from hmmlib.certificates.row_space import RowSpaceTest, posterior_span, row_space_test
+from hmmlib.certificates.separation import Separation, check_certificate, separate
+
+__all__ = [
+    "BestAccuracy",
+    "RowSpaceTest",
+    "Separation",
+    "best_accuracy",
+    "check_certificate",
+    "posterior_span",
+    "row_space_test",
+    "separate",
+]

@@ -1,0 +1,306 @@
+"""How much a head can read, and how much more with a prompt, when the language model is perfect.
+
+The paper's first experiment without pretraining: the model is exact inference, and heads and prompts are
+solved to convergence. What a head on the exact posterior gets right and one on the token law does not, the
+emissions have lost, not training.
+
+    python -m hmmlib.experiments.exact_prompts --out book/results/exact_prompts.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+from tqdm import tqdm
+
+from hmmlib.experiments.provenance import provenance
+from hmmlib.hmm import random_hmm
+from hmmlib.lm import ExactMaskedLM, blank_probs
+from hmmlib.logistic import logistic_head
+from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.tasks import Split, draw_dataset, draw_task
+
+# Nearer to zero than this, a margin leaves the label to rounding.
+CLEAR_MARGIN = 1e-9
+_SHARED = ("n_tokens", "sizes", "length", "restarts", "l2", "path")
+
+
+@dataclass(frozen=True)
+class ExactPromptsConfig:
+    """What is computed; the paper's sizes by default.
+
+    Attributes:
+        n_states: The numbers H of hidden states.
+        seeds: One HMM, task, data set and set of random starts for each.
+        n_tokens: Size V of the vocabulary.
+        sizes: Numbers of training, validation and test texts.
+        length: Tokens in a text, after the blank.
+        restarts: Starts of the search for a prompt.
+        l2: Weight of the penalty on the head's values.
+        path: Weights of it that heads are fitted with besides.
+        longer_prompts: Lengths of prompts searched for besides one vector …
+        longer_seeds: … for these seeds.
+    """
+
+    n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
+    seeds: tuple[int, ...] = tuple(range(1, 21))
+    n_tokens: int = 10
+    sizes: tuple[int, int, int] = (5000, 500, 1000)
+    length: int = 128
+    restarts: int = 10
+    l2: float = 1e-8
+    path: tuple[float, ...] = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14)
+    longer_prompts: tuple[int, ...] = (2, 5)
+    longer_seeds: tuple[int, ...] = (1, 2, 3)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells to compute.
+
+        Returns:
+            The arguments of `exact_cell` for each cell, the quickest first.
+        """
+        shared = {name: getattr(self, name) for name in _SHARED}
+        return [
+            {
+                "n_states": n_states,
+                "seed": seed,
+                **shared,
+                "prompt_lengths": (1, *(self.longer_prompts if seed in self.longer_seeds else ())),
+            }
+            for n_states in self.n_states
+            for seed in self.seeds
+        ]
+
+
+def exact_cell(
+    n_states: int,
+    seed: int,
+    *,
+    n_tokens: int = 10,
+    sizes: Sequence[int] = (5000, 500, 1000),
+    length: int = 128,
+    restarts: int = 10,
+    l2: float = 1e-8,
+    path: Sequence[float] = (),
+    prompt_lengths: Sequence[int] = (1,),
+) -> dict[str, Any]:
+    """One HMM and one task: what heads and prompts can do on the exact language model.
+
+    Everything is fitted on the training texts, the best start of a search included; the validation texts
+    are drawn so that the test texts are the same as in other experiments, and left unused.
+
+    Args:
+        n_states: Number H of hidden states.
+        seed: Of the HMM, the task, the texts and the random starts.
+        n_tokens: Size V of the vocabulary.
+        sizes: Numbers of training, validation and test texts.
+        length: Tokens in a text, after the blank.
+        restarts: Starts of the search for a prompt.
+        l2: Weight of the penalty on the head's values.
+        path: Weights of it that heads are fitted with besides; none by default.
+        prompt_lengths: Lengths k of the prompts searched for.
+
+    Returns:
+        The record, ready for JSON: the same for the same arguments, but for `wall_seconds`. `methods` has an
+        entry for each of
+
+        - 'majority': the class most frequent in training;
+        - 'head': a linear head on G;
+        - 'posterior': a linear head on P[H_0 | x] itself;
+        - 'prompt_k': k vectors and a linear head on Ḡ.
+
+        An entry holds `test`, the accuracy on the test texts, and `clear`, that on the test texts whose
+        margin is farther than 1e-9 from zero (None if there are none); but for 'majority' also `train`, the
+        accuracy in training, `loss`, the log-loss there in nats, and `converged`; for prompts also
+        `restart_losses`. The optimum of the log-loss is not that of the accuracy, and where margins span
+        many orders of magnitude the penalty decides which of them the head attends to. So `path` holds
+        `test`, `clear`, `train` and `l2` for the penalty in the path with the highest accuracy in training
+        (of several, the first), on the features at the same prompt.
+
+    Raises:
+        TypeError: As for `hmmlib.draw_dataset` and `optimal_prompt`.
+        ValueError: As for `hmmlib.random_hmm`, `hmmlib.draw_task`, `hmmlib.draw_dataset` and
+            `optimal_prompt`.
+    """
+    begin = time.perf_counter()
+    model = random_hmm(n_states, n_tokens, generator=seed)
+    task = draw_task(model, generator=seed)
+    train, _, test = draw_dataset(task, generator=seed, sizes=sizes, length=length)
+    lm = ExactMaskedLM(model)
+    clear = (test.scores[:, 1] - test.scores[:, 0]).abs() > CLEAR_MARGIN
+
+    def tested(answers: Tensor) -> dict[str, Any]:
+        right = (answers == test.labels).double()
+        return {
+            "test": _rounded(right.mean()),
+            "clear": _rounded(right[clear].mean()) if clear.any() else None,
+        }
+
+    def head_on(train_features: Tensor, test_features: Tensor) -> dict[str, Any]:
+        fit = logistic_head(train_features, train.labels, l2=l2)
+        entry = tested(fit.head.labels(test_features)) | {
+            "train": _rounded(fit.accuracy),
+            "loss": _rounded(fit.loss),
+            "converged": fit.converged,
+        }
+        if path:
+            fits = [(logistic_head(train_features, train.labels, l2=other), other) for other in path]
+            best, chosen = max(fits, key=lambda pair: pair[0].accuracy)
+            answers = best.head.labels(test_features)
+            entry["path"] = tested(answers) | {"train": _rounded(best.accuracy), "l2": chosen}
+        return entry
+
+    methods = {
+        "majority": tested(torch.full_like(test.labels, _majority(train))),
+        "head": head_on(blank_probs(lm, train.tokens), blank_probs(lm, test.tokens)),
+        "posterior": head_on(task.posterior(train.tokens), task.posterior(test.tokens)),
+    }
+    for size in prompt_lengths:
+        found = optimal_prompt(
+            lm, train.tokens, train.labels, n_prompt=size, restarts=restarts, generator=seed, l2=l2
+        )
+        shown = (blank_probs(lm, split.tokens, found.prompt) for split in (train, test))
+        methods[f"prompt_{size}"] = head_on(*shown) | {
+            "converged": found.converged,
+            "restart_losses": [_rounded(loss) for loss in found.losses],
+        }
+    return {
+        "n_states": n_states,
+        "seed": seed,
+        "redraws": task.redraws,
+        "clear_share": _rounded(clear.double().mean()),
+        "positive_share": _rounded(test.labels.double().mean()),
+        "methods": methods,
+        "wall_seconds": round(time.perf_counter() - begin, 1),
+    }
+
+
+def sweep(config: ExactPromptsConfig, out: Path, *, workers: int = 1) -> dict[str, Any]:
+    """Compute every cell that `out` does not hold yet, and write each to it as soon as it is there.
+
+    Args:
+        config: What to compute.
+        out: The JSON file, which is replaced as a whole or not at all; a sweep that was cut short goes on
+            where it stopped.
+        workers: Processes, each on one core; with 1 the cells are computed in this process.
+
+    Returns:
+        The result as written: `config`, `provenance` (of this run, with that of the runs that it went on
+        from) and `cells`.
+
+    Raises:
+        ValueError: `out` holds results of another configuration.
+    """
+    # As it comes back from JSON, where a tuple is a list.
+    asked = json.loads(json.dumps(asdict(config) | {"clear_margin": CLEAR_MARGIN}))
+    earlier = json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
+    if earlier is not None and earlier["config"] != asked:
+        changed = [name for name in asked if earlier["config"].get(name) != asked[name]]
+        raise ValueError(
+            f"out: {out.name} was computed with another {', '.join(changed) or 'configuration'}; "
+            "expected the same, or a file that does not exist"
+        )
+    result = earlier or {"config": asked, "provenance": None, "cells": []}
+    done = {(cell["n_states"], cell["seed"]) for cell in result["cells"]}
+    missing = [cell for cell in config.cells() if (cell["n_states"], cell["seed"]) not in done]
+    if not missing:
+        return result
+    begin = time.perf_counter()
+    previous = [] if earlier is None else [*earlier["provenance"].pop("went_on_from"), earlier["provenance"]]
+    run = provenance(out) | {"workers": workers, "cells": 0, "wall_seconds": 0.0, "went_on_from": previous}
+    result["provenance"] = run
+    for record in tqdm(_records(missing, workers), total=len(missing), unit="cell"):
+        result["cells"] = sorted(
+            [*result["cells"], record], key=lambda cell: (cell["n_states"], cell["seed"])
+        )
+        run["cells"] += 1
+        run["wall_seconds"] = round(time.perf_counter() - begin, 1)
+        write_json(out, result)
+    return result
+
+
+def write_json(out: Path, result: dict[str, Any]) -> None:
+    """Write a file as a whole or not at all, whenever the process is killed.
+
+    Args:
+        out: The file.
+        result: What to write.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        draft.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the sweep from the command line.
+
+    Args:
+        arguments: Those of the command line by default.
+    """
+    default = ExactPromptsConfig()
+    parser = argparse.ArgumentParser(
+        prog="python -m hmmlib.experiments.exact_prompts", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write, or to go on with")
+    parser.add_argument("--n-states", type=int, nargs="+", default=default.n_states, help="numbers of states")
+    parser.add_argument("--seeds", type=int, nargs="+", default=default.seeds, help="seeds")
+    parser.add_argument("--sizes", type=int, nargs=3, default=default.sizes, help="train, validation, test")
+    parser.add_argument("--length", type=int, default=default.length, help="tokens in a text")
+    parser.add_argument("--restarts", type=int, default=default.restarts, help="starts for each prompt")
+    parser.add_argument("--workers", type=int, default=2, help="processes, each on one core")
+    chosen = vars(parser.parse_args(arguments))
+    out, workers = chosen.pop("out"), chosen.pop("workers")
+    lists: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()
+    }
+    sweep(ExactPromptsConfig(**lists), out, workers=workers)
+
+
+def _records(cells: Sequence[dict[str, Any]], workers: int) -> Iterator[dict[str, Any]]:
+    """The cells' records, in the order in which they are finished."""
+    if workers == 1:
+        yield from (exact_cell(**cell) for cell in cells)
+        return
+    # Not forked: the threads of torch would not survive it.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_core) as pool:
+        futures = [pool.submit(exact_cell, **cell) for cell in cells]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _use_one_core() -> None:
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def _majority(split: Split) -> int:
+    """The most frequent class; of two that tie, the first."""
+    return int(torch.bincount(split.labels).argmax())
+
+
+def _rounded(value: Tensor | float) -> float:
+    return round(float(value), 6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The sweep of exact prompts: its cells, its file, and the results that the book quotes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import hmmlib
+from hmmlib.experiments import exact_prompts, provenance
+from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell, main, sweep, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMITTED = ROOT / "book" / "results" / "exact_prompts.json"
+TINY = ExactPromptsConfig(
+    n_states=(4, 12),
+    seeds=(1, 2),
+    sizes=(200, 10, 100),
+    length=16,
+    restarts=2,
+    path=(1e-4, 1e-8),
+    longer_prompts=(2,),
+    longer_seeds=(2,),
+)
+
+
+def without_time(record):
+    return {name: value for name, value in record.items() if name != "wall_seconds"}
+
+
+def test_a_cell_is_a_function_of_its_arguments():
+    arguments = TINY.cells()[3]
+    first, second = exact_cell(**arguments), exact_cell(**arguments)
+    assert without_time(first) == without_time(second)
+    assert json.loads(json.dumps(first)) == first
+    assert (first["n_states"], first["seed"]) == (12, 2)
+    assert list(first["methods"]) == ["majority", "head", "posterior", "prompt_1", "prompt_2"]
+
+
+def test_what_a_cell_says_is_consistent():
+    record = exact_cell(**TINY.cells()[2])
+    methods = record["methods"]
+    assert methods["majority"]["test"] in (
+        record["positive_share"],
+        pytest.approx(1 - record["positive_share"]),
+    )
+    prompt = methods["prompt_1"]
+    assert len(prompt["restart_losses"]) == TINY.restarts
+    assert prompt["loss"] == pytest.approx(min(prompt["restart_losses"]), abs=1e-5)
+    for name in ("head", "posterior", "prompt_1"):
+        entry = methods[name]
+        assert entry["converged"]
+        # The path holds the penalty that the entry itself was fitted with.
+        assert entry["path"]["train"] >= entry["train"]
+        assert entry["path"]["l2"] in TINY.path
+        assert 0 <= entry["test"] <= 1
+
+
+def test_without_clear_margins_there_is_no_accuracy_on_them(monkeypatch):
+    monkeypatch.setattr(exact_prompts, "CLEAR_MARGIN", 1e9)
+    record = exact_cell(4, 1, sizes=(20, 1, 10), length=4, restarts=1)
+    assert record["clear_share"] == 0
+    assert record["methods"]["head"]["clear"] is None
+    assert "path" not in record["methods"]["head"]
+
+
+def test_a_sweep_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    out = tmp_path / "new folder" / "result.json"
+    asked = []
+
+    def stopping(n_states, seed, **_):
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append((n_states, seed))
+        return {"n_states": n_states, "seed": seed}
+
+    monkeypatch.setattr(exact_prompts, "exact_cell", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(TINY, out)
+    written = json.loads(out.read_text())
+    assert [cell["seed"] for cell in written["cells"]] == [1, 2, 1]
+    assert written["provenance"]["cells"] == 3
+
+    monkeypatch.setattr(
+        exact_prompts, "exact_cell", lambda n_states, seed, **_: {"n_states": n_states, "seed": seed}
+    )
+    result = sweep(TINY, out)
+    assert result == json.loads(out.read_text())
+    assert result["cells"] == [{"n_states": n, "seed": seed} for n in (4, 12) for seed in (1, 2)]
+    run = result["provenance"]
+    assert (run["cells"], [earlier["cells"] for earlier in run["went_on_from"]]) == (1, [3])
+    assert [path.name for path in out.parent.iterdir()] == ["result.json"]
+
+    # Nothing is missing now, so nothing is computed or written.
+    before = out.stat().st_mtime_ns
+    monkeypatch.setattr(exact_prompts, "exact_cell", None)
+    assert sweep(TINY, out) == result
+    assert out.stat().st_mtime_ns == before
+
+
+def test_another_configuration_is_refused(tmp_path, monkeypatch):
+    out = tmp_path / "result.json"
+    monkeypatch.setattr(
+        exact_prompts, "exact_cell", lambda n_states, seed, **_: {"n_states": n_states, "seed": seed}
+    )
+    sweep(TINY, out)
+    other = ExactPromptsConfig(**TINY.__dict__ | {"restarts": 3, "length": 17})
+    with pytest.raises(
+        ValueError, match=r"out: result\.json was computed with another length, restarts; expected"
+    ):
+        sweep(other, out)
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    out = tmp_path / "result.json"
+    write_json(out, {"a": 1})
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write_json(out, {"a": float("nan")})
+
+    def dies(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        write_json(out, {"a": 2})
+    assert json.loads(out.read_text()) == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_processes_give_what_one_process_gives(tmp_path):
+    command = ["--n-states", "4", "--seeds", "7", "8", "--sizes", "60", "2", "30", "--length", "8"]
+    command += ["--restarts", "1", "--out"]
+    main([*command, str(tmp_path / "one.json"), "--workers", "1"])
+    main([*command, str(tmp_path / "two.json"), "--workers", "2"])
+    one, two = (json.loads((tmp_path / name).read_text()) for name in ("one.json", "two.json"))
+    assert [without_time(cell) for cell in one["cells"]] == [without_time(cell) for cell in two["cells"]]
+    assert one["config"] == two["config"]
+    assert (one["provenance"]["workers"], two["provenance"]["workers"]) == (1, 2)
+
+
+def test_the_library_does_without_scipy():
+    # It is heavy, and only what is solved to convergence needs it.
+    code = "import sys, hmmlib; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
+
+
+def test_provenance_is_that_of_this_run():
+    found = provenance.provenance()
+    assert found["versions"]["torch"] == torch.__version__
+    assert found["versions"]["hmmlib"] == hmmlib.__version__
+    assert found["machine"]["cores"] >= 1
+    assert str(ROOT) not in json.dumps(found)
+
+
+def test_what_is_not_installed_has_no_version():
+    assert provenance.provenance(packages=("no-such-package",))["versions"]["no-such-package"] is None
+
+
+def test_another_repository_around_an_installed_copy_is_not_reported(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        provenance, "_git", lambda *arguments: str(tmp_path) if arguments[0] == "rev-parse" else ""
+    )
+    assert provenance.provenance()["git"] is None
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return json.loads(COMMITTED.read_text(encoding="utf-8"))
+
+
+def test_the_committed_result_is_complete_and_of_the_default_configuration(committed):
+    config = ExactPromptsConfig()
+    for name, value in committed["config"].items():
+        asked = exact_prompts.CLEAR_MARGIN if name == "clear_margin" else getattr(config, name)
+        assert value == (list(asked) if isinstance(asked, tuple) else asked), name
+    found = [(cell["n_states"], cell["seed"]) for cell in committed["cells"]]
+    assert found == [(cell["n_states"], cell["seed"]) for cell in config.cells()]
+    runs = [committed["provenance"], *committed["provenance"]["went_on_from"]]
+    assert sum(run["cells"] for run in runs) == len(found)
+
+
+def test_the_committed_cells_hold_what_their_configuration_asks_for(committed):
+    for cell, asked in zip(committed["cells"], ExactPromptsConfig().cells(), strict=True):
+        prompts = [f"prompt_{size}" for size in asked["prompt_lengths"]]
+        assert list(cell["methods"]) == ["majority", "head", "posterior", *prompts]
+        for name in prompts:
+            assert len(cell["methods"][name]["restart_losses"]) == committed["config"]["restarts"]
+
+
+def test_the_committed_result_agrees_with_the_theorem_on_heads(committed):
+    # Section 3: where the emissions are independent, a head on G can do what one on the posterior can.
+    for cell in committed["cells"]:
+        emission = hmmlib.random_hmm(cell["n_states"], generator=cell["seed"]).emission
+        scaled = emission / emission.amax(0)
+        if torch.linalg.matrix_rank(scaled, rtol=1e-9) == cell["n_states"]:
+            head, posterior = cell["methods"]["head"], cell["methods"]["posterior"]
+            assert head["loss"] == pytest.approx(posterior["loss"], abs=2e-3), (
+                cell["n_states"],
+                cell["seed"],
+            )
+
+
+def test_a_committed_cell_comes_out_again(committed):
+    # Four states: a few seconds. Its numbers do not hang on the order of sums, unlike those of a long search.
+    asked = ExactPromptsConfig().cells()[3]
+    found, stored = exact_cell(**asked), committed["cells"][3]
+    assert found["redraws"] == stored["redraws"]
+    for name in ("clear_share", "positive_share"):
+        assert found[name] == pytest.approx(stored[name], abs=1e-6)
+    for name, entry in stored["methods"].items():
+        for key in entry.keys() & {"test", "clear", "train"}:
+            assert found["methods"][name][key] == pytest.approx(entry[key], abs=2e-3)
+        if "loss" in entry:
+            assert found["methods"][name]["loss"] == pytest.approx(entry["loss"], abs=1e-4)
