@@ -63,20 +63,13 @@ print(task)
 
 
 # %%
-from hmmlib import ExactMaskedLM, prepend_mask, sample_tokens
-
-
-def at_the_blank(hmm, texts):
-    """What the frozen model shows at the blank of (∅, x), for each text x."""
-    lm = ExactMaskedLM(hmm)
-    return lm.token_probs(lm.embed(prepend_mask(lm, texts)))[:, 0]
-
+from hmmlib import ExactMaskedLM, blank_probs, sample_tokens
 
 texts = sample_tokens(machine, batch=400, time=129, generator=0)
 texts = texts[:, 1:]  # x_1 … x_T; the dropped token belongs to H_0
 
 # %%
-G = at_the_blank(machine, texts)
+G = blank_probs(ExactMaskedLM(machine), texts)  # what the frozen model shows
 posterior = task.posterior(texts)  # what the labels are made from
 labels = task.labels(texts)
 print("G at the blank: ", [round(float(p), 3) for p in G[0]])
@@ -165,6 +158,8 @@ plt.show()
 # merely get the labels right; it reproduces the margin itself.
 #
 # :::{prf:remark}
+# :label: rem-row-space
+#
 # The inverse is more than is needed. All that the proof uses is $W^\top b = \mu$. Such a $b$ exists whenever $\mu$ lies
 # in the *row space* of $W$, whether or not the columns are independent. For non-degenerate emissions the row space is
 # everything, so that one condition serves all tasks at once.
@@ -172,7 +167,8 @@ plt.show()
 #
 # ## The construction
 #
-# In code the head is one line. The largest deviation between head and margin, and the labels it gets wrong:
+# In code the head is one line. (The library's {py:func}`~hmmlib.constructions.linear.linear_head` is that line with
+# its assumption checked.) The largest deviation between head and margin, and the labels it gets wrong:
 
 
 # %%
@@ -202,7 +198,7 @@ for seed in range(300):
     weights = np.random.default_rng(seed).standard_normal(hmm.n_states)
     drawn = PosteriorTask.two_class(hmm, weights)
     x = sample_tokens(hmm, batch=40, time=33, generator=seed)[:, 1:]
-    value = at_the_blank(hmm, x) @ theorem_head(hmm, drawn.mu)
+    value = blank_probs(ExactMaskedLM(hmm), x) @ theorem_head(hmm, drawn.mu)
     margin = drawn.posterior(x) @ drawn.mu
     largest = max(largest, float((value - margin).abs().max()))
     wrong += int(((value >= 0) != (margin >= 0))[margin.abs() > 1e-9].sum())
@@ -242,7 +238,7 @@ for temperature in [0.1, 0.3, 1.0]:
     hmm = random_hmm(10, 10, generator=2, **mild)
     drawn = PosteriorTask.two_class(hmm, weights)
     x = sample_tokens(hmm, batch=2000, time=65, generator=2)[:, 1:]
-    head, exact = theorem_head(hmm, drawn.mu), at_the_blank(hmm, x)
+    head, exact = theorem_head(hmm, drawn.mu), blank_probs(ExactMaskedLM(hmm), x)
     answers = [((exact + size * error) @ head >= 0).long() for size in noise]
     name = f"τ = {temperature:g}, σ = {torch.linalg.svdvals(hmm.emission)[-1]:.1g}"
     curves[name] = [float((a == drawn.labels(x)).double().mean()) for a in answers]
@@ -292,7 +288,7 @@ def paper_cell(n_states, seed):
     task = draw_task(hmm, generator=seed)
     x = sample_tokens(hmm, batch=500, time=129, generator=seed)[:, 1:]
     margin = task.posterior(x) @ task.mu
-    value = at_the_blank(hmm, x) @ theorem_head(hmm, task.mu)
+    value = blank_probs(ExactMaskedLM(hmm), x) @ theorem_head(hmm, task.mu)
     right, clear = (value >= 0) == (margin >= 0), margin.abs() > 1e-9
     ones = (margin >= 0).double().mean()
     shares = [clear.double().mean(), right.double().mean()]
@@ -339,7 +335,7 @@ zero_or_one = PosteriorTask.two_class(fork, [1, -1, 0, 0])
 x = torch.tensor([[1, 0, 1], [2, 0, 1]])
 print("posteriors:", zero_or_one.posterior(x).tolist())
 print("labels:    ", zero_or_one.labels(x).tolist())
-print("G at blank:", at_the_blank(fork, x).tolist())
+print("G at blank:", blank_probs(ExactMaskedLM(fork), x).tolist())
 
 # %% [markdown]
 # The two texts have different posteriors and different labels, and the frozen model shows the *same* thing at the
@@ -347,8 +343,8 @@ print("G at blank:", at_the_blank(fork, x).tolist())
 # linear head; it is gone.
 #
 # In {numref}`fig-paper-machines` this is what happens to the right of $H = V$. The head of the theorem is then only
-# one choice among others, and the figure does not say how well the best head would do: where $W^\top b = \mu$ has no
-# solution, that is a question of optimisation.
+# one choice among others, and the figure does not say how well the best head would do. The {doc}`next chapter
+# <when_heads_fail>` finds out, with proofs that no head does better.
 #
 # ## Exercises
 
@@ -376,7 +372,7 @@ hmm = random_hmm(
 M = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
 four = PosteriorTask(hmm, M.T)
 x = sample_tokens(hmm, batch=1000, time=33, generator=4)[:, 1:]
-scores = at_the_blank(hmm, x) @ torch.linalg.pinv(hmm.emission.T).T @ M
+scores = blank_probs(ExactMaskedLM(hmm), x) @ torch.linalg.pinv(hmm.emission.T).T @ M
 print("texts per class:", torch.bincount(four.labels(x), minlength=4).tolist())
 print("wrong labels:   ", int((scores.argmax(-1) != four.labels(x)).sum()))
 

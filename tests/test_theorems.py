@@ -1,41 +1,49 @@
-"""Each theorem of the paper by name: it holds where its assumptions do, and fails where they do not."""
+"""The theorems of chapters 2 and 3 by name: each holds under its assumptions, and fails without them."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from hmmlib import HMM, ExactMaskedLM, PosteriorTask, prepend_mask, random_hmm, sample_tokens
+from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, random_hmm, sample_tokens
+from hmmlib.certificates import check_certificate, posterior_span, row_space_test, separate
+from hmmlib.constructions import DependentColumnsError, linear_head
+from hmmlib.planted import random_sparse_hmm
 
 
 def at_the_blank(hmm: HMM, texts: torch.Tensor) -> torch.Tensor:
-    lm = ExactMaskedLM(hmm)
-    return lm.token_probs(lm.embed(prepend_mask(lm, texts)))[:, 0]
+    return blank_probs(ExactMaskedLM(hmm), texts)
 
 
-def two_classes(hmm: HMM, mu: torch.Tensor) -> PosteriorTask:
-    return PosteriorTask(hmm, torch.stack([-mu / 2, mu / 2]))
+def margins(hmm: HMM, mu: np.ndarray | list[float], texts: torch.Tensor) -> torch.Tensor:
+    return PosteriorTask.two_class(hmm, mu).posterior(texts) @ torch.tensor(mu, dtype=torch.float64)
 
 
 def test_head_tuning_on_a_vanilla_hmm():
     """Section 3: independent columns of W make b = (W⁺)ᵀμ reproduce every margin."""
     largest, wrong, total = 0.0, 0, 0
-    for seed in range(250):
+    for seed in range(260):
         hmm = random_hmm(
             2 + seed % 9, 10, generator=seed, transition_temperature=0.1, emission_temperature=0.2
         )
-        mu = torch.randn(hmm.n_states, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        mu = np.random.default_rng(seed).standard_normal(hmm.n_states)
         texts = sample_tokens(hmm, 40, 20, generator=seed)
-        value = at_the_blank(hmm, texts) @ torch.linalg.pinv(hmm.emission.T).T @ mu
-        task = two_classes(hmm, mu)
-        margin = task.posterior(texts) @ mu
+        value, margin = linear_head(hmm, mu).values(at_the_blank(hmm, texts)), margins(hmm, mu, texts)
         largest = max(largest, float((value - margin).abs().max()))
         clear = margin.abs() > 1e-9
-        wrong += int(((value >= 0).long() != task.labels(texts))[clear].sum())
+        wrong += int(((value >= 0) != (margin >= 0))[clear].sum())
         total += int(clear.sum())
-    assert total > 9_900
+    assert total > 10_000
     assert wrong == 0
     assert largest < 1e-9
+
+
+def test_the_head_is_the_pseudo_inverse_applied_to_mu():
+    hmm = random_hmm(5, 8, generator=0, transition_temperature=0.1, emission_temperature=0.3)
+    mu = np.random.default_rng(0).standard_normal(5)
+    expected = torch.linalg.pinv(hmm.emission.T).T @ torch.tensor(mu)
+    torch.testing.assert_close(linear_head(hmm, mu).weights, expected, atol=1e-9, rtol=1e-9)
 
 
 def test_head_tuning_fails_without_independent_columns():
@@ -46,10 +54,28 @@ def test_head_tuning_fails_without_independent_columns():
         [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]],
     )
     texts = torch.tensor([[1, 0], [2, 0]])
-    task = two_classes(hmm, torch.tensor([1.0, -1.0, 0.0, 0.0], dtype=torch.float64))
+    task = PosteriorTask.two_class(hmm, [1.0, -1.0, 0.0, 0.0])
     assert task.labels(texts).tolist() == [1, 0]
-    first, second = at_the_blank(hmm, texts)
-    assert torch.equal(first, second)
+    features = at_the_blank(hmm, texts)
+    verdict = separate(features, task.labels(texts))
+    assert not verdict.separable
+    assert check_certificate(features, task.labels(texts), verdict.certificate) == 0
+    with pytest.raises(DependentColumnsError):
+        linear_head(hmm, task.mu)
+
+
+def test_head_tuning_fails_where_the_middle_state_is_asked_for():
+    """Three coins: no threshold on the probability of heads singles out the fair one."""
+    coins = HMM([1 / 3] * 3, np.eye(3), [[0.2, 0.8], [0.5, 0.5], [0.8, 0.2]])
+    task = PosteriorTask.two_class(coins, [-1.0, 1.0, -1.0])
+    texts = torch.tensor([[1] * 6, [0, 1] * 3, [0] * 6])
+    assert task.labels(texts).tolist() == [0, 1, 0]
+    features = at_the_blank(coins, texts)
+    verdict = separate(features, task.labels(texts))
+    assert not verdict.separable
+    assert check_certificate(features, task.labels(texts), verdict.certificate) < 1e-12
+    # The same texts with a task that asks for a side: there is a head.
+    assert separate(features, [0, 0, 1]).separable
 
 
 @pytest.mark.parametrize("mu", [[1.0, 1.0, -2.0, 0.5], [0.0, 0.0, 1.0, -1.0]])
@@ -60,20 +86,82 @@ def test_head_tuning_needs_only_the_row_space(mu):
         random_hmm(4, generator=0, transition_temperature=0.5).transition,
         [[0.7, 0.2, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]],
     )
-    weights = torch.tensor(mu, dtype=torch.float64)
     texts = sample_tokens(hmm, 500, 12, generator=0)
-    value = at_the_blank(hmm, texts) @ torch.linalg.pinv(hmm.emission.T).T @ weights
-    torch.testing.assert_close(
-        value, two_classes(hmm, weights).posterior(texts) @ weights, atol=1e-12, rtol=0
-    )
+    value = linear_head(hmm, mu).values(at_the_blank(hmm, texts))
+    torch.testing.assert_close(value, margins(hmm, mu, texts), atol=1e-12, rtol=0)
 
 
 def test_the_error_of_the_head_is_at_most_its_norm_times_that_of_the_model():
     hmm = random_hmm(6, 10, generator=5, transition_temperature=0.1, emission_temperature=0.3)
     mu = torch.randn(6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    head = torch.linalg.pinv(hmm.emission.T).T @ mu
+    head = linear_head(hmm, mu).weights
     exact = at_the_blank(hmm, sample_tokens(hmm, 300, 20, generator=0))
     noise = 1e-3 * torch.randn(exact.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     moved = ((exact + noise) @ head - exact @ head).abs()
     assert bool((moved <= head.norm() * noise.norm(dim=1) + 1e-15).all())
     assert head.norm() <= mu.norm() / torch.linalg.svdvals(hmm.emission)[-1] * (1 + 1e-9)
+
+
+def test_which_margins_a_head_can_reproduce():
+    """A head has every margin, or a direction that texts move the posterior in is lost and weighed."""
+    largest, wrong, total, with_head, without = 0.0, 0, 0, 0, 0
+    for seed in range(300):
+        hmm = random_sparse_hmm(2 + seed % 7, 2 + seed % 4, generator=seed)
+        mu = np.random.default_rng(seed).standard_normal(hmm.n_states)
+        texts = sample_tokens(hmm, 80, 12, generator=seed)[:, 1:]
+        features, margin = at_the_blank(hmm, texts), margins(hmm, mu, texts)
+        test = row_space_test(hmm, mu)
+        if test.representable:
+            value = test.head.values(features)
+            largest = max(largest, float((value - margin).abs().max()))
+            clear = margin.abs() > 1e-9
+            wrong += int(((value >= 0) != (margin >= 0))[clear].sum())
+            total += int(clear.sum())
+            with_head += 1
+        else:
+            span = posterior_span(hmm)
+            assert float((test.lost @ hmm.emission).norm()) < 1e-9
+            assert float((test.lost - span @ (span.T @ test.lost)).norm()) < 1e-9
+            assert float(test.lost @ torch.tensor(mu)) > 1e-9
+            without += 1
+    assert with_head > 100
+    assert without > 50
+    assert total > 10_000
+    assert wrong == 0
+    assert largest < 1e-9
+
+
+def test_head_or_certificate():
+    """Any set of texts has a head that gets every label right, or weights that prove that none does."""
+    counts = {True: 0, False: 0}
+    for seed in range(200):
+        hmm = random_hmm(
+            5, 2 + seed % 3, generator=seed, transition_temperature=0.3, emission_temperature=0.2
+        )
+        mu = np.random.default_rng(seed).standard_normal(5)
+        texts = sample_tokens(hmm, 60, 8, generator=seed)[:, 1:]
+        features, labels = at_the_blank(hmm, texts), (margins(hmm, mu, texts) >= 0).long()
+        verdict = separate(features, labels)
+        counts[verdict.separable] += 1
+        assert verdict.margin <= verdict.bound + 1e-12
+        if verdict.separable:
+            assert torch.equal(verdict.head.labels(features), labels)
+        else:
+            assert check_certificate(features, labels, verdict.certificate) < 1e-9
+    assert min(counts.values()) > 20
+
+
+def test_the_best_margin_is_the_error_that_can_be_borne():
+    hmm = random_hmm(3, 4, generator=1, transition_temperature=0.3, emission_temperature=0.3)
+    texts = sample_tokens(hmm, 60, 7, generator=1)[:, 1:]
+    features, labels = at_the_blank(hmm, texts), (margins(hmm, [1.0, -1.0, 0.5], texts) >= 0).long()
+    best = separate(features, labels)
+    random = torch.Generator().manual_seed(0)
+    noise = torch.randn(features.shape, dtype=torch.float64, generator=random)
+    noise *= 0.999 * best.margin / noise.abs().sum(1, keepdim=True)
+    assert torch.equal(best.head.labels(features + noise), labels)
+    signs = (2 * labels - 1)[:, None]
+    worst = (best.certificate[:, None] * signs * features).sum(0)
+    assert float(worst.abs().sum()) == pytest.approx(best.margin)
+    assert separate(features - 0.99 * signs * worst, labels).separable
+    assert not separate(features - signs * worst, labels).separable

@@ -30,35 +30,50 @@ def two_simplices(posteriors: Tensor, token_laws: Tensor, labels: Tensor, mu: Te
     figure, axes = plt.subplots(1, 2, figsize=(6.8, 3.2))
     panels = ((posteriors, mu, "posterior $P[H_0 | x]$", "state"), (token_laws, head, "$G_∅(∅, x)$", "token"))
     for panel, (points, normal, title, corner) in zip(axes, panels, strict=True):
-        _simplex(panel, title, corner)
+        draw_simplex(panel, title, corner)
         for label, (marker, line) in enumerate(zip("sD", PALETTE, strict=False)):
-            flat = points[labels == label].cpu().numpy() @ _CORNERS
+            flat = points[labels == label].cpu().numpy() @ CORNERS
             panel.plot(*flat.T, marker, color=line.color, alpha=0.5, markersize=3.5, label=f"label {label}")
-        panel.plot(*_zero_line(normal.cpu().numpy()).T, "-", color="black", linewidth=1.2)
+        panel.plot(*zero_line(normal.cpu().numpy()).T, "-", color="black", linewidth=1.2)
     axes[0].legend(loc="upper left")
     return figure
 
 
-_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
+"""Where the three corners of a simplex are drawn; a law p over three things is drawn at ``p @ CORNERS``."""
 
 
-def _simplex(panel: Axes, title: str, corner: str) -> None:
-    outline = _CORNERS[[0, 1, 2, 0]]
+def draw_simplex(panel: Axes, title: str, corner: str) -> None:
+    """Draw the triangle of laws over three states or tokens.
+
+    Args:
+        panel: Where to draw.
+        title: Title of the panel.
+        corner: What the corners stand for, "state" (numbered) or "token" (lettered).
+    """
+    outline = CORNERS[[0, 1, 2, 0]]
     panel.plot(*outline.T, color="#888888", linewidth=1)
     names = [f"{corner} {i if corner == 'state' else LETTERS[i]}" for i in range(3)]
-    for (x, y), name, shift in zip(_CORNERS, names, (-0.07, -0.07, 0.04), strict=True):
+    for (x, y), name, shift in zip(CORNERS, names, (-0.07, -0.07, 0.04), strict=True):
         panel.text(x, y + shift, name, ha="center", va="bottom" if shift > 0 else "top", fontsize=9)
     panel.set(title=title, aspect="equal", xlim=(-0.12, 1.12), ylim=(-0.16, 1.0))
     panel.axis("off")
 
 
-def _zero_line(normal: np.ndarray) -> np.ndarray:
-    """Where normalᵀp = 0 meets the edges of the triangle, in the plane; empty if nowhere."""
+def zero_line(normal: np.ndarray) -> np.ndarray:
+    """The line normalᵀp = 0 in the triangle of laws p.
+
+    Args:
+        normal: Shape (3,).
+
+    Returns:
+        Its two ends on the edges, in the plane, shape (2, 2); shape (0, 2) if it misses the triangle.
+    """
     ends = []
     for i, j in ((0, 1), (1, 2), (0, 2)):
         if normal[i] * normal[j] < 0:
             share = normal[j] / (normal[j] - normal[i])
-            ends.append(share * _CORNERS[i] + (1 - share) * _CORNERS[j])
+            ends.append(share * CORNERS[i] + (1 - share) * CORNERS[j])
     return np.array(ends).reshape(-1, 2)
 
 

@@ -1,0 +1,1025 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Prompts and memory
+#
+# The attention head of {doc}`memory_and_attention` reads a memory cell through the emissions of *all* its values. The
+# more values a cell can hold, the larger the vocabulary has to be. But a task may weigh only a few of them. Can a
+# prompt remove the rest?
+#
+# It can, and with a single vector: memory never changes, so what the prompt says about it stays true to the end of
+# the text. This chapter proves that, checks it on a thousand random machines, counts how much weaker the condition on
+# the emissions becomes, and finds out what changes when there are several cells. It also shows four ways in which
+# a prompt fails. Running it takes about half a minute.
+
+# %% [markdown]
+# ## The question
+#
+# Recall the machine. A memory $M = (M_1, \dots, M_N)$ is drawn once for each text, every cell with a value in
+# $\mathcal{M}$. A chain $H_i = (J_i, S_i)$ says which cell is being read and in which syntax state, and the token
+# depends on the value of that one cell:
+#
+# $$
+# \P[X_i \mid M, H_i = (j, s)] = W_{:,(M_j, j, s)}.
+# $$
+#
+# A task asks about one cell $j^\star$. Its label is
+# $F^\star(x) = \mathbf{1}\bigl(\mu^\top \P[M_{j^\star} \mid x] \ge 0\bigr)$, with one weight for each value. Let
+#
+# $$
+# \mathcal{M}^\star = \{m : \mu_m \ne 0\}
+# $$
+#
+# be the values that the task weighs. The next cell is the one to change.
+
+# %%
+import numpy as np
+import torch
+
+from hmmlib import ExactMaskedLM, PosteriorTask, sample_tokens
+from hmmlib.planted import random_recoverable_hmm
+
+mu = [1.0, 0.0, -1.2, 0.0]  # change me: one weight per value, some of them zero
+n_syntax, n_tokens, seed = 3, 5, 13  # change me: |𝒮|, V and the seed
+kept = [value for value, weight in enumerate(mu) if weight]
+sizes = {"n_kept": len(kept), "generator": seed}
+machine = random_recoverable_hmm(len(mu), n_syntax, n_tokens, **sizes)
+task = PosteriorTask.two_class(machine, mu)
+print(machine)
+print("the task weighs values", kept)
+
+# %% [markdown]
+# This machine has one cell, $N = 1$, and is drawn so that the values together have dependent emission columns, while
+# those that the task weighs do not. Refuse the others, and there is hope.
+#
+# A *prompt* is a vector $u \ge 0$ with one entry for each column $(m, j, s)$. It stands at a position of its own and
+# multiplies the probability of being there in state $h = (j, s)$ with content $M_j = m$ by $u_{(m,j,s)}$. We let it
+# take the place of the blank, $(u, x)$ instead of $(\varnothing, x)$, and give it a one for each value that is
+# weighed and a zero for each that is not:
+
+# %%
+from hmmlib import posteriors_from_evidence, prepend_mask, prepend_prompt
+
+u = torch.zeros(len(mu), 1, n_syntax, dtype=torch.float64)
+u[kept] = 1.0
+u = u.reshape(1, -1)
+lm = ExactMaskedLM(machine)
+texts = sample_tokens(machine, batch=40, time=17, generator=3)[:, 1:]
+text = texts[11:12]  # change me: which of the forty to follow
+
+
+def memory_along(embeddings):
+    """P[M | read so far] at each position."""
+    found = posteriors_from_evidence(machine, embeddings, keep=("filtered",))
+    return machine.memory_posterior(found.filtered)[0]
+
+
+# %% mystnb={"figure": {"caption": "What a text reveals of the memory while it is read. The prompt $u$ sets two of the values to zero before the first token, and they stay at zero; the others are compared with one another as before.", "name": "fig-mp-posteriors"}, "image": {"alt": "Two line charts of the probability of each value of the memory against the tokens read so far. Without a prompt four values compete. With the prompt the two values of weight zero stay at zero from the start, and the other two sum to one."}}
+import matplotlib.pyplot as plt
+
+from hmmlib.plotting import use_style
+from hmmlib.plotting.memory_prompts import memory_posteriors
+
+use_style()
+without = memory_along(lm.embed(prepend_mask(lm, text)))
+prompted = memory_along(prepend_prompt(u, lm.embed(text)))
+memory_posteriors(without, prompted, text[0], kept)
+plt.show()
+
+# %% [markdown]
+# ## One vector for the whole text
+#
+# In {doc}`soft_prompts` a prompt could only re-weight the state at one place. The chain moved on, and a few tokens
+# later little of it was left. Here the same kind of prompt does something lasting.
+#
+# :::{prf:lemma} A prompt conditions the memory
+# :label: mp-lem-condition
+#
+# Let $N = 1$ and $u_{(m,s)} = \mathbf{1}[m \in \mathcal{M}^\star]$, in the place of the blank. For every text with
+# $\P[x,\, M \in \mathcal{M}^\star] > 0$ the prompted model computes
+#
+# $$
+# \overline{G}_i(u, x) = \P[X_i \mid x_{-i},\, M \in \mathcal{M}^\star],
+# $$
+#
+# at every position $i$ of the text. Only columns $W_{:,(m,s)}$ with $m \in \mathcal{M}^\star$ occur in it.
+# :::
+#
+# :::{prf:proof}
+# Write $\tilde{\P}$ for the law given $M \in \mathcal{M}^\star$. The prompt multiplies the joint law of $M$, the chain
+# $H_0, \dots, H_T$ and the tokens by $u_{(M, S_0)} = \mathbf{1}[M \in \mathcal{M}^\star]$ and normalises. As that factor
+# does not depend on the chain, the result is $\tilde{\P}$, and $\overline{G}_i$ is its conditional law of $X_i$. Writing it out,
+#
+# $$
+# \overline{G}_i = \sum_{m \in \mathcal{M}^\star} \sum_s
+#   \tilde{\P}[M = m, S_i = s \mid x_{-i}]\, W_{:,(m,s)},
+# $$
+#
+# since $X_i$ is independent of the other tokens given $M$ and $S_i$.
+# :::
+#
+# Two things make this work. Memory is *constant*, so a condition on it at the front of the text is a condition
+# everywhere. And the factor is *blind to the chain*, so under each content that is left the chain starts and runs as
+# before.
+#
+# Does the condition spoil the label? It would if it changed the sign of the margin.
+#
+# :::{prf:lemma} Values of weight zero do not matter
+# :label: mp-lem-sign
+#
+# If $q(x) = \P[M \in \mathcal{M}^\star \mid x] > 0$, then
+#
+# $$
+# \begin{aligned}
+# \mu^\top \P[M \mid x] &= q(x)\, c(x), \\
+# c(x) &= \mu^\top \P[M \mid x,\, M \in \mathcal{M}^\star].
+# \end{aligned}
+# $$
+# :::
+#
+# :::{prf:proof}
+# On the left only values in $\mathcal{M}^\star$ have weight. For these the event $M = m$ is part of the event
+# $M \in \mathcal{M}^\star$, so $\P[M = m \mid x]$ is $q(x)$ times
+# $\P[M = m \mid x,\, M \in \mathcal{M}^\star]$.
+# :::
+#
+# We call $c(x)$ the *margin given* $\mathcal{M}^\star$. It has the sign of the margin, and its size is larger by the factor
+# $1/q(x)$.
+
+# %%
+posterior = task.posterior(text)[0]
+share = posterior[kept].sum()
+print("P[M | x]            ", [round(float(p), 4) for p in posterior])
+print("P[M | x, M weighed] ", [round(float(p), 4) for p in prompted[-1]])
+print(
+    f"margin {float(posterior @ task.mu):.4f} = {float(share):.4f}"
+    f" · {float(prompted[-1] @ task.mu):.4f}"
+)
+
+# %% [markdown]
+# ## The theorem
+#
+# The attention head needs syntax states whose columns can be told from all others. Under the prompt, "all others"
+# has become a smaller set.
+#
+# :::{prf:definition} Recoverable under a prompt
+# :label: mp-def-recoverable
+#
+# With one cell, a set $\mathcal{S}^\star$ of syntax states is *recoverable for* $\mathcal{M}^\star$ if the columns
+# $W_{:,(m,s)}$ with $m \in \mathcal{M}^\star$, $s \in \mathcal{S}^\star$ are linearly independent, and their span meets
+# the span of the columns with $m \in \mathcal{M}^\star$, $s \notin \mathcal{S}^\star$ only at zero.
+# Then there is a matrix $\Phi$ with
+#
+# $$
+# \Phi\, W_{:,(m,s)} =
+# \begin{cases} e_{(m,s)} & s \in \mathcal{S}^\star \\ 0 & s \notin \mathcal{S}^\star \end{cases}
+# $$
+#
+# for all $m \in \mathcal{M}^\star$.
+# :::
+#
+# Columns of dropped values are not mentioned. A set that is recoverable for all of $\mathcal{M}$ is recoverable for
+# every $\mathcal{M}^\star$, since a dependency among fewer columns is one among all.
+#
+# The head is that of the {doc}`previous chapter <memory_and_attention>`, with $\mathcal{M}^\star$ in place of
+# $\mathcal{M}$. Its key at position $i$ and what it reads there are
+#
+# $$
+# \begin{aligned}
+# k_i &= \mathbf{1}^\top \Phi\, \overline{G}_i, \\
+# v_i &= b^\top \bigl((\Phi\, \overline{G}_i) \odot e^\star(x_i)\bigr),
+# \end{aligned}
+# $$ (mp-eq-head)
+#
+# where $b_{(m,s)} = \mu_m$ and $e^\star(z) = (W[z, (m,s)])$ over $m \in \mathcal{M}^\star$, $s \in \mathcal{S}^\star$.
+# Its output is the mean of $v_i$ over the positions with the largest key.
+#
+# :::{prf:theorem} Prompt tuning with memory (the paper's Section 4, second part)
+# :label: mp-thm-prompt
+#
+# Let $N = 1$, let $\mathcal{S}^\star$ be recoverable for $\mathcal{M}^\star$, and let
+# $u_{(m,s)} = \mathbf{1}[m \in \mathcal{M}^\star]$. For every text with $\P[x,\, M \in \mathcal{M}^\star] > 0$ and a
+# position $i$ such that
+#
+# $$
+# \P[S_i \in \mathcal{S}^\star \mid x_{-i},\, M \in \mathcal{M}^\star] = 1,
+# $$
+#
+# the attention head on $\overline{G}(u, x)$ answers $F^\star(x)$. At every such position
+#
+# $$
+# \frac{v_i}{\overline{G}_i[x_i]} = c(x) = \mu^\top \P[M \mid x,\, M \in \mathcal{M}^\star].
+# $$
+# :::
+#
+# :::{prf:proof}
+# Write $\tilde{\P}$ for the law given $M \in \mathcal{M}^\star$. In four steps:
+#
+# 1. By {prf:ref}`mp-lem-condition`, $\overline{G}_i$ is a combination of columns on which $\Phi$ is known. So the entry
+#    of $\Phi\, \overline{G}_i$ for $m \in \mathcal{M}^\star$ and $s \in \mathcal{S}^\star$ is
+#    $\tilde{\P}[M = m, S_i = s \mid x_{-i}]$. Summed up,
+#    $k_i = \tilde{\P}[S_i \in \mathcal{S}^\star \mid x_{-i}] \le 1$.
+# 2. Times $W[x_i, (m,s)]$ that entry is $\tilde{\P}[M = m, S_i = s, X_i = x_i \mid x_{-i}]$. Weighing by $\mu_m$ and
+#    summing, $v_i/\overline{G}_i[x_i]$ is the sum over $m$ of
+#    $\mu_m\, \tilde{\P}[M = m, S_i \in \mathcal{S}^\star \mid x]$.
+# 3. By assumption the largest key is 1. At a position where $k_i = 1$ the state is in $\mathcal{S}^\star$ with
+#    certainty, given $x_{-i}$ and so given $x$. There
+#    $v_i = \overline{G}_i[x_i]\; \mu^\top \tilde{\P}[M \mid x]$.
+# 4. As $\overline{G}_i[x_i] > 0$, all positions that the head reads have the sign of $\mu^\top \tilde{\P}[M \mid x]$,
+#    and so has their mean. By {prf:ref}`mp-lem-sign` that is the sign of $\mu^\top \P[M \mid x]$.
+# :::
+#
+# :::{prf:remark}
+# :label: rem-mp-kept
+#
+# The proof uses $\mu_m = 0$ outside of $\mathcal{M}^\star$ and nothing else about $\mathcal{M}^\star$. A prompt may keep
+# values that the task does not weigh, as long as the columns permit it. Keeping fewest asks least of $W$.
+# :::
+
+# %% [markdown]
+# ## The construction
+#
+# Without a prompt there is no head, and the library says which columns are in the way. `memory_prompt` returns the
+# prompt and the head that goes with it.
+
+# %%
+from textwrap import fill
+
+from hmmlib.constructions import AssumptionError, attention_head, memory_prompt
+
+try:
+    attention_head(machine, mu)
+    print("no prompt is needed")
+except AssumptionError as error:
+    print(fill(f"{type(error).__name__}: {error}", 78))
+tuned = memory_prompt(machine, mu)
+print("prompt:", tuned.prompt[0].int().tolist())
+print("the same as u:", torch.equal(tuned.prompt, u), "- blanks:", tuned.n_blanks)
+
+# %%
+G = tuned.probs(lm, text)
+keys = tuned.head.keys(G)
+normalised = (
+    tuned.head.position_values(G, text) / G.gather(-1, text[..., None])[..., 0]
+)
+margin_given_kept = float(prompted[-1] @ task.mu)
+print("positions with key one:", int((keys > 1 - 1e-9).sum()), "of", keys.shape[1])
+print("label of head and task:", int(tuned.labels(lm, text)), int(task.labels(text)))
+
+# %% mystnb={"figure": {"caption": "Keys of the prompted model's head along the text, and the value at each position over the probability of its token. Wherever the key is one, that number is the margin given $\\mathcal{M}^\\star$. Elsewhere it may be far off, or of the other sign. Without the prompt neither row could be drawn: the $\\Phi$ that keys and values are made with does not exist.", "name": "fig-mp-keys"}, "image": {"alt": "Above, a bar for each token showing the key; a few bars reach one and are dark. Below, a dot for each token; the dark dots of keys equal to one lie on a dashed horizontal line, the margin, and the others scatter above and below it."}}
+from hmmlib.plotting.memory_prompts import keys_and_values
+
+keys_and_values(keys[0], normalised[0], margin_given_kept, text[0])
+plt.show()
+
+# %% [markdown]
+# ## Texts that the prompt rules out
+#
+# The theorem leaves out texts with $\P[x,\, M \in \mathcal{M}^\star] = 0$. They are easily overlooked. Such a text
+# proves that the memory holds a value of weight zero, so its margin is *exactly* zero, and by the convention of
+# $F^\star$ its label is 1. The prompted model is asked to condition on something impossible. Here value 2 alone can
+# write a `c`:
+
+# %%
+from hmmlib import MemoryHMM
+
+third, rows = 1 / 3, [[0.8, 0.2, 0.0], [0.2, 0.8, 0.0], [0.3, 0.3, 0.4]]
+telling = MemoryHMM([[[third]]] * 3, [[1.0]], [[[row]] for row in rows])
+zero_or_one = PosteriorTask.two_class(telling, [1, -1, 0])
+cab = torch.tensor([[2, 0, 1]])
+print("margin", float((zero_or_one.posterior(cab) @ zero_or_one.mu)[0]), end=", ")
+print("label", int(zero_or_one.labels(cab)))
+try:
+    memory_prompt(telling, [1, -1, 0]).labels(ExactMaskedLM(telling), cab)
+except ValueError as error:
+    print(fill(str(error), 78))
+
+# %% [markdown]
+# The library refuses rather than guesses. A trained network would return something; the theorem does not say what.
+# Where the emissions are positive, as in the random machines of this chapter, no such text exists.
+
+# %% [markdown]
+# ## A check over many random draws
+#
+# A thousand machines with three to six values, of which the task weighs two or three, each with its own random task and
+# a few texts. On every one of them we first ask for a head without a prompt. As for the labels, we count among texts with
+# some key of one, and outside a margin of $10^{-9}$.
+
+
+# %%
+def compare(machine, tuned, x, mu, beyond=1e-9):
+    """Texts with a key of one; wrong labels among them; deviation of the values."""
+    G = tuned.probs(ExactMaskedLM(machine), x)
+    one = tuned.head.keys(G) > 1 - 1e-9
+    posterior = PosteriorTask.two_class(machine, mu).posterior(x)
+    margin = posterior @ torch.as_tensor(mu, dtype=torch.float64)
+    margin /= posterior[:, list(tuned.values_kept)].sum(1)  # given M*
+    values = tuned.head.position_values(G, x) / G.gather(-1, x[..., None])[..., 0]
+    gap = (values - margin[:, None]).abs()[one].tolist()
+    wrong = (tuned.head.values(G, x) >= 0) != (margin >= 0)
+    read = one.any(1)
+    wrong &= read & (margin.abs() > beyond)
+    return int(read.sum()), int(wrong.sum()), max(gap, default=0.0)
+
+
+# %%
+def weigh(n_values, n_weighed, seed):
+    """Random weights for randomly chosen values, zero for the others."""
+    random, weights = np.random.default_rng(seed), np.zeros(n_values)
+    chosen = random.permutation(n_values)[:n_weighed]
+    weights[chosen] = random.standard_normal(n_weighed)
+    return weights
+
+
+# %%
+refused, read, wrong, largest, total = 0, 0, 0, 0.0, 0
+for seed in range(1000):
+    n_values, n_kept = 3 + seed % 4, 2 + (seed // 4) % 2 * (seed % 4 > 0)
+    drawn = random_recoverable_hmm(
+        n_values, 3, n_kept + 2, n_kept=n_kept, generator=seed
+    )
+    weights = weigh(n_values, n_kept, seed)
+    try:
+        attention_head(drawn, weights)
+    except AssumptionError:
+        refused += 1
+    x = sample_tokens(drawn, batch=6, time=11, generator=seed)[:, 1:]
+    counts = compare(drawn, memory_prompt(drawn, weights), x, weights)
+    read, wrong, total = read + counts[0], wrong + counts[1], total + len(x)
+    largest = max(largest, counts[2])
+
+# %%
+print(f"machines: 1000, of which without a prompt no head exists: {refused}")
+print(f"texts: {total}, of which some key is one: {read}")
+print(f"wrong labels among these: {wrong}, largest deviation {largest:.0e}")
+
+# %% [markdown]
+# ## How much less is asked
+#
+# The gain can be counted. Columns in general position are independent as long as there are no more of them than
+# tokens, and as soon as there are more, *every* one takes part in a dependency. With one cell that means
+#
+# $$
+# \begin{aligned}
+# \lvert\mathcal{M}\rvert \cdot \lvert\mathcal{S}\rvert &\le V && \text{without a prompt}, \\
+# \lvert\mathcal{M}^\star\rvert \cdot \lvert\mathcal{S}\rvert &\le V && \text{with one}.
+# \end{aligned}
+# $$ (mp-eq-count)
+#
+# The number of values has dropped out of the condition. The cell may hold ten values or ten thousand; what counts is how
+# many of them the task compares. (That is our reading; the paper states the condition on columns and does not count.)
+#
+# We draw machines with $V = 10$ tokens and $\lvert\mathcal{S}\rvert = 3$ syntax states, and ask whether *some* syntax
+# state is recoverable: once with emissions uniform on the simplex, once as in the paper's experiments, at temperature
+# 0.01.
+
+# %%
+from hmmlib import random_memory_hmm
+from hmmlib.constructions import recoverable_states
+
+
+def at_temperature(tau):
+    """A function that draws a machine with so many values."""
+
+    def draw(n_values, seed, n_syntax=3):
+        warm = {"emission_temperature": tau, "n_permutations": 1}
+        return random_memory_hmm(n_values, n_syntax, generator=seed, **warm)
+
+    return draw
+
+
+# %%
+def uniform(n_values, seed):
+    """A machine with three syntax states and emissions uniform on the simplex."""
+    rows = np.random.default_rng(seed).dirichlet(np.ones(10), (n_values, 1, 3))
+    start = np.full((n_values, 1, 3), 1 / (3 * n_values))
+    return MemoryHMM(start, np.full((3, 3), third), rows)
+
+
+# %%
+def share_recoverable(draw, n_values, n_kept):
+    """Share of forty machines in which some syntax state is recoverable."""
+    kept = range(n_kept or n_values)
+    found = [recoverable_states(draw(n_values, s), values=kept) for s in range(40)]
+    return sum(map(bool, found)) / len(found)
+
+
+prompts = {"no prompt": None, "prompt keeps 3": 3, "prompt keeps 2": 2}
+panels = {}
+for name, draw in (("uniform", uniform), ("temperature 0.01", at_temperature(0.01))):
+    panels[name] = {
+        label: {m: share_recoverable(draw, m, n) for m in range(n or 2, 11)}
+        for label, n in prompts.items()
+    }
+
+# %% mystnb={"figure": {"caption": "Share of forty random machines in which some syntax state is recoverable, with $V = 10$ tokens and $|\\mathcal{S}| = 3$ syntax states. Left, uniform emissions: all or nothing, as the count has it. Right, the paper's temperature: nearly one-hot columns coincide so often that the smaller sets of columns fail as well.", "name": "fig-mp-counts"}, "image": {"alt": "Two line charts against the number of values, 2 to 10. On the left the line without a prompt falls from 100 percent to zero beyond three values, and the lines of prompts that keep two or three values stay at 100. On the right the line without a prompt falls from nearly 100 percent at two values to zero at four, and the lines with prompts stay roughly level, near 90 and 50 percent."}}
+from hmmlib.plotting.memory_prompts import shares_recoverable
+
+shares_recoverable(panels, capacity=10 / 3)
+plt.show()
+
+# %% [markdown]
+# On the left the prompt does what was hoped: the curves with a prompt do not see the number of values at all.
+#
+# On the right, apart from the luck of the draws, they do not see it either, but they start lower. At temperature 0.01 a
+# column is nearly one-hot, and two columns with the same favourite token differ by very little. *Exactly* dependent they are with probability zero. What
+# we count is whether singular values stay above a share `rtol` of the largest, $10^{-7}$ by default, and here that choice
+# matters. For $\lvert\mathcal{S}\rvert = 4$, as in the paper, with the first two values kept:
+
+# %%
+cold = [at_temperature(0.01)(3, s, n_syntax=4) for s in range(40)]
+warm = [at_temperature(0.3)(3, s, n_syntax=4) for s in range(40)]
+print("of 40 machines, |ℳ| = 3, |𝒮| = 4, V = 10, with a recoverable state")
+print("              temperature 0.01        temperature 0.3")
+print("  rtol     no prompt   keeps two   no prompt   keeps two")
+for rtol in [1e-3, 1e-7, 1e-12]:
+    counts = [
+        sum(bool(recoverable_states(m, values=values, rtol=rtol)) for m in machines)
+        for machines in (cold, warm)
+        for values in (None, (0, 1))
+    ]
+    print(f"{rtol:6.0e}" + "".join(f"{count:12d}" for count in counts))
+
+# %% [markdown]
+# The stricter the test, the fewer machines pass with a prompt, and on those that fail a head may magnify small errors of
+# the model a thousand or ten million times and more (compare {prf:ref}`prop-conditioning`). The last row also shows that a test
+# can be too trusting. Twelve columns in ten dimensions are dependent, and generically all of them are; where the
+# smallest tolerance finds recoverable states without a prompt, it mistakes a tiny share in a dependency for none. At
+# temperature 0.3 nothing depends on the tolerance.
+#
+# One more question about the paper's machines. Their tasks are drawn by putting six Gaussian weights at random places.
+# How many values does such a task weigh, and would a prompt help?
+
+# %%
+from hmmlib import draw_task
+
+probe = {"probe_size": 50, "probe_length": 8}
+print("values   mean weighed   |ℳ*|·|𝒮| ≤ V   recoverable: no prompt   with prompt")
+for n_values in [2, 3, 5, 7]:
+    rows = []
+    for seed in range(1, 41):
+        drawn = random_memory_hmm(n_values, 4, generator=seed)
+        weights = draw_task(drawn, generator=seed, **probe).mu
+        held = weights.nonzero().flatten().tolist()
+        pair = [recoverable_states(drawn, values=v) for v in (None, held)]
+        rows.append([len(held), 4 * len(held) <= 10, *map(bool, pair)])
+    mean, fits, plain, with_prompt = np.mean(rows, 0)
+    print(f"{n_values:6d}{mean:15.2f}{fits:15.0%}{plain:25.0%}{with_prompt:14.0%}")
+
+# %% [markdown]
+# Six weights spread over a few values leave few at zero. With $\lvert\mathcal{S}\rvert = 4$ and $V = 10$ a prompt may
+# keep two values, and most of the paper's tasks weigh more. So on the paper's own machines this theorem seldom
+# applies. It is about tasks that ask *little* of a memory that can hold *much*.
+#
+# ## Several cells
+#
+# With several cells a column is used only when its cell is read. A prompt that wants to speak about cell $j^\star$
+# has to see to it that the chain reads that cell at the prompt:
+#
+# $$
+# u_{(m,j,s)} = \mathbf{1}[j = j^\star,\ m \in \mathcal{M}^\star].
+# $$
+#
+# (Were other cells let through, $u_{(m,j,s)} = 1$ for $j \ne j^\star$, the value in $j^\star$ would escape whenever
+# the chain reads elsewhere.) The condition on the memory is as lasting as before. But now the prompt has also said where the
+# chain *starts*, and that is new and false information about the first tokens.
+#
+# Here is a machine on which it matters. It picks one of two cells and talks about it for a while, in `a` and `b`; gives a
+# cue, `e`; mentions cell 0, in `c` or `d`; and picks again. While it talks nobody can see which cell it talks about.
+
+# %%
+from hmmlib.hmm import stationary_law
+
+
+def two_topics(stay=0.7):
+    """Chain states: talk about cell 0, mention cell 0, talk about cell 1, cue."""
+    go = 1 - stay
+    chain = [[stay, 0, 0, go], [0.5, 0, 0.5, 0], [0, 0, stay, go], [0, 1, 0, 0]]
+    talk = torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]], dtype=torch.float64)
+    say = torch.tensor([[0.6, 0.4], [0.4, 0.6], [0.5, 0.5]], dtype=torch.float64)
+    emission = torch.zeros(3, 2, 2, 5, dtype=torch.float64)
+    emission[:, :, 0, :2] = talk[:, None]
+    emission[:, 0, 1, 2:4] = say
+    emission[:, 1, 1, 4] = 1.0
+    start = stationary_law(torch.tensor(chain, dtype=torch.float64)).reshape(2, 2)
+    return MemoryHMM((start / 9).expand(3, 3, 2, 2), chain, emission)
+
+
+# %%
+from hmmlib.plotting import spell
+
+topics = two_topics()
+print(topics)
+print(spell(sample_tokens(topics, batch=1, time=40, generator=0)[0]))
+print("recoverable in cell 0, without a prompt:", recoverable_states(topics))
+print(
+    "if the prompt keeps values 0 and 1:     ",
+    recoverable_states(topics, values=(0, 1)),
+)
+
+# %% [markdown]
+# The three ways of mentioning cell 0 are dependent, two of them are not. The other columns, which a prompt for
+# cell 0 cannot thin out, do no harm here: they use other tokens. (In general position one would need
+# $\lvert\mathcal{M}^\star\rvert \lvert\mathcal{S}\rvert + (N-1) \lvert\mathcal{M}\rvert \lvert\mathcal{S}\rvert \le V$,
+# so that a prompt relieves one cell of $N$. It must leave the others alone: to condition them would change the label.)
+#
+# Take a text that begins `aaae`. Are the `a`s about cell 0 or cell 1? Nobody knows. Right after the prompt the model
+# thinks cell 0 much more likely.
+#
+# A chain that mixes forgets. So we put $k$ blanks between prompt and text and let it. How well it has forgotten is one
+# number:
+#
+# :::{prf:definition} Start error
+# :label: mp-def-start-error
+#
+# Let $\lambda_k$ be the law of the text's first hidden state under the prompt and $k$ blanks, and $\pi$ its law without a
+# prompt. Then $\delta_k = \max_h \lvert \lambda_k(h)/\pi(h) - 1 \rvert$, over all $h$ with $\pi(h) > 0$ (and infinity if
+# $\lambda_k$ is positive elsewhere).
+# :::
+#
+# :::{prf:proposition} Several cells, with blanks in between (ours; the paper does not state this)
+# :label: mp-prop-blanks
+#
+# Let the memory be independent of $H_0$, let $\mathcal{S}^\star$ be recoverable for cell $j^\star$ under the contents with
+# $M_{j^\star} \in \mathcal{M}^\star$, and let $\delta = \delta_k < 1$. For every text with
+# $\P[x,\, M_{j^\star} \in \mathcal{M}^\star] > 0$ and every position $i$ with key one,
+#
+# $$
+# \left\lvert \frac{v_i}{\overline{G}_i[x_i]} - c(x) \right\rvert
+# \le \max_m \lvert\mu_m\rvert\, \frac{2\delta}{1 - \delta},
+# $$
+#
+# where $c(x) = \mu^\top \P[M_{j^\star} \mid x,\, M_{j^\star} \in \mathcal{M}^\star]$ is again the margin given
+# $\mathcal{M}^\star$. So a text with some key of one gets the right label if $\lvert c(x) \rvert$ exceeds the right-hand
+# side. If the chain is irreducible and aperiodic and starts in its stationary law, $\delta_k$ goes to zero geometrically.
+# :::
+#
+# :::{prf:proof}
+# Write $\tilde{\P}$ for the law under prompt and blanks, and drop the index $j^\star$ of the cell. In five steps:
+#
+# 1. The prompt multiplies by $\mathbf{1}[M \in \mathcal{M}^\star]\, \mathbf{1}[J_0 = j^\star]$, one factor for the memory and
+#    one for the chain. As the two are independent at the start, they remain so: under $\tilde{\P}$ the memory has
+#    its law given $M \in \mathcal{M}^\star$, and the text's first state has the law $\lambda_k$, whatever the memory.
+# 2. Hence $\tilde{\P}[x \mid M = m] = \sum_h \lambda_k(h)\, \P[x \mid M = m, H_1 = h]$, which is
+#    $\P[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. As $\lambda_k(h)$ is between $(1 - \delta)\,\pi(h)$ and
+#    $(1 + \delta)\,\pi(h)$, there are $f_m \in [1 - \delta, 1 + \delta]$ with
+#    $\tilde{\P}[x \mid M = m] = f_m\, \P[x \mid M = m]$.
+# 3. Let $p_m = \P[M = m \mid x,\, M \in \mathcal{M}^\star]$ and $\bar f = \sum_m f_m p_m \ge 1 - \delta$. By Bayes' rule
+#    $\tilde{\P}[M = m \mid x] = f_m p_m / \bar f$.
+# 4. Two numbers in $[1 - \delta, 1 + \delta]$ are at most $2\delta$ apart, so that probability differs from $p_m$ by
+#    $p_m \lvert f_m - \bar f \rvert / \bar f$ $\le p_m \cdot 2\delta/(1 - \delta)$.
+#    Weighing by $\mu_m$ and summing over $m$ gives the bound for $\mu^\top \tilde{\P}[M \mid x]$.
+# 5. Steps 1 to 3 of the proof of {prf:ref}`mp-thm-prompt` hold for $\tilde{\P}$ word for word, with
+#    $H_i \in \{j^\star\} \times \mathcal{S}^\star$ for $S_i \in \mathcal{S}^\star$: where the key is one,
+#    $v_i/\overline{G}_i[x_i]$ is $\mu^\top \tilde{\P}[M \mid x]$.
+#
+# For the last claim, $\lambda_k - \pi = A^{k+1}(\nu - \pi)$, where $\nu$ is $\pi$ restricted to $J = j^\star$ and
+# normalised, and the entries of $\nu - \pi$ sum to zero. On such vectors the powers of $A$ shrink geometrically, at the
+# rate of its second-largest eigenvalue modulus (times a power of $k$ if that eigenvalue is defective), and $\pi$ is
+# positive.
+# :::
+#
+# How true is that on the machine of two topics? For each number of blanks we measure the largest deviation over
+# 150 texts, at all positions with key one, and put the bound and the eigenvalue beside it. We begin with one blank. With
+# none, $\delta_0 = 1$ and nothing is promised; a text that begins with a mention is even impossible then, since no mention
+# follows a state of cell 0 directly.
+
+# %%
+from hmmlib.constructions import start_errors
+
+topic_mu = [1.0, -2.0, 0.0]
+x = sample_tokens(topics, batch=150, time=17, generator=1)[:, 1:]
+deltas = start_errors(topics, 0, 41)
+steps = range(1, 42, 2)
+measured = [
+    compare(topics, memory_prompt(topics, topic_mu, n_blanks=k), x, topic_mu)[2]
+    for k in steps
+]
+bounds = [2 * 2 * deltas[k] / (1 - deltas[k]) for k in steps]
+moduli = torch.linalg.eigvals(topics.transition).abs().sort().values
+print("eigenvalue moduli:", [round(float(size), 3) for size in moduli])
+exceeded = [m > b * (1 + 1e-9) for m, b in zip(measured, bounds, strict=True)]
+print("the bound is exceeded:", sum(exceeded), "times")
+
+# %% mystnb={"figure": {"caption": "Deviation from the margin given $\\mathcal{M}^\\star$ on the machine of two topics: the largest one measured, the bound of the proposition, and the slope of the chain's second eigenvalue.", "name": "fig-mp-forgetting"}, "image": {"alt": "Line chart with a logarithmic vertical axis. The measured deviation and the bound both fall along straight lines as the number of blanks grows from 1 to 41; the bound lies above the measured line, and a dotted line shows the same slope."}}
+from hmmlib.plotting.memory_prompts import forgetting
+
+forgetting(steps, measured, bounds, float(moduli[-2]))
+plt.show()
+
+# %% [markdown]
+# Measured error and bound fall at the same rate, that of the second eigenvalue. The bound is the more pessimistic by
+# a constant factor.
+#
+# Left to itself, `memory_prompt` puts as many blanks as bring $\delta$ down to $10^{-9}$. To see the proposition at work
+# we give 200 random machines with two cells ten blanks each, whatever their $\delta$ is then. By
+# {prf:ref}`mp-prop-blanks` no deviation may exceed the bound, and no label may be wrong whose margin given
+# $\mathcal{M}^\star$ does.
+
+# %%
+found, read, wrong, broken, total = [], 0, 0, 0, 0
+for seed in range(200):
+    drawn = random_recoverable_hmm(3, 2, 5, n_cells=2, n_kept=2, generator=seed)
+    weights = weigh(3, 2, seed)
+    ten = memory_prompt(drawn, weights, n_blanks=10)
+    x = sample_tokens(drawn, batch=20, time=13, generator=seed)[:, 1:]
+    delta = min(ten.start_error, 1 - 1e-12)
+    bound = abs(weights).max() * 2 * delta / (1 - delta) + 1e-9
+    counts = compare(drawn, ten, x, weights, beyond=bound)
+    found.append(ten.start_error)
+    read, wrong, total = read + counts[0], wrong + counts[1], total + len(x)
+    broken += counts[2] > bound
+
+# %%
+smallest, middle, largest = np.quantile(found, [0, 0.5, 1])
+print(f"machines: 200; δ from {smallest:.0e} to {largest:.2g}, median {middle:.1g}")
+print(f"texts: {total}, of which some key is one: {read}")
+print(
+    f"wrong labels beyond the bound: {wrong}, machines that break the bound: {broken}"
+)
+
+# %% [markdown]
+# ### A case without blanks
+#
+# Blanks are not needed if there is nothing to forget. Let the cell be drawn anew at every step, whatever was read
+# before: $A = c \otimes B$ with a law $c$ over cells and a chain $B$ of the syntax states, started stationary. Then the next
+# state does not depend on $J_0$, and $\delta_0 = 0$.
+
+# %%
+generator = np.random.default_rng(1)
+c, B = generator.dirichlet(np.ones(2)), generator.dirichlet(np.ones(3), 3)
+law = stationary_law(torch.from_numpy(B)).numpy()
+redrawn = MemoryHMM(
+    np.full((3, 3, 1, 1), 1 / 9) * np.outer(c, law),
+    np.tile(np.kron(c[None], B), (2, 1)),
+    generator.dirichlet(np.ones(16), (3, 2, 3)),
+)
+found = memory_prompt(redrawn, [1.0, -0.7, 0.0])
+print(f"blanks: {found.n_blanks}, δ below 1e-12: {found.start_error < 1e-12}")
+
+# %%
+x = sample_tokens(redrawn, batch=200, time=17, generator=0)[:, 1:]
+embedded = prepend_prompt(found.prompt, ExactMaskedLM(redrawn).embed(x))
+last = posteriors_from_evidence(redrawn, embedded, keep=("filtered",)).filtered[:, -1]
+exact = PosteriorTask.two_class(redrawn, [1.0, -0.7, 0.0]).posterior(x)[:, :2]
+gap = redrawn.memory_posterior(last)[:, :2] - exact / exact.sum(1, keepdim=True)
+print("the cell has the right posterior, to 1e-12:", bool(gap.abs().max() < 1e-12))
+
+# %% [markdown]
+# ## What each assumption is for
+#
+# ### Dependent columns among the values that are weighed
+#
+# What if the task weighs so many values that even their columns are dependent? Take one cell, one syntax state, two
+# tokens, three values that write an `a` with probability 0.1, 0.5 and 0.9, and weights $\mu = (1, -1, 1)$. The texts
+# are `a`, `aa`, `aaa`, …: the more `a`s, the higher the value is likely to be, and so the label goes from 1 to 0 and back
+# to 1.
+
+# %%
+from hmmlib import text_probs
+from hmmlib.certificates import check_certificate, separate
+
+rate = [0.1, 0.5, 0.9]
+coin = MemoryHMM(
+    [[[0.9]], [[0.09]], [[0.01]]], [[1.0]], [[[[p, 1 - p]]] for p in rate]
+)
+coin_task = PosteriorTask.two_class(coin, [1, -1, 1])
+strings = [torch.zeros(1, n, dtype=torch.long) for n in range(1, 9)]
+coin_labels = [int(coin_task.labels(x)) for x in strings]
+print("labels of a, aa, aaa, …:", coin_labels)
+try:
+    memory_prompt(coin, coin_task.mu)
+except AssumptionError as error:
+    print(fill(f"{type(error).__name__}: {error}", 78))
+
+# %% [markdown]
+# The construction gives up. Could another prompt, with another head, succeed? No:
+#
+# :::{prf:proposition} No prompt and no attention head (ours)
+# :label: mp-prop-coin
+#
+# On this machine no prompt of any length, with any attention head that reads the positions of the text, gives `a`,
+# `aa`, `aaa` and `aaaa` their labels.
+# :::
+#
+# :::{prf:proof}
+# In three steps:
+#
+# 1. There is one syntax state, so a prompt does nothing but replace the prior of the three values by some other prior $q$.
+#    Given the value the tokens are independent. Hence all positions of the text $\mathtt{a}^n$ show the same law, with
+#    $g_n = \sum_m q_m p_m^n / \sum_m q_m p_m^{n-1}$ for the `a` and $1 - g_n$ for the `b`.
+# 2. As all positions are alike, it does not matter where the head looks. Its value is
+#    $b^\top((\Phi\, \overline{G}) \odot e^\star(\mathtt{a}))$, which for any $b$, $\Phi$ and $e^\star$ is linear in
+#    $\overline{G}$, and so an affine function $\alpha + \beta g_n$.
+# 3. By the Cauchy–Schwarz inequality, $\bigl(\sum q_m p_m^n\bigr)^2 \le \sum q_m p_m^{n-1} \sum q_m p_m^{n+1}$, so
+#    $g_n \le g_{n+1}$. An affine function of something monotone changes its sign at most once. The labels change twice.
+# :::
+#
+# The same by linear programming, for the theorem's prompt and for 50 random ones. `separate` looks for the best weights on
+# $\overline{G}$, and where there are none returns a certificate: shares of the texts such that the texts of both
+# labels average to the same thing. `check_certificate` evaluates it in rational arithmetic.
+
+# %%
+prompts = np.random.default_rng(0).dirichlet(np.ones(3), 50)
+prompts = torch.tensor(np.vstack([np.ones(3), prompts]))
+coin_lm, ruled_out, bound = ExactMaskedLM(coin), 0, 0.0
+for prompt in prompts:
+    shown = [text_probs(coin_lm, x, prompt[None], 0)[0] for x in strings]
+    assert all((rows - rows[0]).abs().max() < 1e-12 for rows in shown)  # all alike
+    features = torch.stack([rows[0] for rows in shown])
+    verdict = separate(features, coin_labels)
+    ruled_out += not verdict.separable
+    bound = max(bound, check_certificate(features, coin_labels, verdict.certificate))
+print(f"prompts: {len(prompts)}, of which no head fits: {ruled_out}")
+print(f"no head with weights up to 1 has a margin above {bound:.0e}")
+
+# %% [markdown]
+# ### A prompt that drops too much
+#
+# The theorem needs a prompt that keeps every value of non-zero weight. Take values that write an `a`, `b` or `c`, with
+# weights $(1, -1, 1, 0)$. Value 3 is in the way: it is a mixture of 0 and 2. A prompt that keeps $\{0, 1, 2\}$
+# is the theorem's. A prompt that keeps only $\{0, 2\}$ removes value 1 too, of which it is asked.
+
+# %%
+rows = [[0.7, 0.1, 0.2], [0.2, 0.2, 0.6], [0.1, 0.7, 0.2], [0.4, 0.4, 0.2]]
+four = MemoryHMM([[[0.4]], [[0.2]], [[0.3]], [[0.1]]], [[1.0]], [[[r]] for r in rows])
+four_task = PosteriorTask.two_class(four, [1, -1, 1, 0])
+strings = [torch.full((1, n), 2) for n in range(1, 7)]  # c, cc, ccc, …
+truth = [int(four_task.labels(x)) for x in strings]
+print("labels of c, cc, ccc, …:", truth)
+
+# %%
+four_lm = ExactMaskedLM(four)
+for values in ([0, 1, 2], [0, 2]):
+    prompt = torch.zeros(1, 4, dtype=torch.float64)
+    prompt[0, values] = 1.0
+    shown = torch.cat([text_probs(four_lm, x, prompt, 0)[:, 0] for x in strings])
+    verdict = separate(shown, truth)
+    most = check_certificate(shown, truth, verdict.certificate)
+    print(f"keeps {values}: a head fits: {verdict.separable}", end=", ")
+    print(f"margin at most {most:.0e}")
+
+# %% [markdown]
+# Values 0 and 2 write a `c` equally often. Once value 1 has been ruled out, `c`s say nothing more, and the prompted
+# model shows the same law at every position of every one of these texts. Whatever reads it, be it linear or not, gives
+# an answer that does not depend on the text, unless it counts the tokens itself. The first two texts have different
+# labels. The information about value 1 was in the text, and the prompt has thrown it away.
+#
+# ### Several cells without blanks
+#
+# Back to the two topics, with weights $\mu = (1, -2, 0)$. We list all texts $y\,\mathtt{e}\,\mathtt{c}\,z$ where $y$
+# and $z$ are words of one to four `a`s and `b`s. In each of them the key is one at a single position, the `c` after the
+# cue. There the head decides, and we ask three things for each number of blanks. How many labels does the theorem's head
+# get wrong, among those with a margin given $\mathcal{M}^\star$ beyond 0.05? Would *any* weights on what that position shows
+# get all of these right? And what does the proposition promise?
+
+# %%
+from itertools import product
+
+words = [word for n in (1, 2, 3, 4) for word in product((0, 1), repeat=n)]
+by_length: dict[int, list] = {}
+for y, z in product(words, words):
+    by_length.setdefault(len(y) + len(z), []).append([*y, 4, 2, *z])
+topic_task = PosteriorTask.two_class(topics, topic_mu)
+topic_lm = ExactMaskedLM(topics)
+groups = [torch.tensor(group) for group in by_length.values()]
+found = [topic_task.posterior(x) for x in groups]
+margins = torch.cat([p @ topic_task.mu / p[:, :2].sum(1) for p in found])
+clear = margins.abs() > 0.05
+print(f"texts: {len(margins)}, of which clear: {int(clear.sum())}")
+
+
+# %%
+def at_the_mention(n_blanks):
+    """The head's labels, and what it reads at the only position with key one."""
+    tuned = memory_prompt(topics, topic_mu, n_blanks=n_blanks)
+    answers, shown = [], []
+    for x in groups:
+        G = tuned.probs(topic_lm, x)
+        one = tuned.head.keys(G) > 1 - 1e-9
+        assert bool((one.sum(1) == 1).all())
+        shown.append(G[one])
+        answers.append(tuned.head.labels(G, x))
+    return tuned, torch.cat(answers)[clear], torch.cat(shown)[clear]
+
+
+# %%
+truth = (margins >= 0).long()[clear]
+print(" k     δ_k   bound   wrong   some weights fit   margin at most")
+for k in [0, 1, 2, 4, 8, 16, 32]:
+    tuned, answers, shown = at_the_mention(k)
+    delta, verdict = tuned.start_error, separate(shown, truth)
+    bound = f"{4 * delta / (1 - delta):.3f}" if delta < 1 - 1e-9 else "none"
+    most = check_certificate(shown, truth, verdict.certificate)
+    print(f"{k:2d}{delta:8.3f}{bound:>8}{int((answers != truth).sum()):8d}", end="")
+    print(f"{verdict.separable!s:>19}{most:17.0e}")
+
+# %% [markdown]
+# Without blanks labels come out wrong that are not close calls, and the certificates say that this is not the fault of the
+# weights: at the position with key one, no linear function of what is shown gets all clear labels right. With enough
+# blanks the same head is right. (The certificates speak of heads that read the position with key one. A head that looked
+# elsewhere is not ruled out by them.)
+#
+# Here is one of the texts that fail, with the posterior of the two values that matter:
+
+# %%
+x = torch.tensor([["abcde".index(letter) for letter in "aaaecbbb"]])
+print(f"text {spell(x[0])}, label {int(topic_task.labels(x))}")
+exact = topic_task.posterior(x)[0, :2]
+print("posterior of 0 and 1:      ", (exact / exact.sum()).numpy().round(3))
+for k in [0, 32]:
+    tuned = memory_prompt(topics, topic_mu, n_blanks=k)
+    evidence = tuned.head.evidence(tuned.probs(topic_lm, x), x)[0, x[0] == 2].sum(0)
+    shown = (evidence / evidence.sum()).numpy().round(3)
+    answer = int(tuned.labels(topic_lm, x))
+    print(f"as the head sees it, k = {k:2d}:", shown, "- label", answer)
+
+# %% [markdown]
+# The forced beginning makes the model read the first word as a statement about cell 0, and it discounts the rest.
+#
+# ### A memory that depends on the first state
+#
+# {prf:ref}`mp-prop-blanks` assumes that the memory is independent of where the chain starts. Otherwise "the chain
+# starts in cell 0" is information about the memory itself, and no number of blanks makes the model forget that: memory
+# never changes. The library refuses:
+
+# %%
+tilted = topics.initial.clone()
+tilted[0, :, 0] *= 3.0  # content 0 of the cell prefers to start there
+tilted = MemoryHMM(tilted / tilted.sum(), topics.transition, topics.emission)
+try:
+    memory_prompt(tilted, topic_mu)
+except AssumptionError as error:
+    print(fill(f"{type(error).__name__}: {error}", 78))
+prompt = memory_prompt(topics, topic_mu).prompt
+blank = posteriors_from_evidence(tilted, prompt[None], keep=("filtered",)).filtered
+print(
+    "values under the prompt:", tilted.memory_posterior(blank[0, 0]).numpy().round(3)
+)
+given = tilted.initial.sum((1, 2, 3))[:2]
+print("without it, given 0 or 1:", (given / given.sum()).numpy().round(3))
+
+# %% [markdown]
+# The last two lines show the damage before any token has been read. With one cell there is no such assumption: in
+# {prf:ref}`mp-lem-condition` memory and chain may depend on one another as they like.
+#
+# ## Exercises
+
+# %% [markdown]
+# :::{exercise}
+# :label: mp-ex-classes
+#
+# A task with $K$ classes gives class $k$ the score $\mu_k^\top \P[M \mid x]$ and picks the largest. Which values may a
+# prompt drop? Build a task with three classes on a machine of six values in which two values are enough, although no
+# weight is zero.
+# :::
+
+# %% [markdown]
+# :::{solution-start} mp-ex-classes
+# :class: dropdown
+# :::
+#
+# Only differences of scores matter: $\mu_k^\top p - \mu_l^\top p$. A value to which all classes give the *same* weight
+# drops out of all of them. So subtract from each weight that of class 0 for the same value, and keep the values with
+# some weight left. The proof of {prf:ref}`mp-thm-prompt` then applies to each pair of classes.
+
+# %%
+six = random_recoverable_hmm(6, 3, 5, n_kept=2, generator=1)
+common = np.array([0.3, -1.0, 2.0, 0.4, -0.6, 1.1])
+own = np.zeros((3, 6))
+own[:, [1, 4]] = [[1.0, -1.0], [-1.0, 1.0], [0.5, 0.5]]
+three = PosteriorTask(six, common + own)
+tuned = memory_prompt(six, own - own[0])
+x = sample_tokens(six, batch=500, time=17, generator=1)[:, 1:]
+G = tuned.probs(ExactMaskedLM(six), x)
+read = (tuned.head.keys(G) > 1 - 1e-9).any(1)
+print("values kept:", tuned.values_kept)
+print("texts per class:", torch.bincount(three.labels(x[read]), minlength=3).tolist())
+print("wrong:", int((tuned.head.labels(G, x) != three.labels(x))[read].sum()))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{exercise}
+# :label: mp-ex-soft
+#
+# Training does not find zeros and ones. Let $N = 1$ and let a prompt have any positive entries $u_m$ for the values
+# that are weighed, the same for all syntax states, and zeros for the others. Show that there is still a head that is right
+# wherever some key is one, and check it.
+# :::
+
+# %% [markdown]
+# :::{solution-start} mp-ex-soft
+# :class: dropdown
+# :::
+#
+# The prompted posterior is $\tilde{\P}[M = m \mid x] \propto u_m\, \P[M = m \mid x]$. With $b_{(m,s)} = \mu_m / u_m$
+# the head reads $\sum_m (\mu_m / u_m)\, \tilde{\P}[M = m \mid x]$, which is $\mu^\top \P[M \mid x]$ up to a positive
+# factor. Which positions have key one does not change, since the supports do not.
+
+# %%
+random = torch.Generator().manual_seed(0)
+strength = 0.1 + torch.rand(len(mu), dtype=torch.float64, generator=random)
+soft = u.reshape(len(mu), -1) * strength[:, None]
+head = memory_prompt(machine, task.mu / strength).head  # weights μ_m / u_m
+x = sample_tokens(machine, batch=1000, time=17, generator=5)[:, 1:]
+G = text_probs(lm, x, soft.reshape(1, -1), 0)
+read = (head.keys(G) > 1 - 1e-9).any(1)
+print("strengths:", [round(float(size), 2) for size in soft[:, 0]])
+print("texts with a key of one:", int(read.sum()), "of", len(x))
+print("wrong:", int((head.labels(G, x) != task.labels(x))[read].sum()))
+naive = memory_prompt(machine, mu).head.labels(G, x) != task.labels(x)
+print("wrong if the head keeps the weights μ:", int(naive[read].sum()))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{exercise}
+# :label: mp-ex-after
+#
+# With one cell, put the prompt *after* the text: $(\varnothing, x, u)$. Does the theorem still hold? Compare what the model
+# shows with what it shows under $(u, x)$. Why would the chapter on soft prompts not allow this?
+# :::
+
+# %% [markdown]
+# :::{solution-start} mp-ex-after
+# :class: dropdown
+# :::
+#
+# The factor is $\mathbf{1}[M \in \mathcal{M}^\star]$ wherever it stands, since $M$ is the same everywhere and the factor
+# ignores the chain. So $\overline{G}_i$ is the same. In a vanilla HMM a prompt after the text weighs the *last* state,
+# which says little about the first. With several cells a prompt after the text forces the chain to *end* in $j^\star$, and
+# again needs blanks in between.
+
+# %%
+front = text_probs(lm, x, u, 0)
+behind = torch.cat([lm.embed(prepend_mask(lm, x)), u.expand(len(x), 1, -1)], 1)
+behind = lm.token_probs(behind)[:, 1:-1]
+print("the same laws:", torch.allclose(front, behind, atol=1e-12))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+
+# %% [markdown]
+# :::{exercise}
+# :label: mp-ex-periodic
+#
+# On the machine of two topics, let the chain be strictly periodic instead: cell 0, cell 1, cell 0, cell 1, … in the
+# same syntax state. How does $\delta_k$ behave? How lazy does the chain have to be, staying where it is with probability
+# $\varepsilon$, for 100 blanks to bring $\delta$ below $10^{-3}$?
+# :::
+
+# %% [markdown]
+# :::{solution-start} mp-ex-periodic
+# :class: dropdown
+# :::
+#
+# With two states that alternate, the law under the prompt jumps back and forth and never comes nearer: $\delta_k = 1$ for
+# all $k$, and `memory_prompt` says so. If it stays with probability $\varepsilon$, the second eigenvalue is $2\varepsilon - 1$
+# and $\delta_k = (1 - 2\varepsilon)^{k+1}$, so that $(1 - 2\varepsilon)^{101} \le 10^{-3}$ is wanted, or
+# $\varepsilon \ge (1 - 10^{-3/101})/2$.
+
+
+# %%
+def alternating(epsilon):
+    rows = [[0.6, 0.4, 0.0], [0.4, 0.6, 0.0]], [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+    emission = torch.tensor(rows, dtype=torch.float64).transpose(0, 1)[:, :, None]
+    chain = [[epsilon, 1 - epsilon], [1 - epsilon, epsilon]]
+    return MemoryHMM(np.full((2, 2, 2, 1), 1 / 8), chain, emission)
+
+
+try:
+    memory_prompt(alternating(0.0), [1, -1])
+except AssumptionError as error:
+    print(fill(str(error), 78))
+for epsilon in [0.01, 0.03, (1 - 10 ** (-3 / 101)) / 2, 0.04]:
+    print(
+        f"ε = {epsilon:.4f}: δ = {start_errors(alternating(epsilon), 0, 100)[-1]:.5f}"
+    )
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# ## Summary
+#
+# - Memory never changes, so one prompt vector conditions it for the whole text. With one cell it touches nothing else.
+# - Under the prompt the margin keeps its sign, and only columns of weighed values have to be recoverable. The number
+#   of values of the cell drops out of the condition.
+# - On the paper's own machines that rarely helps: their tasks weigh most values, and at temperature 0.01 even
+#   few columns are often nearly dependent.
+# - With several cells the prompt also forces the chain to begin in one of them. Blanks between prompt and text
+#   undo that at the rate at which the chain mixes, and the error is bounded by the start error $\delta$.
+# - A prompt cannot repair dependent columns among the weighed values, nor bring back a value that it dropped; and it
+#   fails where the chain is not given time to forget, or where the memory depends on its start.
