@@ -30,7 +30,7 @@ def provenance(output: Path | None = None, packages: Iterable[str] = PACKAGES) -
         "machine": {
             "cpu": _cpu_model(),
             "cores": _usable_cores(),
-            "platform": f"{platform.system()} {platform.machine()}",
+            "system": f"{platform.system()} {platform.machine()}",
         },
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "git": _git_state(output),
