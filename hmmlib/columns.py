@@ -9,7 +9,7 @@ I − ZᵀZ onto the row space, so its row c is the unit vector e_c.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -95,6 +95,18 @@ class Dependency(NamedTuple):
 
     column: int
     combination: Mapping[int, float]
+
+    def renamed(self, names: Sequence[int]) -> Dependency:
+        """The same dependency where columns have other numbers.
+
+        Args:
+            names: The new number of each column.
+
+        Returns:
+            The dependency.
+        """
+        combination = {names[column]: factor for column, factor in self.combination.items()}
+        return Dependency(names[self.column], combination)
 
     def vector(self, n_columns: int) -> Tensor:
         """The dependency as a null vector of the matrix.

@@ -126,11 +126,7 @@ def _dependent(columns: Tensor, target: Tensor, states: list[int], rtol: float) 
     found = dependencies(columns, rtol)
     vectors = torch.stack([dependency.vector(len(states)) for dependency in found])
     gaps = (vectors @ target.detach().cpu().double().T).abs().amax(1) / vectors.norm(dim=1)
-    worst = found[int(gaps.argmax())]
-    named = worst._replace(
-        column=states[worst.column],
-        combination={states[column]: factor for column, factor in worst.combination.items()},
-    )
+    named = found[int(gaps.argmax())].renamed(states)
     return DependentColumnsError(
         f"emission: {equation(named, lambda state: f'W[:, {state}]')}, so that no head tells these states "
         f"apart as mu asks; expected independent columns (singular values above {rtol:g} of the largest), "

@@ -253,11 +253,7 @@ def find_prompt_states(
 
 
 def _no_way(model: HMM, state: int, leader: int, followers: list[int], rtol: float) -> DependentColumnsError:
-    dependency = dependencies(model.emission[followers].T, rtol)[0]
-    named = dependency._replace(
-        column=followers[dependency.column],
-        combination={followers[i]: factor for i, factor in dependency.combination.items()},
-    )
+    named = dependencies(model.emission[followers].T, rtol)[0].renamed(followers)
     return DependentColumnsError(
         f"mu: every state that leads to state {state}, which mu weighs, also leads to states with dependent "
         f"emission columns; after state {leader}: {equation(named, lambda h: f'W[:, {h}]')}; expected "

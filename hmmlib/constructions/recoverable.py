@@ -183,11 +183,7 @@ def _dependent(model: MemoryHMM, used: Tensor, state: int, index: int, rtol: flo
     found = dependencies(model.chain.emission[used].T, rtol)
     # The dependency in which this column weighs the most, for the clearest message.
     weights = [abs(float(d.vector(len(used))[index])) for d in found]
-    dependency = found[weights.index(max(weights))]
-    named = dependency._replace(
-        column=int(used[dependency.column]),
-        combination={int(used[i]): factor for i, factor in dependency.combination.items()},
-    )
+    named = found[weights.index(max(weights))].renamed(used.tolist())
     return DependentColumnsError(
         f"states: syntax state {state} is not recoverable: {equation(named, name)}; expected its columns to "
         "take part in no dependency",
