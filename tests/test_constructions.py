@@ -238,6 +238,8 @@ def test_given_prompt_states_are_checked(line: HMM):
     ) as caught:
         soft_prompt(line, [0, 1, -1, 0], states=[0])
     assert caught.value.state == 2
+    with pytest.raises(UnreachableStateError, match=r"prompt: state 2, which mu weighs, is out of reach"):
+        soft_prompt(line, [[0, 1, 0, 0], [0, 0, -1, 0]], states=[0])
     dependent = HMM([0.25] * 4, line.transition, line.emission)
     with pytest.raises(
         DependentColumnsError, match=r"emission: W\[:, [23]\] = 1·W\[:, [23]\], so that no head"
@@ -335,6 +337,29 @@ def test_columns_that_are_never_used_do_not_matter():
         attention_head(model, [1, -1, 0], states=[2])
     busy = MemoryHMM(np.full((3, 1, 3), 1 / 9), np.full((3, 3), 1 / 3), emission)
     assert recoverable_states(busy) == ()
+
+
+def test_columns_that_are_used_later_on_matter():
+    """The chain starts in syntax state 0 and comes to state 1 after two steps."""
+    start = np.zeros((2, 1, 3))
+    start[:, 0, 0] = 0.5
+    emission = np.random.default_rng(0).dirichlet(np.ones(6), (2, 1, 3))
+    emission[1, 0, 0] = emission[0, 0, 1]
+    model = MemoryHMM(start, [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]], emission)
+    assert live_columns(model).tolist() == [0, 1, 2, 3, 4, 5]
+    assert recoverable_states(model) == (2,)
+
+
+def test_values_are_those_of_the_cell_asked_for():
+    """Values 1 and 2 emit alike when cell 1 is read, and in no other case."""
+    size = (3, 3, 2, 1)
+    emission = np.random.default_rng(0).dirichlet(np.ones(9), (3, 2, 1))
+    emission[2, 1] = emission[1, 1]
+    model = MemoryHMM(np.full(size, 1 / 18), np.full((2, 2), 0.5), emission)
+    assert recoverable_states(model, cell=0) == (0,)
+    assert recoverable_states(model, cell=1) == ()
+    assert recoverable_states(model, cell=1, values=[0, 1]) == (0,)
+    assert recoverable_states(model, cell=1, values=[1, 2]) == ()
 
 
 def test_the_error_names_dependent_columns_of_a_memory_model():

@@ -102,7 +102,7 @@ def head_for_prior(model: HMM, mu: Tensor, prior: Tensor, rtol: float) -> Linear
         DependentColumnsError: The equation has no solution.
     """
     wanted = mu * model.initial
-    lost = ((wanted != 0) & (prior == 0)).any(0) if mu.ndim == 2 else (wanted != 0) & (prior == 0)
+    lost = (wanted != 0).reshape(-1, model.n_states).any(0) & (prior == 0)
     if lost.any():
         state = int(lost.nonzero()[0])
         raise UnreachableStateError(
