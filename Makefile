@@ -120,7 +120,7 @@ figures: $(STAMP) ## draw the committed figures anew
 	@$(PY) book/tools/draw_figures.py
 
 .PHONY: results
-results: $(STAMP) ## compute the numbers that chapters quote from files, those that are missing (half an hour for all)
+results: $(STAMP) ## compute the numbers that chapters quote from files, those that are missing (a quarter of an hour for all)
 	@echo "==> Results quoted in the book"
 	@OMP_NUM_THREADS=1 $(PY) -m hmmlib.experiments.exact_prompts --out book/results/exact_prompts.json --workers $(WORKERS)
 
