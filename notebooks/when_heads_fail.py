@@ -347,8 +347,8 @@ plt.show()
 # Three things can be read off.
 #
 # **Below $V$, what is scarce is margin.** For $H \le 10$ the theorem promises a head, and linear programming finds one for
-# all but a seed or two. (The exceptions are not exceptions to the theorem: two columns of $W$ are so nearly equal that
-# the head's margin is below $10^{-9}$.) But already at $H = 8$ and $10$ the margin is often below a hundredth, and
+# all but a seed or two. (The exceptions do not contradict the theorem, which promises a head and no margin: a margin
+# below $10^{-9}$ is one that we cannot tell from none.) But already at $H = 8$ and $10$ the margin is often below a hundredth, and
 # {numref}`fig-fail-margins` shows some below a millionth. A model whose predictions at the blank are off by more than
 # that may have no head at all. Nothing is lost there; much is out of reach.
 #
