@@ -106,6 +106,8 @@ def test_a_model_in_single_precision_has_heads_in_single_precision():
     laws = text_probs(ExactMaskedLM(memory), texts)
     assert attention_head(memory, [1, -1]).values(laws, texts).dtype == torch.float32
     assert memory_prompt(memory, [1, -1]).values(ExactMaskedLM(memory), texts).dtype == torch.float32
+    cells = random_recoverable_hmm(2, 3, 6, generator=0, n_cells=2).to(dtype=torch.float32)
+    assert memory_prompt(cells, [1, -1], tolerance=1e-3).n_blanks > 0
 
 
 def test_the_error_names_dependent_states():
@@ -406,6 +408,19 @@ def test_start_errors_are_those_of_the_law_of_the_first_state():
     assert prompt.start_error == start_errors(model, 0, 3)[-1]
 
 
+def test_blanks_shift_a_chain_of_one_cell_that_is_not_stationary():
+    """Memory and chain depend on one another here: the law of the first state is one for each content."""
+    random = np.random.default_rng(0)
+    start, chain = random.dirichlet(np.ones(6)).reshape(2, 1, 3), random.dirichlet(np.ones(3), 3)
+    model = MemoryHMM(start, chain, random.dirichlet(np.ones(7), (2, 1, 3)))
+    laws = [start[:, 0] @ np.linalg.matrix_power(chain, k + 1) for k in range(3)]
+    expected = [abs(law / laws[0] - 1).max() for law in laws]
+    assert start_errors(model, 0, 2) == pytest.approx(expected, abs=1e-12)
+    assert expected[1] > 0.01
+    assert memory_prompt(model, [1, -1], n_blanks=2).start_error == pytest.approx(expected[2])
+    assert memory_prompt(model, [1, -1]).n_blanks == 0
+
+
 def test_as_many_blanks_as_the_tolerance_asks():
     model = random_recoverable_hmm(2, 3, 6, generator=4, n_cells=2, n_patterns=2)
     errors = start_errors(model, 0, 100)
@@ -417,7 +432,7 @@ def test_memory_prompts_say_what_stands_in_the_way():
     model = random_recoverable_hmm(2, 3, 6, generator=4, n_cells=2, n_patterns=2)
     with pytest.raises(ValueError, match=r"mu: every weight is zero"):
         memory_prompt(model, [0, 0])
-    with pytest.raises(ValueError, match=r"n_blanks|most_blanks: expected at least 0, got -1"):
+    with pytest.raises(ValueError, match=r"n_blanks: expected at least 0, got -1"):
         memory_prompt(model, [1, -1], n_blanks=-1)
     with pytest.raises(ValueError, match=r"tolerance: expected a finite number > 0"):
         memory_prompt(model, [1, -1], tolerance=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ class MemoryPrompt:
         head: The head, which reads Ḡ at the text's positions.
         values_kept: ℳ*, the values of the cell that the prompt leaves.
         start_error: δ = max_h |λ_h/π_h − 1|, how far the law λ of the text's first hidden state is from the
-            law π that it has without a prompt. With one cell it is 0.
+            law π that it has without a prompt. With one cell and no blanks it is 0.
     """
 
     prompt: Tensor
@@ -147,6 +147,8 @@ def memory_prompt(
             "positive initial probability of that"
         )
     found = recovery(model, cell=cell, states=states, values=kept, rtol=rtol)
+    if n_blanks is not None:
+        n_blanks = check_positive_int(n_blanks, "n_blanks", 0)
     count, error = _blanks(model, cell, n_blanks, check_positive(tolerance, "tolerance"))
     return MemoryPrompt(prompt, count, head_of_recovery(model, weights, found, temperature), kept, error)
 
@@ -155,12 +157,15 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
     """How far a prompt for a cell still moves the law of the text's first state, after each number of blanks.
 
     Args:
-        model: The memory-augmented HMM, with its memory independent of the first chain state.
+        model: The memory-augmented HMM; with several cells, its memory independent of the first chain
+            state.
         cell: The cell j* that the prompt forces the chain to begin with, 0 … N − 1.
         most_blanks: The largest number of blanks, ≥ 0.
 
     Returns:
-        δ_k = max_h |λ_h/π_h − 1| for k = 0 … most_blanks; infinite where λ_h > 0 = π_h.
+        δ_k = max_h |λ_h/π_h − 1| for k = 0 … most_blanks; infinite where λ_h > 0 = π_h. With one cell the
+        laws are those under each content; the prompt alone changes nothing, and blanks do unless the start
+        is stationary.
 
     Raises:
         TypeError: The cell or the number is not an integer.
@@ -173,12 +178,23 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
 
 def _errors_by_blanks(model: MemoryHMM, cell: int) -> Iterator[float]:
     """δ_0, δ_1, … without end; see `start_errors`."""
-    if model.n_cells == 1:
-        yield from repeat(0.0)
+    chain = model.chain
+    if model.n_cells == 1:  # every state is let through, so that memory and chain may be dependent
+        law = usual = chain.initial @ chain.transition
+    else:
+        law, usual = (start @ chain.transition for start in _starts_with_and_without(model, cell))
+    while True:
+        ratio = torch.where(usual > 0, law / usual, torch.where(law > 0, torch.inf, 1.0))
+        yield float((ratio - 1).abs().max())
+        law = law @ chain.transition
+
+
+def _starts_with_and_without(model: MemoryHMM, cell: int) -> tuple[Tensor, Tensor]:
+    """The law of the first chain state given that it reads the cell, and its law without a prompt."""
     chain = model.chain
     memory, start = chain.initial.sum(1), chain.initial.sum(0)
     gap = (chain.initial - memory[:, None] * start).abs()
-    if gap.max() > 1e-12:
+    if gap.max() > (1e-12 if model.dtype == torch.float64 else 1e-6):
         content, state = divmod(int(gap.argmax()), len(start))
         raise AssumptionError(
             f"initial: the memory depends on the first chain state: content {content} and chain state "
@@ -191,11 +207,7 @@ def _errors_by_blanks(model: MemoryHMM, cell: int) -> Iterator[float]:
     law = start * inside.reshape(-1)
     if not law.sum() > 0:
         raise AssumptionError(f"initial: the chain never starts reading cell {cell}; expected that it can")
-    law, usual = law / law.sum() @ chain.transition, start @ chain.transition
-    while True:
-        ratio = torch.where(usual > 0, law / usual, torch.where(law > 0, torch.inf, 1.0))
-        yield float((ratio - 1).abs().max())
-        law = law @ chain.transition
+    return law / law.sum(), start
 
 
 _MOST_BLANKS = 1000
