@@ -67,7 +67,7 @@ def logistic_head(
         ValueError: Shapes that do not fit, no texts, a feature that is not finite, a label that is neither 0
             nor 1, a negative penalty, or no iterations.
     """
-    rows = _check_features(features)
+    rows = check_features(features)
     classes = check_binary_labels(labels, len(rows))
     l2 = check_penalty(l2)
     max_iterations = check_positive_int(max_iterations, "max_iterations")
@@ -221,8 +221,19 @@ def check_binary_labels(labels: ArrayLike, count: int) -> Tensor:
     return found.long()
 
 
-def _check_features(features: ArrayLike) -> Tensor:
-    """Return `features` as a tensor (n, V), in float32 if they came so, else in float64, or raise."""
+def check_features(features: ArrayLike) -> Tensor:
+    """Check features.
+
+    Args:
+        features: Finite numbers, shape (n, V).
+
+    Returns:
+        A copy, in float32 if they came so or in half precision, else in float64.
+
+    Raises:
+        TypeError: They are not real numbers.
+        ValueError: Another number of axes, an empty set, or a feature that is not finite.
+    """
     known = as_tensor(features, "features", "numbers of shape (n, V)")
     dtype = torch.float32 if known.dtype in (torch.float32, torch.float16, torch.bfloat16) else torch.float64
     found = float_tensor(known, "features", dtype, known.device)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, float_tensor
-from hmmlib.logistic import check_binary_labels
+from hmmlib._checks import ArrayLike
+from hmmlib.logistic import check_binary_labels, check_features
 
 
 def check_labelled(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -24,16 +24,8 @@ def check_labelled(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, 
         TypeError: The features are not real numbers, or the labels not integers.
         ValueError: Shapes that do not fit, an empty set, a feature that is not finite, another label.
     """
-    rows = float_tensor(features, "features", torch.float64, torch.device("cpu"))
-    if rows.ndim != 2 or 0 in rows.shape:
-        raise ValueError(f"features: expected shape (n >= 1, V >= 1), got {tuple(rows.shape)}")
-    bad = (~torch.isfinite(rows)).nonzero()
-    if len(bad):
-        row, column = (int(i) for i in bad[0])
-        raise ValueError(
-            f"features: row {row}, entry {column} is {float(rows[row, column])}; expected a finite number"
-        )
-    return rows.numpy(), check_binary_labels(labels, len(rows)).numpy(force=True)
+    rows = check_features(features).double()
+    return rows.numpy(force=True), check_binary_labels(labels, len(rows)).numpy(force=True)
 
 
 def tensor_like(values: np.ndarray, features: ArrayLike) -> Tensor:
