@@ -583,7 +583,7 @@ except AssumptionError as problem:
     print(problem)
 
 # %%
-from hmmlib.plotting.attention import turning_margin
+from hmmlib.plotting.certificates import turning_labels
 
 
 def runs_of_a(hmm, lengths, mu):
@@ -599,7 +599,9 @@ def runs_of_a(hmm, lengths, mu):
 # %% mystnb={"figure": {"caption": "Texts $a^n$ of growing length. The posterior moves from the first value to the second and on to the third, so the label goes 1, 0, 1. What the model shows moves along a segment, from mostly b to mostly a.", "name": "att-fig-turning"}, "image": {"alt": "Two panels against the length of the text. Left, the margin starts positive, falls below zero for middle lengths and ends positive; full markers are label 1, open markers label 0. Right, the probability of token a rises steadily, with full, then open, then full markers."}}
 lengths = list(range(1, 15))
 margins, laws = runs_of_a(topic, lengths, ends)
-turning_margin(lengths, margins, laws[:, 0].tolist())
+names = {"x_label": "length $n$ of the text $a^n$"}
+names["y_labels"] = r"margin $\mu^\top P[M | x]$", "$G_i(x)[a]$"
+turning_labels(lengths, margins, laws[None, :, 0], **names)
 plt.show()
 
 # %% [markdown]

@@ -576,11 +576,13 @@ print("prompts behind which a head can do it:", int(any_separable), "of", len(bo
 print("all bounds below 1e-12:", max(bounds) < 1e-12)
 
 # %% mystnb={"figure": {"caption": "Is it the fair coin? Left, the margin of each text of twelve tosses. Right, what the model shows at the blank, without a prompt and behind 40 random ones. No threshold on a rising curve can be right in the middle and at both ends.", "name": "sp-fig-coins"}, "image": {"alt": "Left, margins against the number of tokens a from 0 to 12: negative at both ends, positive in the middle, with full markers in the middle. Right, one bold and many thin curves of the probability of token a, all rising from left to right."}}
-from hmmlib.plotting.prompts import turning_labels
+from hmmlib.plotting.certificates import turning_labels
 
 margins = PosteriorTask.two_class(coins, fair).scores(twelve_tosses[0])
 margins = margins[:, 1] - margins[:, 0]
-turning_labels(range(13), margins.tolist(), torch.stack(rows[:41]))
+names = r"margin $\mu^\top P[H_0 | x]$", r"$\overline{G}_∅[a]$"
+shown, x_label = torch.stack(rows[:41]), "tokens a in the text"
+turning_labels(range(13), margins.tolist(), shown, x_label=x_label, y_labels=names)
 plt.show()
 
 # %% [markdown]

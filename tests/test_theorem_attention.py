@@ -308,7 +308,6 @@ def test_the_figures_are_drawn():
         figures.attention_over_text(words, states, names, torch.rand(3), torch.rand(3), 0.3, [1]),
         figures.soft_attention([0.1, 1.0], {"a text": shares}, [shares]),
         figures.deviation_against_bound(torch.rand(5), torch.zeros(5)),
-        figures.turning_margin([1, 2, 3], [1.0, -1.0, 1.0], [0.1, 0.2, 0.3]),
     ]
     for figure in drawn:
         assert isinstance(figure, Figure)

@@ -1,6 +1,31 @@
 """Every figure of the book, in one style."""
 
+from hmmlib.plotting.attention import (
+    attention_over_text,
+    deviation_against_bound,
+    emission_columns,
+    soft_attention,
+    text_and_reader,
+)
+from hmmlib.plotting.certificates import (
+    fibres,
+    margins_by_states,
+    overlap,
+    turning_labels,
+)
 from hmmlib.plotting.heads import accuracy_by_states, accuracy_curves, two_simplices
+from hmmlib.plotting.memory_prompts import (
+    forgetting,
+    keys_and_values,
+    memory_posteriors,
+    shares_recoverable,
+)
+from hmmlib.plotting.prompts import (
+    assumption_shares,
+    exact_beside_paper,
+    prior_under_prompt,
+    token_laws_with_prompt,
+)
 from hmmlib.plotting.results import growth, paper_figure3
 from hmmlib.plotting.style import PALETTE, LineStyle, use_style
 from hmmlib.plotting.texts import (
@@ -16,13 +41,30 @@ __all__ = [
     "LineStyle",
     "accuracy_by_states",
     "accuracy_curves",
+    "assumption_shares",
+    "attention_over_text",
+    "deviation_against_bound",
+    "emission_columns",
+    "exact_beside_paper",
+    "fibres",
     "floor_against_states",
+    "forgetting",
     "growth",
+    "keys_and_values",
+    "margins_by_states",
+    "memory_posteriors",
+    "overlap",
     "paper_figure3",
     "parameter_maps",
     "posterior_maps",
+    "prior_under_prompt",
+    "shares_recoverable",
+    "soft_attention",
     "spell",
+    "text_and_reader",
     "text_with_states",
+    "token_laws_with_prompt",
+    "turning_labels",
     "two_simplices",
     "use_style",
 ]

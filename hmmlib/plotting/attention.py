@@ -175,36 +175,6 @@ def deviation_against_bound(bounds: Tensor, deviations: Tensor) -> Figure:
     return figure
 
 
-def turning_margin(lengths: Sequence[int], margins: Sequence[float], shown: Sequence[float]) -> Figure:
-    """Draw margins that change sign twice beside a token probability that only ever moves one way.
-
-    Args:
-        lengths: Length n of each text aⁿ.
-        margins: Margin of each text.
-        shown: Probability of the token a that the model shows at any position of it.
-
-    Returns:
-        The figure: margins on the left, probabilities on the right; full markers have label 1.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0))
-    panels = (
-        (margins, "The label turns twice", r"margin $\mu^\top P[M | x]$"),
-        (shown, "What is shown moves one way", "$G_i(x)[a]$"),
-    )
-    colour = PALETTE[0].color
-    for panel, (heights, title, y_label) in zip(axes, panels, strict=True):
-        panel.plot(lengths, heights, color=colour, linewidth=1)
-        for length, height, margin in zip(lengths, heights, margins, strict=True):
-            panel.plot(length, height, "o", color=colour, markerfacecolor=colour if margin >= 0 else "white")
-        panel.set(title=title, xlabel="length $n$ of the text $a^n$", ylabel=y_label)
-        panel.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].axhline(0, color="#444444", linewidth=0.8)
-    for face, name in ((colour, "label 1"), ("white", "label 0")):
-        axes[1].plot([], [], "o", color=colour, markerfacecolor=face, label=name)
-    axes[1].legend(loc="lower right")
-    return figure
-
-
 def _draw_states(axes: Axes, states: Tensor, names: Sequence[str], starred: Sequence[int]) -> None:
     """The chain as a step line, the first state on top; full markers for the starred states."""
     found = states.cpu().numpy()

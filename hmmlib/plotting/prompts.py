@@ -7,12 +7,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from hmmlib.plotting.heads import CORNERS, draw_simplex, zero_line
-from hmmlib.plotting.style import PALETTE, LineStyle
+from hmmlib.plotting.results import line_with_band
+from hmmlib.plotting.style import PALETTE
 
 _FAINT = "#888888"
 
@@ -107,40 +107,6 @@ def assumption_shares(counts: Sequence[int], series: Mapping[str, Sequence[float
     return figure
 
 
-def turning_labels(counts: Sequence[int], margins: Sequence[float], shown: Tensor) -> Figure:
-    """Draw margins that change sign twice, and what several prompts make the model show.
-
-    Args:
-        counts: How often the token a stands in each text, increasing.
-        margins: Margin of each text.
-        shown: Ḡ_∅[a], one row per prompt, shape (n_prompts, n_texts); the first row is without a prompt.
-
-    Returns:
-        The figure: margins on the left, token probabilities on the right; full markers have label 1.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0))
-    ours, others = PALETTE[0].color, PALETTE[1]
-    full = np.asarray(margins) >= 0
-    for row in shown[1:].cpu().numpy():
-        axes[1].plot(counts, row, color=others.color, linewidth=0.8, linestyle="-", alpha=0.45)
-    for panel, heights in zip(axes, (margins, shown[0].cpu().numpy()), strict=True):
-        panel.plot(counts, heights, color=ours, linewidth=1)
-        for count, height, one in zip(counts, heights, full, strict=True):
-            panel.plot(count, height, "o", color=ours, markerfacecolor=ours if one else "white")
-        panel.set(xlabel="tokens a in the text")
-        panel.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].axhline(0, color="#444444", linewidth=0.8)
-    axes[0].set(title="The label turns twice", ylabel=r"margin $\mu^\top P[H_0 | x]$")
-    axes[1].set(title="What is shown moves one way", ylabel=r"$\overline{G}_∅[a]$")
-    for face, name in ((ours, "label 1"), ("white", "label 0")):
-        axes[0].plot([], [], "o", color=ours, markerfacecolor=face, label=name)
-    axes[1].plot([], [], "-o", color=ours, linewidth=1, label="no prompt")
-    axes[1].plot([], [], color=others.color, linewidth=0.8, linestyle="-", label="prompts")
-    axes[0].legend(loc="lower center")
-    axes[1].legend(loc="lower right", frameon=True, facecolor="white", framealpha=1, edgecolor="white")
-    return figure
-
-
 _PANELS = {"head": ("Head alone", "head_tuning"), "prompt": ("Prompt and head", "prompt_tuning")}
 
 
@@ -168,7 +134,7 @@ def exact_beside_paper(
         for n_states, values in next(iter(own.values())).items():
             dots = [100 * value for value in values]
             panel.plot([n_states] * len(dots), dots, ".", color=PALETTE[0].color, alpha=0.3, markersize=4)
-        _with_band(panel, paper["H"], paper[curve], "the paper, trained network", PALETTE[2])
+        line_with_band(panel, curve, paper["H"], paper[curve], "the paper, trained network", PALETTE[2])
         panel.axvline(n_tokens, color=_FAINT, linewidth=1)
         panel.text(n_tokens, 102.5, "$H = V$", ha="center", va="bottom", fontsize=9)
         panel.set_title(title, pad=16)
@@ -176,12 +142,3 @@ def exact_beside_paper(
         panel.legend(loc="lower left", fontsize=8)
     axes[0].set_ylabel("labels right (%)")
     return figure
-
-
-def _with_band(
-    panel: Axes, x: Sequence[float], curve: Mapping[str, Sequence[float]], name: str, line: LineStyle
-) -> None:
-    panel.plot(x, curve["mean"], label=name, **line._asdict())
-    low = [m - h for m, h in zip(curve["mean"], curve["interval"], strict=True)]
-    high = [m + h for m, h in zip(curve["mean"], curve["interval"], strict=True)]
-    panel.fill_between(x, low, high, color=line.color, alpha=0.15, linewidth=0)

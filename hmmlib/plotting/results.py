@@ -56,7 +56,7 @@ def paper_figure3(results: Mapping[str, Any], axes: Sequence[Axes] | None = None
     for panel, (key, x_key, series, title, x_label) in zip((left, right), _FIGURE3_PANELS, strict=True):
         experiment = results[key]
         for (name, label), line in zip(series, PALETTE, strict=False):
-            _line_with_band(panel, name, experiment[x_key], experiment[name], label, line)
+            line_with_band(panel, name, experiment[x_key], experiment[name], label, line)
         panel.set(title=title, xlabel=x_label, xticks=experiment[x_key], ylim=(48, 102))
         panel.legend(loc="lower left")
     left.set_ylabel("downstream accuracy (%)")
@@ -69,7 +69,7 @@ def _two(axes: Sequence[Axes]) -> tuple[Axes, Axes]:
     return axes[0], axes[1]
 
 
-def _line_with_band(
+def line_with_band(
     panel: Axes,
     name: str,
     x: Sequence[float],
@@ -77,6 +77,19 @@ def _line_with_band(
     label: str,
     line: LineStyle,
 ) -> None:
+    """Draw means as a line, and their intervals as a band around it.
+
+    Args:
+        panel: Where to draw.
+        name: The series' name, for the message.
+        x: Where the means are.
+        series: ``mean`` and ``interval``, the half-width of the band.
+        label: The line's name in the legend.
+        line: Its style.
+
+    Raises:
+        ValueError: Means, intervals and x are not equally many.
+    """
     mean, half_width = series["mean"], series["interval"]
     if not len(x) == len(mean) == len(half_width):
         raise ValueError(
