@@ -4,6 +4,8 @@ The library of the executable companion to Wei, Xie and Ma, *Why Do Pretrained L
 Downstream Tasks? An Analysis of Head and Prompt Tuning* (arXiv 2106.09226).
 """
 
+from hmmlib.checkpoints import load_lm, save_lm
+from hmmlib.evaluation import Evaluation, HeldOut, draw_held_out, evaluate
 from hmmlib.heads import AttentionHead, LinearHead
 from hmmlib.hmm import HMM, random_hmm
 from hmmlib.inference import (
@@ -14,36 +16,55 @@ from hmmlib.inference import (
     prepend_blank,
 )
 from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_probs, prepend_mask, prepend_prompt, text_probs
+from hmmlib.masking import Masking
 from hmmlib.memory import MemoryHMM, random_memory_hmm
+from hmmlib.pretraining import Pretrained, pretrain
+from hmmlib.recipes import PretrainingRecipe, Stage
 from hmmlib.sampling import Sample, sample, sample_tokens
 from hmmlib.tasks import PosteriorTask, Split, TaskData, draw_dataset, draw_task
+from hmmlib.text_streams import CorpusConfig
+from hmmlib.transformer import TransformerConfig, TransformerMaskedLM
 
 __version__ = "0.1.0"
 
 __all__ = [
     "HMM",
     "AttentionHead",
+    "CorpusConfig",
+    "Evaluation",
     "ExactMaskedLM",
+    "HeldOut",
     "LinearHead",
     "MaskedLM",
+    "Masking",
     "MemoryHMM",
     "PosteriorTask",
     "Posteriors",
+    "Pretrained",
+    "PretrainingRecipe",
     "Sample",
     "Split",
+    "Stage",
     "TaskData",
+    "TransformerConfig",
+    "TransformerMaskedLM",
     "blank_posterior",
     "blank_probs",
     "draw_dataset",
+    "draw_held_out",
     "draw_task",
+    "evaluate",
+    "load_lm",
     "posteriors",
     "posteriors_from_evidence",
     "prepend_blank",
     "prepend_mask",
     "prepend_prompt",
+    "pretrain",
     "random_hmm",
     "random_memory_hmm",
     "sample",
     "sample_tokens",
+    "save_lm",
     "text_probs",
 ]

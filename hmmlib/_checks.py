@@ -122,6 +122,17 @@ def check_positive(value: float, name: str) -> float:
     return float(value)
 
 
+def check_fraction(value: float, name: str, *, above_zero: bool = False, below_one: bool = False) -> float:
+    """Return `value` as a float from 0 to 1, an end excluded if asked, or raise."""
+    low, high = ("0 <" if above_zero else "0 ≤"), ("< 1" if below_one else "≤ 1")
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected a number {low} {name} {high}, got {value!r}")
+    inside = 0 <= value <= 1 and not (above_zero and value == 0) and not (below_one and value == 1)
+    if not inside:
+        raise ValueError(f"{name}: expected a number {low} {name} {high}, got {value!r}")
+    return float(value)
+
+
 def check_device(device: str | torch.device | None) -> torch.device:
     """Return a device that exists and can be used, or raise ValueError."""
     try:

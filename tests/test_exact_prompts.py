@@ -12,7 +12,8 @@ import torch
 
 import hmmlib
 from hmmlib.experiments import exact_prompts, provenance
-from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell, main, sweep, write_json
+from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell, main, sweep
+from hmmlib.experiments.sweeps import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "book" / "results" / "exact_prompts.json"

@@ -10,22 +10,16 @@ emissions have lost, not training.
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
-import os
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor
-from tqdm import tqdm
 
-from hmmlib.experiments.provenance import provenance
+from hmmlib.experiments.sweeps import sweep_cells
 from hmmlib.hmm import random_hmm
 from hmmlib.lm import ExactMaskedLM, blank_probs
 from hmmlib.logistic import logistic_head
@@ -203,48 +197,9 @@ def sweep(config: ExactPromptsConfig, out: Path, *, workers: int = 1) -> dict[st
     Raises:
         ValueError: `out` holds results of another configuration.
     """
-    # As it comes back from JSON, where a tuple is a list.
-    asked = json.loads(json.dumps(asdict(config) | {"clear_margin": CLEAR_MARGIN}))
-    earlier = json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
-    if earlier is not None and earlier["config"] != asked:
-        changed = [name for name in asked if earlier["config"].get(name) != asked[name]]
-        raise ValueError(
-            f"out: {out.name} was computed with another {', '.join(changed) or 'configuration'}; "
-            "expected the same, or a file that does not exist"
-        )
-    result = earlier or {"config": asked, "provenance": None, "cells": []}
-    done = {(cell["n_states"], cell["seed"]) for cell in result["cells"]}
-    missing = [cell for cell in config.cells() if (cell["n_states"], cell["seed"]) not in done]
-    if not missing:
-        return result
-    begin = time.perf_counter()
-    previous = [] if earlier is None else [*earlier["provenance"].pop("went_on_from"), earlier["provenance"]]
-    run = provenance(out) | {"workers": workers, "cells": 0, "wall_seconds": 0.0, "went_on_from": previous}
-    result["provenance"] = run
-    for record in tqdm(_records(missing, workers), total=len(missing), unit="cell"):
-        result["cells"] = sorted(
-            [*result["cells"], record], key=lambda cell: (cell["n_states"], cell["seed"])
-        )
-        run["cells"] += 1
-        run["wall_seconds"] = round(time.perf_counter() - begin, 1)
-        write_json(out, result)
-    return result
-
-
-def write_json(out: Path, result: dict[str, Any]) -> None:
-    """Write a file as a whole or not at all, whenever the process is killed.
-
-    Args:
-        out: The file.
-        result: What to write.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    asked = asdict(config) | {"clear_margin": CLEAR_MARGIN}
+    key = ("n_states", "seed")
+    return sweep_cells(exact_cell, config.cells(), key, config=asked, out=out, workers=workers)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -270,27 +225,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()
     }
     sweep(ExactPromptsConfig(**lists), out, workers=workers)
-
-
-def _records(cells: Sequence[dict[str, Any]], workers: int) -> Iterator[dict[str, Any]]:
-    """The cells' records, in the order in which they are finished."""
-    if workers == 1:
-        yield from (exact_cell(**cell) for cell in cells)
-        return
-    # Not forked: the threads of torch would not survive it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_core) as pool:
-        futures = [pool.submit(exact_cell, **cell) for cell in cells]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _use_one_core() -> None:
-    torch.set_num_threads(1)
-    threadpool_limits(1)
 
 
 def _majority(split: Split) -> int:

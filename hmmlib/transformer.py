@@ -1,0 +1,312 @@
+"""A trainable masked language model: a small bidirectional transformer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hmmlib._checks import ArrayLike, check_fraction, check_positive, check_positive_int, check_tokens
+
+Positions = Literal["rotary", "learned"]
+Norm = Literal["pre", "post"]
+
+# What is computed at once where no gradients are kept: bounds the memory for many texts.
+_PIECE_POSITIONS = 65_536
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Shape of a `TransformerMaskedLM`.
+
+    Attributes:
+        width: Size of an embedding and of each layer's output.
+        n_layers: Number of layers, each attention followed by a feed-forward network.
+        n_heads: Attention heads per layer; divides `width`.
+        hidden: Width of the feed-forward networks.
+        positions: 'rotary' (Su et al. 2021: queries and keys are turned by an angle proportional to their
+            position, so that only distances matter) or 'learned' (BERT: a vector added per position).
+        norm: Layer normalisation before each part and after the last layer ('pre'), or after each part's
+            sum and after the embeddings ('post', BERT).
+        max_positions: With learned positions, the longest text, prompt and blanks included.
+        dropout: Probability in training that an entry is dropped, as in BERT after the embeddings, on
+            attention weights and after each part.
+        rotary_base: Rotary angles per step are ``rotary_base ** -u`` for u from 0 to nearly 1.
+        epsilon: Added to the variance in layer normalisation.
+    """
+
+    width: int = 64
+    n_layers: int = 3
+    n_heads: int = 4
+    hidden: int = 256
+    positions: Positions = "rotary"
+    norm: Norm = "pre"
+    max_positions: int = 512
+    dropout: float = 0.0
+    rotary_base: float = 10_000.0
+    epsilon: float = 1e-12
+
+    def __post_init__(self) -> None:
+        for name in ("width", "n_layers", "n_heads", "hidden", "max_positions"):
+            check_positive_int(getattr(self, name), name)
+        for name in ("rotary_base", "epsilon"):
+            check_positive(getattr(self, name), name)
+        check_fraction(self.dropout, "dropout", below_one=True)
+        for name, allowed in (("positions", get_args(Positions)), ("norm", get_args(Norm))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: expected one of {allowed}, got {getattr(self, name)!r}")
+        if self.width % self.n_heads:
+            raise ValueError(f"n_heads: expected a divisor of width = {self.width}, got {self.n_heads}")
+        if self.positions == "rotary" and self.width // self.n_heads % 2:
+            raise ValueError(
+                "n_heads: rotary positions turn pairs of entries; expected width / n_heads to be even, got "
+                f"{self.width // self.n_heads}"
+            )
+
+
+class TransformerMaskedLM(nn.Module):
+    """A bidirectional transformer encoder behind the same interface as exact inference.
+
+    With ``positions='learned'`` and ``norm='post'`` it is BERT (Devlin et al. 2019), up to the constant
+    token-type embedding, which here is part of the positions. The law of a token is a softmax over the V
+    words; the blank is never predicted. Embeddings are what `embed` looks up, before positions are added,
+    so a soft prompt may be any vectors.
+
+    Only the predictions at blanks are trained to be conditionals P[X_i | X_{-i}]: at a position that shows
+    its token, the network sees that token.
+
+    A new model is ready for training; `pretrain` and `load_lm` return it frozen.
+
+    Args:
+        n_tokens: Size V of the vocabulary; the blank is token V.
+        config: Its shape; the default is small enough for a laptop.
+        generator: Seed of the initial weights.
+
+    Raises:
+        TypeError: `n_tokens` is not an integer.
+        ValueError: `n_tokens` is below 1.
+    """
+
+    def __init__(self, n_tokens: int, config: TransformerConfig | None = None, *, generator: int = 0) -> None:
+        super().__init__()
+        config = config or TransformerConfig()
+        self.config = config
+        self.n_tokens = check_positive_int(n_tokens, "n_tokens")
+        self.mask_token = self.n_tokens
+        self.embedding_dim = config.width
+        # torch fills new layers from its global generator, which is left as it was.
+        with torch.random.fork_rng([]):
+            self.embedding = nn.Embedding(self.n_tokens + 1, config.width)
+            learned = config.positions == "learned"
+            self.positions = nn.Embedding(config.max_positions, config.width) if learned else None
+            self.norm = nn.LayerNorm(
+                config.width, config.epsilon
+            )  # of the embeddings if post, at the end if pre
+            self.dropout = nn.Dropout(config.dropout)
+            self.layers = nn.ModuleList(Layer(config) for _ in range(config.n_layers))
+            self.transform = nn.Linear(config.width, config.width)
+            self.transform_norm = nn.LayerNorm(config.width, config.epsilon)
+            self.bias = nn.Parameter(torch.zeros(self.n_tokens))
+        self._initialise(torch.Generator().manual_seed(generator))
+
+    def _initialise(self, random: torch.Generator) -> None:
+        """BERT's: normal with standard deviation 0.02, and no biases."""
+        for part in self.modules():
+            if isinstance(part, nn.Linear | nn.Embedding):
+                nn.init.normal_(part.weight, std=0.02, generator=random)
+            if isinstance(part, nn.Linear):
+                nn.init.zeros_(part.bias)
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{name}={value!r}" for name, value in asdict(self.config).items())
+        return f"TransformerMaskedLM(n_tokens={self.n_tokens}, {shape})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.bias.device
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights, the output's (tied to the embeddings) counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def embed(self, tokens: ArrayLike) -> Tensor:
+        """Embed texts.
+
+        Args:
+            tokens: Integers 0 … V − 1, or V for the blank, shape (batch, time).
+
+        Returns:
+            Embeddings, before positions are added, shape (batch, time, width).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: Wrong shape, an empty batch, or a token out of range.
+        """
+        advice = f"the blank is mask_token = {self.mask_token}"
+        return self.embedding(check_tokens(tokens, self.n_tokens + 1, advice=advice).to(self.device))
+
+    def token_probs(self, embeddings: Tensor) -> Tensor:
+        """Ḡ: the predicted law of each position's token; conditional on the others at blanks only.
+
+        Without gradients it works in pieces, in little memory.
+
+        Args:
+            embeddings: Any vectors, shape (batch, time, width).
+
+        Returns:
+            Probabilities in single precision, shape (batch, time, V); they carry gradients if the
+            embeddings or the weights do.
+
+        Raises:
+            TypeError: The embeddings are not a tensor of real numbers.
+            ValueError: Wrong shape, an empty batch, or more positions than the model has learnt.
+        """
+        self._check(embeddings)
+        pieces = [embeddings]
+        trained = any(parameter.requires_grad for parameter in self.parameters())
+        if not (torch.is_grad_enabled() and (trained or embeddings.requires_grad)):
+            pieces = list(embeddings.split(max(1, _PIECE_POSITIONS // embeddings.shape[1])))
+        return torch.cat([self.logits(piece).float().softmax(-1) for piece in pieces])
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Logits of the words, unchecked and at once: what training calls.
+
+        Args:
+            embeddings: Shape (batch, time, width).
+
+        Returns:
+            Shape (batch, time, V).
+        """
+        config = self.config
+        x = embeddings.to(self.bias)
+        if self.positions is not None:
+            x = x + self.positions.weight[: x.shape[1]]
+        if config.norm == "post":
+            x = self.norm(x)
+        x = self.dropout(x)
+        turn = None
+        if config.positions == "rotary":
+            turn = rotary_angles(x.shape[1], config.width // config.n_heads, config.rotary_base, x)
+        for layer in self.layers:
+            x = layer(x, turn)
+        if config.norm == "pre":
+            x = self.norm(x)
+        x = self.transform_norm(F.gelu(self.transform(x)))
+        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)
+
+    def _check(self, embeddings: Tensor) -> None:
+        if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
+            kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
+            raise TypeError(f"embeddings: expected a tensor of real numbers, got {kind}")
+        if embeddings.ndim != 3 or embeddings.shape[-1] != self.embedding_dim or 0 in embeddings.shape:
+            raise ValueError(
+                f"embeddings: expected shape (batch, time, {self.embedding_dim}), got "
+                f"{tuple(embeddings.shape)}"
+            )
+        time, limit = embeddings.shape[1], self.config.max_positions
+        if self.positions is not None and time > limit:
+            raise ValueError(f"embeddings: {time} positions; the model has learnt max_positions = {limit}")
+
+
+class Layer(nn.Module):
+    """Attention, then a feed-forward network, each added to its input.
+
+    Args:
+        config: The model's shape.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, config.epsilon)
+        self.up = nn.Linear(width, config.hidden)
+        self.down = nn.Linear(config.hidden, width)
+        self.feed_forward_norm = nn.LayerNorm(width, config.epsilon)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Apply the layer.
+
+        Args:
+            x: Shape (batch, time, width).
+            turn: Rotary angles' cosines and sines, or None.
+
+        Returns:
+            Same shape.
+        """
+        if self.config.norm == "pre":
+            x = x + self.dropout(self.attend(self.attention_norm(x), turn))
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x + self.dropout(self.attend(x, turn)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+    def attend(self, x: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Every position attends to all positions.
+
+        Args:
+            x: Shape (batch, time, width).
+            turn: Rotary angles' cosines and sines, or None.
+
+        Returns:
+            Same shape.
+        """
+        batch, time, width = x.shape
+        heads = self.config.n_heads
+        parts = self.query_key_value(x).view(batch, time, 3, heads, width // heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, width / heads)
+        if turn is not None:
+            query, key = rotate(query, turn), rotate(key, turn)
+        dropped = self.config.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropped)
+        return self.mix(mixed.transpose(1, 2).reshape(batch, time, width))
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """Two linear maps with GELU between.
+
+        Args:
+            x: Shape (..., width).
+
+        Returns:
+            Same shape.
+        """
+        return self.down(F.gelu(self.up(x)))
+
+
+def rotary_angles(time: int, size: int, base: float, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the angles by which each position's queries and keys are turned.
+
+    Args:
+        time: Number of positions.
+        size: Entries of a query, even.
+        base: Angles per step are ``base ** -u``, u from 0 to nearly 1.
+        like: Gives device and number type.
+
+    Returns:
+        Two tables of shape (time, size).
+    """
+    step = base ** -(torch.arange(0, size, 2, device=like.device, dtype=torch.float64) / size)
+    angle = torch.arange(time, device=like.device)[:, None] * step.repeat(2)
+    return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
+
+
+def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn entries k and k + size/2 of each position as a point in the plane.
+
+    Args:
+        x: Queries or keys, shape (..., time, size).
+        turn: Cosines and sines from `rotary_angles`.
+
+    Returns:
+        Same shape.
+    """
+    cosine, sine = turn
+    first, second = x.chunk(2, -1)
+    return x * cosine + torch.cat([-second, first], -1) * sine
