@@ -213,6 +213,15 @@ def check_tokens(
     return found
 
 
+def check_embeddings(embeddings: Tensor, size: int) -> None:
+    """Raise unless `embeddings` are real numbers of shape (batch, time, size), at least one of each."""
+    if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
+        kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
+        raise TypeError(f"embeddings: expected a tensor of real numbers, got {kind}")
+    if embeddings.ndim != 3 or embeddings.shape[-1] != size or 0 in embeddings.shape:
+        raise ValueError(f"embeddings: expected shape (batch, time, {size}), got {tuple(embeddings.shape)}")
+
+
 def check_observed(observed: ArrayLike | None, shape: tuple[int, int], device: torch.device) -> Tensor | None:
     """Return the mask as a boolean tensor of the given shape, or None when none was given."""
     if observed is None:

@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hmmlib._checks import ArrayLike, check_fraction, check_positive, check_positive_int, check_tokens
+from hmmlib._checks import (
+    ArrayLike,
+    check_embeddings,
+    check_fraction,
+    check_positive,
+    check_positive_int,
+    check_tokens,
+)
 
 Positions = Literal["rotary", "learned"]
 Norm = Literal["pre", "post"]
@@ -166,11 +173,14 @@ class TransformerMaskedLM(nn.Module):
             TypeError: The embeddings are not a tensor of real numbers.
             ValueError: Wrong shape, an empty batch, or more positions than the model has learnt.
         """
-        self._check(embeddings)
+        check_embeddings(embeddings, self.embedding_dim)
+        time, limit = embeddings.shape[1], self.config.max_positions
+        if self.positions is not None and time > limit:
+            raise ValueError(f"embeddings: {time} positions; the model has learnt max_positions = {limit}")
         pieces = [embeddings]
         trained = any(parameter.requires_grad for parameter in self.parameters())
         if not (torch.is_grad_enabled() and (trained or embeddings.requires_grad)):
-            pieces = list(embeddings.split(max(1, _PIECE_POSITIONS // embeddings.shape[1])))
+            pieces = list(embeddings.split(max(1, _PIECE_POSITIONS // time)))
         return torch.cat([self.logits(piece).float().softmax(-1) for piece in pieces])
 
     def logits(self, embeddings: Tensor) -> Tensor:
@@ -198,19 +208,6 @@ class TransformerMaskedLM(nn.Module):
             x = self.norm(x)
         x = self.transform_norm(F.gelu(self.transform(x)))
         return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)
-
-    def _check(self, embeddings: Tensor) -> None:
-        if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
-            kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
-            raise TypeError(f"embeddings: expected a tensor of real numbers, got {kind}")
-        if embeddings.ndim != 3 or embeddings.shape[-1] != self.embedding_dim or 0 in embeddings.shape:
-            raise ValueError(
-                f"embeddings: expected shape (batch, time, {self.embedding_dim}), got "
-                f"{tuple(embeddings.shape)}"
-            )
-        time, limit = embeddings.shape[1], self.config.max_positions
-        if self.positions is not None and time > limit:
-            raise ValueError(f"embeddings: {time} positions; the model has learnt max_positions = {limit}")
 
 
 class Layer(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from hmmlib.masking import Masking
 from hmmlib.recipes import PretrainingRecipe, Stage
@@ -18,6 +17,8 @@ BERT_SHAPE = TransformerConfig(
     width=768, n_layers=6, n_heads=12, hidden=3072, positions="learned", norm="post", dropout=0.1
 )
 """BERT-base with six layers, as in the paper."""
+
+_PLAIN_LENGTH = 128  # of texts where length does not change in training
 
 PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
     # A few seconds: that everything runs.
@@ -75,14 +76,67 @@ def pretraining_preset(name: str, seed: int = 0) -> PretrainingRecipe:
     return replace(PRETRAINING_PRESETS[name], seed=seed)
 
 
-def _with_transformer(recipe: PretrainingRecipe, **changes: Any) -> PretrainingRecipe:
-    return replace(recipe, transformer=replace(recipe.transformer, **changes))
+def _small_paper(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    """The paper's choices at the size of `recipe`, on as many tokens."""
+    paper, size = PRETRAINING_PRESETS["paper"], recipe.transformer
+    per_step = recipe.n_tokens_seen // recipe.n_steps
+    return replace(
+        recipe,
+        transformer=replace(size, positions="learned", norm="post", dropout=BERT_SHAPE.dropout),
+        stages=(Stage(recipe.n_steps, max(1, per_step // _PLAIN_LENGTH), _PLAIN_LENGTH),),
+        masking=paper.masking,
+        optimiser="adamw",
+        learning_rate=1e-3,
+        betas=paper.betas,
+    )
+
+
+def _with_blanks(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    return replace(_small_paper(recipe), masking=recipe.masking)
+
+
+def _without_dropout(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    before = _with_blanks(recipe)
+    return replace(before, transformer=replace(before.transformer, dropout=0.0), betas=recipe.betas)
+
+
+def _with_pre_norm(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    before = _without_dropout(recipe)
+    return replace(before, transformer=replace(before.transformer, norm="pre"))
+
+
+def _with_rotary(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    before = _with_pre_norm(recipe)
+    return replace(before, transformer=replace(before.transformer, positions="rotary"))
+
+
+def _with_muon(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    return replace(recipe, stages=_small_paper(recipe).stages)
+
+
+def _with_berts_rule(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    return replace(recipe, masking=replace(recipe.masking, blank=0.8, random=0.1))
+
+
+def _unchanged(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    return recipe
 
 
 VARIANTS: dict[str, Callable[[PretrainingRecipe], PretrainingRecipe]] = {
-    "as it is": lambda recipe: recipe,
-    "learned positions": lambda recipe: _with_transformer(recipe, positions="learned"),
-    "post-norm": lambda recipe: _with_transformer(recipe, norm="post"),
-    "BERT's shape": lambda recipe: _with_transformer(recipe, positions="learned", norm="post"),
+    "the paper's, small": _small_paper,
+    "more blanks": _with_blanks,
+    "no dropout": _without_dropout,
+    "pre-norm": _with_pre_norm,
+    "rotary positions": _with_rotary,
+    "Muon": _with_muon,
+    "short texts first": _unchanged,
+    "BERT's rule": _with_berts_rule,
 }
-"""What changing one thing of a recipe does."""
+"""Changes to a recipe, by name.
+
+From the first to 'short texts first' they lead from the paper's recipe, scaled down to the size of the one
+that is changed, to that one itself, one change at a time; 'BERT's rule' keeps all of it but the masking.
+"""
+
+LADDER = tuple(VARIANTS)[:-1]
+"""The variants that lead from the paper's recipe to ours."""

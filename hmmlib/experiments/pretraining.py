@@ -38,7 +38,8 @@ class PretrainingConfig:
 
     Attributes:
         preset: Name of the recipe.
-        variants: Names of changes to it, each trained besides; 'as it is' is none.
+        variants: Names of changes to it; 'short texts first' is none.
+        learning_rates: AdamW's learning rates, each with every variant; None for the recipe's own.
         n_states: Numbers H of hidden states of vanilla HMMs.
         n_values: Numbers |ℳ| of values of memory-augmented HMMs with one cell and |𝒮| = 4.
         seeds: Each gives an HMM, a text and initial weights.
@@ -46,7 +47,8 @@ class PretrainingConfig:
     """
 
     preset: str = "laptop"
-    variants: tuple[str, ...] = ("as it is",)
+    variants: tuple[str, ...] = ("short texts first",)
+    learning_rates: tuple[float | None, ...] = (None,)
     n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
     n_values: tuple[int, ...] = (2, 3, 5, 7)
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -64,12 +66,14 @@ class PretrainingConfig:
             {
                 "preset": self.preset,
                 "variant": variant,
+                "learning_rate": rate,
                 "n_states": n_states,
                 "n_values": n_values,
                 "seed": seed,
                 "measure_every": self.measure_every,
             }
             for variant in self.variants
+            for rate in self.learning_rates
             for seed in self.seeds
             for n_states, n_values in points
         ]
@@ -104,6 +108,7 @@ def pretraining_cell(
     n_values: int,
     seed: int,
     *,
+    learning_rate: float | None = None,
     measure_every: int = 50,
     device: str = "cpu",
     save_to: Path | None = None,
@@ -116,6 +121,7 @@ def pretraining_cell(
         n_states: Number of flat states.
         n_values: Number of memory values; 0 for a vanilla HMM.
         seed: Of the HMM, the text and the initial weights.
+        learning_rate: AdamW's; None for the recipe's own.
         measure_every: Steps between measurements.
         device: Where to train.
         save_to: File to save the weights in.
@@ -135,6 +141,8 @@ def pretraining_cell(
     if variant not in VARIANTS:
         raise ValueError(f"variant: expected one of {tuple(VARIANTS)}, got {variant!r}")
     recipe = VARIANTS[variant](pretraining_preset(preset, seed))
+    if learning_rate is not None:
+        recipe = replace(recipe, learning_rate=learning_rate)
     done = pretrain(model, recipe, measure_every=measure_every, progress=False)
     if save_to is not None:
         about = {"preset": preset, "variant": variant, "n_states": n_states, "n_values": n_values}
@@ -154,6 +162,7 @@ def pretraining_cell(
     return {
         "preset": preset,
         "variant": variant,
+        "learning_rate": learning_rate,
         "n_states": n_states,
         "n_values": n_values,
         "seed": seed,
@@ -202,7 +211,7 @@ def sweep(config: PretrainingConfig, out: Path, *, workers: int = 1, device: str
     """
     recipes = {name: VARIANTS[name](pretraining_preset(config.preset)).to_dict() for name in config.variants}
     cells = [cell | {"device": device} for cell in config.cells()]
-    key = ("variant", "n_values", "n_states", "seed")
+    key = ("variant", "learning_rate", "n_states", "n_values", "seed")
     asked = asdict(config) | {"recipes": recipes}
     return sweep_cells(pretraining_cell, cells, key, config=asked, out=out, workers=workers)
 
@@ -219,7 +228,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write, or to go on with")
     parser.add_argument("--preset", default=default.preset, help="the recipe")
-    parser.add_argument("--variants", nargs="+", default=default.variants, help="changes to it")
+    parser.add_argument(
+        "--variants", nargs="+", default=default.variants, choices=VARIANTS, help="changes to it"
+    )
+    parser.add_argument(
+        "--learning-rates", type=float, nargs="+", default=default.learning_rates, help="rates"
+    )
     parser.add_argument("--n-states", type=int, nargs="*", default=default.n_states, help="vanilla HMMs")
     parser.add_argument("--n-values", type=int, nargs="*", default=default.n_values, help="memory HMMs")
     parser.add_argument("--seeds", type=int, nargs="+", default=default.seeds, help="seeds")

@@ -43,7 +43,7 @@ def sweep_cells(
 
     Returns:
         The result as written: `config`, `provenance` (of this run, with that of the runs that it went on
-        from) and `cells`, ordered by their keys.
+        from) and `cells`, in the order of the argument.
 
     Raises:
         ValueError: `out` holds results of another configuration.
@@ -62,6 +62,7 @@ def sweep_cells(
     def name_of(cell: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(cell[part] for part in key)
 
+    order = {name_of(cell): place for place, cell in enumerate(cells)}
     done = {name_of(cell) for cell in result["cells"]}
     missing = [cell for cell in cells if name_of(cell) not in done]
     if not missing:
@@ -71,7 +72,7 @@ def sweep_cells(
     run = provenance(out) | {"workers": workers, "cells": 0, "wall_seconds": 0.0, "went_on_from": previous}
     result["provenance"] = run
     for record in tqdm(_records(compute, missing, workers), total=len(missing), unit="cell"):
-        result["cells"] = sorted([*result["cells"], record], key=name_of)
+        result["cells"] = sorted([*result["cells"], record], key=lambda cell: order[name_of(cell)])
         run["cells"] += 1
         run["wall_seconds"] = round(time.perf_counter() - begin, 1)
         write_json(out, result)
