@@ -19,6 +19,16 @@ BERT_SHAPE = TransformerConfig(
 """BERT-base with six layers, as in the paper."""
 
 _PLAIN_LENGTH = 128  # of texts where length does not change in training
+# The longest are those of downstream tasks: 128 tokens, a blank, a prompt of 20 vectors, and some more.
+_LENGTHS = (16, 32, 160)
+
+
+def _short_first(tokens: int, steps: tuple[int, int, int]) -> tuple[Stage, ...]:
+    """Batches of about as many tokens, in texts that become longer."""
+    return tuple(
+        Stage(count, tokens // length, length) for count, length in zip(steps, _LENGTHS, strict=True)
+    )
+
 
 PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
     # A few seconds: that everything runs.
@@ -30,17 +40,22 @@ PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
     ),
     # About a minute on two cores.
     "laptop": PretrainingRecipe(
-        stages=(Stage(steps=600, batch=64, length=64),),
+        stages=_short_first(1024, steps=(700, 600, 800)),
         masking=Masking(0.3),
-        warmup=30,
+        optimiser="muon",
+        learning_rate=3e-3,
+        matrix_learning_rate=0.01,
+        warmup=100,
     ),
-    # A few minutes of one card that eight of them share.
+    # For one card, best shared by several.
     "gpu": PretrainingRecipe(
         transformer=TransformerConfig(width=128, n_layers=4, n_heads=4, hidden=512),
-        stages=(Stage(steps=2500, batch=256, length=128),),
-        masking=Masking(0.15),
-        learning_rate=2e-3,
-        warmup=125,
+        stages=_short_first(8192, steps=(800, 700, 1500)),
+        masking=Masking(0.3),
+        optimiser="muon",
+        learning_rate=3e-3,
+        matrix_learning_rate=0.01,
+        warmup=100,
         precision="bfloat16",
     ),
     # The paper's, to the letter: three epochs of a fixed corpus.
@@ -79,11 +94,12 @@ def pretraining_preset(name: str, seed: int = 0) -> PretrainingRecipe:
 def _small_paper(recipe: PretrainingRecipe) -> PretrainingRecipe:
     """The paper's choices at the size of `recipe`, on as many tokens."""
     paper, size = PRETRAINING_PRESETS["paper"], recipe.transformer
-    per_step = recipe.n_tokens_seen // recipe.n_steps
+    batch = max(1, round(recipe.n_tokens_seen / recipe.n_steps / _PLAIN_LENGTH))
+    steps = round(recipe.n_tokens_seen / (batch * _PLAIN_LENGTH))
     return replace(
         recipe,
         transformer=replace(size, positions="learned", norm="post", dropout=BERT_SHAPE.dropout),
-        stages=(Stage(recipe.n_steps, max(1, per_step // _PLAIN_LENGTH), _PLAIN_LENGTH),),
+        stages=(Stage(steps, batch, _PLAIN_LENGTH),),
         masking=paper.masking,
         optimiser="adamw",
         learning_rate=1e-3,

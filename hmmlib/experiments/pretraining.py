@@ -19,6 +19,7 @@ from hmmlib._checks import check_positive_int
 from hmmlib.checkpoints import save_lm
 from hmmlib.evaluation import draw_held_out, evaluate
 from hmmlib.experiments.presets import VARIANTS, pretraining_preset
+from hmmlib.experiments.provenance import provenance
 from hmmlib.experiments.sweeps import sweep_cells
 from hmmlib.hmm import HMM, random_hmm
 from hmmlib.memory import MemoryHMM, random_memory_hmm
@@ -52,7 +53,7 @@ class PretrainingConfig:
     n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
     n_values: tuple[int, ...] = (2, 3, 5, 7)
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    measure_every: int = 50
+    measure_every: int = 100
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -147,6 +148,7 @@ def pretraining_cell(
     if save_to is not None:
         about = {"preset": preset, "variant": variant, "n_states": n_states, "n_values": n_values}
         about |= {"seed": seed, "hmm": fingerprint(model), "kl": _rounded(done.history.last.kl)}
+        about |= {"recipe": recipe.to_dict(), "provenance": provenance(save_to)}
         save_lm(done.lm, save_to, about=about)
     tests = {}
     for rate in TEST_RATES:
@@ -177,6 +179,23 @@ def pretraining_cell(
     }
 
 
+def checkpoint_name(n_states: int, n_values: int, seed: int, variant: str, **_: Any) -> str:
+    """Name of the file with the weights of a cell.
+
+    Args:
+        n_states: Number of flat states.
+        n_values: Number of memory values; 0 for a vanilla HMM.
+        seed: Of the cell.
+        variant: Name of the change to the recipe.
+
+    Returns:
+        For example ``vanilla_15_seed_1_short_texts_first.safetensors``.
+    """
+    kind = "memory" if n_values else "vanilla"
+    slug = "_".join("".join(c for c in word if c.isalnum()) for word in variant.lower().split())
+    return f"{kind}_{n_states}_seed_{seed}_{slug}.safetensors"
+
+
 def unigram_entropy(model: HMM | MemoryHMM, *, position: int = 64) -> float:
     """Cross-entropy of a model that has learnt how frequent each word is, and nothing else.
 
@@ -194,7 +213,14 @@ def unigram_entropy(model: HMM | MemoryHMM, *, position: int = 64) -> float:
     return float(-torch.special.xlogy(words, words).sum())
 
 
-def sweep(config: PretrainingConfig, out: Path, *, workers: int = 1, device: str = "cpu") -> dict[str, Any]:
+def sweep(
+    config: PretrainingConfig,
+    out: Path,
+    *,
+    workers: int = 1,
+    device: str = "cpu",
+    checkpoints: Path | None = None,
+) -> dict[str, Any]:
     """Pretrain every cell that `out` does not hold yet.
 
     Args:
@@ -202,6 +228,7 @@ def sweep(config: PretrainingConfig, out: Path, *, workers: int = 1, device: str
         out: The JSON file; a sweep that was cut short goes on where it stopped.
         workers: Processes; on a CPU each on one core, with 1 on all of them; on a GPU they share the card.
         device: Where to train.
+        checkpoints: Folder to save the weights of all computed cells in; see `checkpoint_name`.
 
     Returns:
         The result as written: `config` (with the `recipe` of each variant), `provenance` and `cells`.
@@ -211,6 +238,8 @@ def sweep(config: PretrainingConfig, out: Path, *, workers: int = 1, device: str
     """
     recipes = {name: VARIANTS[name](pretraining_preset(config.preset)).to_dict() for name in config.variants}
     cells = [cell | {"device": device} for cell in config.cells()]
+    if checkpoints is not None:
+        cells = [cell | {"save_to": checkpoints / checkpoint_name(**cell)} for cell in cells]
     key = ("variant", "learning_rate", "n_states", "n_values", "seed")
     asked = asdict(config) | {"recipes": recipes}
     return sweep_cells(pretraining_cell, cells, key, config=asked, out=out, workers=workers)
@@ -240,12 +269,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--measure-every", type=int, default=default.measure_every, help="steps")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
+    parser.add_argument("--checkpoints", type=Path, help="folder to save weights in")
     chosen = vars(parser.parse_args(arguments))
-    out, workers, device = (chosen.pop(name) for name in ("out", "workers", "device"))
+    rest = {name: chosen.pop(name) for name in ("out", "workers", "device", "checkpoints")}
     lists: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()
     }
-    sweep(replace(default, **lists), out, workers=workers, device=device)
+    sweep(replace(default, **lists), **rest)
 
 
 def _columns(history: History) -> dict[str, list[float | None]]:

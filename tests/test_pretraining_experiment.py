@@ -1,0 +1,194 @@
+"""Sweeps of pretrainings: recipes by name, records, and the files that the book reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hmmlib import MemoryHMM, evaluate, load_lm, posteriors, sample_tokens
+from hmmlib.evaluation import draw_held_out
+from hmmlib.experiments import pretraining
+from hmmlib.experiments.presets import LADDER, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
+from hmmlib.experiments.pretraining import (
+    TEST_SEED,
+    PretrainingConfig,
+    main,
+    point_model,
+    pretraining_cell,
+    sweep,
+    unigram_entropy,
+)
+
+RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
+COMMITTED = sorted(RESULTS.glob("pretraining_*.json"))
+SMALL = PretrainingConfig(preset="smoke", n_states=(4,), n_values=(2,), seeds=(1,), measure_every=30)
+
+
+def without_times(record):
+    history = {name: column for name, column in record["history"].items() if name != "seconds"}
+    return {name: value for name, value in record.items() if name != "seconds"} | {"history": history}
+
+
+@pytest.fixture(scope="module")
+def record():
+    return pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30)
+
+
+def test_a_cell_is_a_function_of_its_arguments(record):
+    again = pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30)
+    assert without_times(again) == without_times(record)
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_a_cell_learns_something(record):
+    test = record["tests"]["0.05"]
+    assert 0 < test["kl"] < record["unigram"] - test["bayes_floor"]
+    assert test["cross_entropy"] == pytest.approx(test["bayes_floor"] + test["kl"], abs=0.1)
+    assert record["history"]["step"] == [0, 30, 60]
+    assert record["tokens"] == PRETRAINING_PRESETS["smoke"].n_tokens_seen
+
+
+def test_the_saved_model_is_the_one_that_was_measured(record, tmp_path):
+    file = tmp_path / "lm.safetensors"
+    pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30, save_to=file)
+    lm, about = load_lm(file)
+    texts = draw_held_out(point_model(4, 0, 1), generator=TEST_SEED, n_texts=2048, rate=0.05)
+    assert evaluate(lm, texts).kl == pytest.approx(record["tests"]["0.05"]["kl"], abs=1e-6)
+    assert (about["n_states"], about["seed"], about["preset"]) == (4, 1, "smoke")
+
+
+def test_checkpoints_are_named_after_their_cells(tmp_path):
+    config = replace(SMALL, n_states=(), variants=("BERT's rule",))
+    sweep(config, tmp_path / "results.json", checkpoints=tmp_path / "weights")
+    assert [file.name for file in (tmp_path / "weights").iterdir()] == [
+        "memory_8_seed_1_berts_rule.safetensors"
+    ]
+
+
+def test_groups_average_to_the_whole(record):
+    for test in record["tests"].values():
+        for name in ("by_position", "by_neighbours"):
+            groups = test[name]
+            mean = np.average(groups["kl"], weights=groups["blanks"])
+            assert mean == pytest.approx(test["kl"], abs=1e-5)
+
+
+def test_another_learning_rate_is_another_training(record):
+    other = pretraining_cell("smoke", "short texts first", 4, 0, 1, learning_rate=1e-4, measure_every=60)
+    assert other["tests"]["0.05"]["kl"] > record["tests"]["0.05"]["kl"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preset": "huge"}, "preset: expected one of .*'smoke'.* got 'huge'"),
+        ({"variant": "faster"}, "variant: expected one of .* got 'faster'"),
+        ({"n_values": 3}, "n_states: expected 4 for each of 3 values, got 4"),
+    ],
+)
+def test_arguments_are_checked(changes, message):
+    asked = {"preset": "smoke", "variant": "Muon", "n_states": 4, "n_values": 0, "seed": 1} | changes
+    with pytest.raises(ValueError, match=message):
+        pretraining_cell(**asked)
+
+
+def test_points_are_those_of_the_figure():
+    assert point_model(15, 0, 1).n_states == 15
+    memory = point_model(20, 5, 1)
+    assert isinstance(memory, MemoryHMM)
+    assert (memory.n_values, memory.n_cells, memory.chain.n_states) == (5, 1, 20)
+
+
+@pytest.mark.parametrize(("n_states", "n_values"), [(6, 0), (12, 3)])
+def test_unigram_entropy_is_that_of_the_words_frequencies(n_states, n_values):
+    model = point_model(n_states, n_values, 2)
+    tokens = sample_tokens(model, 100_000, 65, generator=1)[:, 64]
+    share = torch.bincount(tokens, minlength=10) / len(tokens)
+    estimate = -torch.special.xlogy(share, share).sum().item()
+    assert unigram_entropy(model) == pytest.approx(estimate, abs=0.005)
+    exact = posteriors(model, tokens[:1, None].expand(1, 65), observed=torch.zeros(1, 65, dtype=torch.bool))
+    law = exact.conditionals[0, 64]
+    assert unigram_entropy(model) == pytest.approx(-torch.special.xlogy(law, law).sum().item(), abs=1e-9)
+
+
+def test_the_ladder_leads_from_the_papers_choices_to_the_preset_one_change_at_a_time():
+    ours, paper = pretraining_preset("laptop"), PRETRAINING_PRESETS["paper"]
+    rungs = [VARIANTS[name](ours) for name in LADDER]
+    assert rungs[-1] == ours
+    assert rungs[0].masking == paper.masking
+    assert (rungs[0].transformer.positions, rungs[0].transformer.norm) == ("learned", "post")
+    assert (rungs[0].transformer.dropout, rungs[0].optimiser, rungs[0].corpus) == (0.1, "adamw", None)
+    for before, after in pairwise(rungs):
+        assert before != after
+        assert before.n_tokens_seen == pytest.approx(after.n_tokens_seen, rel=0.01)
+    assert rungs[-2] == replace(ours, stages=rungs[0].stages)
+
+
+def test_the_papers_recipe_is_three_epochs_of_its_corpus():
+    paper = PRETRAINING_PRESETS["paper"]
+    assert paper.n_tokens_seen == 3 * paper.corpus.n_documents * paper.corpus.document_length
+
+
+def test_a_sweep_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    out = tmp_path / "results.json"
+    whole = sweep(SMALL, tmp_path / "whole.json")
+    assert [(cell["n_states"], cell["n_values"]) for cell in whole["cells"]] == [(4, 0), (8, 2)]
+    computed = []
+
+    def interrupted(**cell):
+        if computed:
+            raise KeyboardInterrupt
+        computed.append(cell)
+        return pretraining_cell(**cell)
+
+    monkeypatch.setattr(pretraining, "pretraining_cell", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(SMALL, out)
+    assert len(json.loads(out.read_text())["cells"]) == 1
+    monkeypatch.setattr(pretraining, "pretraining_cell", pretraining_cell)
+    resumed = sweep(SMALL, out)
+    assert [without_times(c) for c in resumed["cells"]] == [without_times(c) for c in whole["cells"]]
+    with pytest.raises(ValueError, match="another seeds"):
+        sweep(replace(SMALL, seeds=(2,)), out)
+
+
+def test_the_command_line_asks_for_the_same(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pretraining, "sweep", lambda config, **rest: asked.append((config, rest)))
+    words = "--preset smoke --n-states 4 8 --n-values --seeds 1 2 --variants Muon --learning-rates 0.001"
+    main([*words.split(), "--out", "x.json", "--workers", "2"])
+    expected = PretrainingConfig("smoke", ("Muon",), (0.001,), (4, 8), (), (1, 2))
+    rest = {"out": Path("x.json"), "workers": 2, "device": "cpu", "checkpoints": None}
+    assert asked == [(expected, rest)]
+
+
+@pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
+def test_committed_results_are_of_the_recipes_as_they_are(file):
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    config = stored["config"]
+    for name, recipe in config["recipes"].items():
+        now = VARIANTS[name](pretraining_preset(config["preset"])).to_dict()
+        assert json.loads(json.dumps(now)) == recipe, name
+    asked = PretrainingConfig(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in config.items()
+            if name != "recipes"
+        }
+    )
+    found = [
+        tuple(cell[name] for name in ("variant", "learning_rate", "n_states", "n_values", "seed"))
+        for cell in stored["cells"]
+    ]
+    wanted = [
+        tuple(cell[name] for name in ("variant", "learning_rate", "n_states", "n_values", "seed"))
+        for cell in asked.cells()
+    ]
+    assert found == wanted
+    assert stored["provenance"]["git"]["dirty"] is False
