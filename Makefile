@@ -119,10 +119,17 @@ figures: $(STAMP) ## draw the committed figures anew
 	@echo "==> Drawing the committed figures"
 	@$(PY) book/tools/draw_figures.py
 
+# From the paper's recipe to ours, one change at a time.
+LADDER := --variants "the paper's, small" "more blanks" "no dropout" "pre-norm" "rotary positions" "Muon" \
+	--learning-rates 0.001 0.003 --n-states 15 --n-values --seeds 1 2 3
+
 .PHONY: results
-results: $(STAMP) ## compute the numbers that chapters quote from files, those that are missing (a quarter of an hour for all)
+results: $(STAMP) ## compute the results and small models that chapters read from files, those that are missing (two hours for all)
 	@echo "==> Results quoted in the book"
 	@OMP_NUM_THREADS=1 $(PY) -m hmmlib.experiments.exact_prompts --out book/results/exact_prompts.json --workers $(WORKERS)
+	@OMP_NUM_THREADS=1 $(PY) -m hmmlib.experiments.pretraining --out book/results/pretraining_laptop.json --workers $(WORKERS)
+	@OMP_NUM_THREADS=1 $(PY) -m hmmlib.experiments.pretraining $(LADDER) --out book/results/pretraining_ladder.json --workers $(WORKERS)
+	@$(PY) -m hmmlib.experiments.shipped --out book/checkpoints
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## measure hmmlib against other libraries
