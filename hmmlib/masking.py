@@ -45,7 +45,8 @@ class Masking:
         this masking treats every word as such a channel's output: see `noisy_evidence`.
         """
         seen = 1 - self.rate * self.blank
-        return self.rate * self.random / seen if seen > 0 else 0.0
+        # Where all that is seen is random, rounding may exceed one.
+        return min(1.0, self.rate * self.random / seen) if seen > 0 else 0.0
 
     def apply(self, tokens: Tensor, n_tokens: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Choose tokens of a batch and hide or corrupt them; at least one is chosen.

@@ -30,6 +30,13 @@ COMMITTED = sorted(RESULTS.glob("pretraining_*.json"))
 SMALL = PretrainingConfig(preset="smoke", n_states=(4,), n_values=(2,), seeds=(1,), measure_every=30)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fewer_texts():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretraining, "TEST_TEXTS", 128)
+        yield
+
+
 def without_times(record):
     history = {name: column for name, column in record["history"].items() if name != "seconds"}
     return {name: value for name, value in record.items() if name != "seconds"} | {"history": history}
@@ -49,7 +56,7 @@ def test_a_cell_is_a_function_of_its_arguments(record):
 def test_a_cell_learns_something(record):
     test = record["tests"]["0.05"]
     assert 0 < test["kl"] < record["unigram"] - test["bayes_floor"]
-    assert test["cross_entropy"] == pytest.approx(test["bayes_floor"] + test["kl"], abs=0.1)
+    assert test["cross_entropy"] == pytest.approx(test["bayes_floor"] + test["kl"], abs=0.2)
     assert record["history"]["step"] == [0, 30, 60]
     assert record["tokens"] == PRETRAINING_PRESETS["smoke"].n_tokens_seen
 
@@ -58,7 +65,7 @@ def test_the_saved_model_is_the_one_that_was_measured(record, tmp_path):
     file = tmp_path / "lm.safetensors"
     pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30, save_to=file)
     lm, about = load_lm(file)
-    texts = draw_held_out(point_model(4, 0, 1), generator=TEST_SEED, n_texts=2048, rate=0.05)
+    texts = draw_held_out(point_model(4, 0, 1), generator=TEST_SEED, n_texts=128, rate=0.05)
     assert evaluate(lm, texts).kl == pytest.approx(record["tests"]["0.05"]["kl"], abs=1e-6)
     assert (about["n_states"], about["seed"], about["preset"]) == (4, 1, "smoke")
 

@@ -30,6 +30,7 @@ N_SYNTAX = 4
 # Another text than the one that the history is measured on.
 TEST_SEED = 7
 TEST_RATES = (0.05, 0.3)
+TEST_TEXTS = 2048
 _BIN = 8
 
 
@@ -152,7 +153,7 @@ def pretraining_cell(
         save_lm(done.lm, save_to, about=about)
     tests = {}
     for rate in TEST_RATES:
-        texts = draw_held_out(model, generator=TEST_SEED, n_texts=2048, rate=rate)
+        texts = draw_held_out(model, generator=TEST_SEED, n_texts=TEST_TEXTS, rate=rate)
         found = evaluate(done.lm, texts)
         tests[str(rate)] = {
             name: _rounded(getattr(found, name))
