@@ -102,6 +102,8 @@ def read_tensors(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str
     """
     if not path.exists():
         raise FileNotFoundError(f"path: there is no file {path}")
+    if path.is_dir():
+        raise ValueError(f"path: {path} is a folder; expected a file")
     try:
         with safe_open(path, framework="pt") as file:
             notes = {name: json.loads(note) for name, note in (file.metadata() or {}).items()}

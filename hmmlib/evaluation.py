@@ -79,7 +79,7 @@ def draw_held_out(
     random = step_generator(device, generator, 2)
     tokens = sample_tokens(model, n_texts, length, generator=random)
     _, masked = masking.apply(tokens, model.chain.n_tokens, random)
-    exact = posteriors(model, tokens, observed=~masked, keep=("conditionals",)).conditionals[masked]
+    exact = posteriors(model, tokens, observed=~masked, keep=("conditionals",)).conditionals[masked].double()
     return HeldOut(tokens, masked, exact)
 
 

@@ -28,9 +28,9 @@ class Masking:
     random: float = 0.0
 
     def __post_init__(self) -> None:
-        check_fraction(self.rate, "rate", above_zero=True)
-        check_fraction(self.blank, "blank")
-        check_fraction(self.random, "random")
+        for name in ("rate", "blank", "random"):
+            value = check_fraction(getattr(self, name), name, above_zero=name == "rate")
+            object.__setattr__(self, name, value)
         if self.blank + self.random > 1 + 1e-12:
             raise ValueError(
                 f"random: expected blank + random ≤ 1, got {self.blank} + {self.random} = "

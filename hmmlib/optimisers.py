@@ -44,6 +44,12 @@ class Optimisers:
             scaler: What the loss was scaled with.
         """
         factor = self._recipe.learning_rate_factor(number)
+        if scaler.is_enabled():
+            # The scaler leaves out a step optimiser by optimiser: what overflows in one must stop all.
+            gradients = [p.grad for p in self._parameters if p.grad is not None]
+            spoilt = nn.utils.get_total_norm(gradients) * 0  # NaN if anything is not finite
+            for gradient in gradients:
+                gradient += spoilt
         for optimiser, rate in self._parts:
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor

@@ -154,7 +154,9 @@ def pretrain(
         run.load(path)
     if not run.history.measurements:
         run.measure()
-    bar = tqdm(total=n_steps, initial=run.step, disable=not progress, unit="step")
+    # Not disable=False, which would overrule TQDM_DISABLE.
+    hidden: dict[str, Any] = {} if progress else {"disable": True}
+    bar = tqdm(total=n_steps, initial=run.step, unit="step", **hidden)
     try:
         while run.step < end:
             limit = min(end, *(run.step - run.step % k + k for k in (measure_every, checkpoint_every)))
@@ -186,7 +188,7 @@ class _Run:
         )
         self.optimisers = Optimisers(self.lm, recipe)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.text = _text(model, recipe)
+        self.texts = _texts(model, recipe)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.loss_sum, self.loss_count = 0.0, 0
         self.history = History(held_out.bayes_floor)
@@ -214,8 +216,8 @@ class _Run:
 
     def _train(self, step: int) -> Tensor:
         recipe, device = self.recipe, self.device
-        stage = recipe.stage_at(step)
-        tokens = self.text.batch(step, stage.batch, stage.length)
+        index, stage = recipe.stage_at(step)
+        tokens = self.texts[index].batch(step, stage.batch, stage.length)
         random = step_generator(device, recipe.seed, 1, step)
         seen, chosen = recipe.masking.apply(tokens, self.model.chain.n_tokens, random)
         # Dropout draws from torch's global generator: seeded for the step, and put back after it.
@@ -238,7 +240,10 @@ class _Run:
     def measure(self) -> None:
         """Compare the model with the exact one."""
         self.lm.eval()
-        found = evaluate(self.lm, self.held_out)
+        try:
+            found = evaluate(self.lm, self.held_out)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{error}, after step {self.step} of {self.recipe.n_steps}") from None
         mean = self.loss_sum / self.loss_count if self.loss_count else None
         self.loss_sum, self.loss_count = 0.0, 0
         self.history.measurements.append(
@@ -264,6 +269,7 @@ class _Run:
             "format": _FORMAT,
             "recipe": self.recipe.to_dict(),
             "model": fingerprint(self.model),
+            "held_out": _digest(self.held_out.tokens, self.held_out.masked),
             "progress": progress,
             "scaler": self.scaler.state_dict(),
             "history": asdict(self.history),
@@ -274,6 +280,8 @@ class _Run:
         """Go on from a file that `save` wrote."""
         tensors, notes = read_tensors(path, _FORMAT)
         _check_same(path, notes, self.recipe, self.model)
+        if notes["held_out"] != _digest(self.held_out.tokens, self.held_out.masked):
+            raise ValueError(f"checkpoint: {path.name} was measured on other held-out text")
         self.lm.load_state_dict(_under("model.", tensors))
         self.optimisers.load(_under("optimiser.", tensors))
         if notes["scaler"]:
@@ -296,21 +304,31 @@ def fingerprint(model: LatentChainModel) -> str:
         64 hexadecimal digits.
     """
     chain = model.chain
-    digest = hashlib.sha256()
-    for table in (chain.initial, chain.transition, chain.emission, chain.columns):
+    return _digest(chain.initial, chain.transition, chain.emission, chain.columns)
+
+
+def _digest(*tables: Tensor) -> str:
+    """SHA-256 of tables of numbers, their shapes and types."""
+    found = hashlib.sha256()
+    for table in tables:
         numbers = table.detach().cpu().contiguous().numpy()
-        digest.update(f"{numbers.dtype} {numbers.shape}".encode())
-        digest.update(numbers.tobytes())
-    return digest.hexdigest()
+        found.update(f"{numbers.dtype} {numbers.shape}".encode())
+        found.update(numbers.tobytes())
+    return found.hexdigest()
 
 
-def _text(model: LatentChainModel, recipe: PretrainingRecipe) -> TextStream | Corpus:
+def _texts(model: LatentChainModel, recipe: PretrainingRecipe) -> list[TextStream] | list[Corpus]:
+    """Where each stage takes its text from."""
+    lengths = [stage.length for stage in recipe.stages]
     if recipe.corpus is None:
-        return TextStream(model, recipe.seed)
-    lengths = {stage.length for stage in recipe.stages}
-    if len(lengths) > 1:
-        raise ValueError(f"stages: a corpus is cut into chunks of one length, got {sorted(lengths)}")
-    return Corpus(model, recipe.corpus, lengths.pop(), recipe.seed)
+        earlier = [lengths[:index].count(length) for index, length in enumerate(lengths)]
+        return [TextStream(model, recipe.seed, branch) for branch in earlier]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"stages: a corpus is cut into chunks of one length, got {sorted(set(lengths))}")
+    corpus = Corpus(model, recipe.corpus, lengths[0], recipe.seed)
+    for stage in recipe.stages:
+        corpus.batch(0, stage.batch, stage.length)  # a corpus too small is noticed now
+    return [corpus] * len(lengths)
 
 
 def _check_same(

@@ -32,7 +32,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "length"):
-            check_positive_int(getattr(self, name), name)
+            object.__setattr__(self, name, check_positive_int(getattr(self, name), name))
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,19 @@ class PretrainingRecipe:
         object.__setattr__(self, "betas", tuple(self.betas))
         if not self.stages:
             raise ValueError("stages: expected at least one")
-        check_positive(self.learning_rate, "learning_rate")
-        check_positive(self.matrix_learning_rate, "matrix_learning_rate")
+        for name in ("learning_rate", "matrix_learning_rate"):
+            object.__setattr__(self, name, check_positive(getattr(self, name), name))
         if len(self.betas) != 2:
             raise ValueError(f"betas: expected two, got {len(self.betas)}")
-        for beta in self.betas:
-            check_fraction(beta, "betas", below_one=True)
-        check_fraction(self.weight_decay, "weight_decay")
-        check_positive_int(self.warmup, "warmup", 0)
-        check_positive_int(self.seed, "seed", 0)
+        betas = tuple(check_fraction(beta, "betas", below_one=True) for beta in self.betas)
+        object.__setattr__(self, "betas", betas)
+        object.__setattr__(self, "weight_decay", check_fraction(self.weight_decay, "weight_decay"))
+        for name in ("warmup", "seed"):
+            object.__setattr__(self, name, check_positive_int(getattr(self, name), name, 0))
+        if self.seed >= 2**32:
+            raise ValueError(f"seed: expected a seed 0 … 2**32 − 1, got {self.seed}")
         if self.clip is not None:
-            check_positive(self.clip, "clip")
+            object.__setattr__(self, "clip", check_positive(self.clip, "clip"))
         for name, kind in (("optimiser", Optimiser), ("schedule", Schedule), ("precision", Precision)):
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name}: expected one of {get_args(kind)}, got {getattr(self, name)!r}")
@@ -110,22 +112,22 @@ class PretrainingRecipe:
         """Tokens in all batches."""
         return sum(stage.steps * stage.batch * stage.length for stage in self.stages)
 
-    def stage_at(self, step: int) -> Stage:
+    def stage_at(self, step: int) -> tuple[int, Stage]:
         """The stage that a step belongs to.
 
         Args:
             step: Number of the step, from 0.
 
         Returns:
-            The stage.
+            Number of the stage, from 0, and the stage.
 
         Raises:
             ValueError: The step is not one of the recipe's.
         """
         left = step
-        for stage in self.stages:
+        for index, stage in enumerate(self.stages):
             if 0 <= left < stage.steps:
-                return stage
+                return index, stage
             left -= stage.steps
         raise ValueError(f"step: expected 0 … {self.n_steps - 1}, got {step}")
 

@@ -40,10 +40,12 @@ class TextStream:
     Args:
         model: HMM or memory-augmented HMM that the texts come from, on the device that trains.
         seed: Of the text.
+        branch: Which of the streams with this seed; stages of one length need a stream each, as batches of
+            another size would be cut from the same text.
     """
 
-    def __init__(self, model: LatentChainModel, seed: int) -> None:
-        self._model, self._seed = model, seed
+    def __init__(self, model: LatentChainModel, seed: int, branch: int = 0) -> None:
+        self._model, self._seed, self._branch = model, seed, branch
         self._block: tuple[tuple[int, int, int], Tensor] | None = None
 
     def batch(self, step: int, size: int, length: int) -> Tensor:
@@ -61,7 +63,7 @@ class TextStream:
         number, place = divmod(step, per_block)
         key = (number, size, length)
         if self._block is None or self._block[0] != key:
-            random = step_generator(self._model.chain.initial.device, self._seed, 0, number)
+            random = step_generator(self._model.chain.initial.device, self._seed, 0, number, self._branch)
             texts = sample_tokens(self._model, size * per_block, length, generator=random)
             self._block = key, texts
         return self._block[1][place * size : (place + 1) * size]
@@ -80,8 +82,8 @@ class CorpusConfig:
     document_length: int = 10_240
 
     def __post_init__(self) -> None:
-        check_positive_int(self.n_documents, "n_documents")
-        check_positive_int(self.document_length, "document_length")
+        for name in ("n_documents", "document_length"):
+            object.__setattr__(self, name, check_positive_int(getattr(self, name), name))
 
 
 class Corpus:

@@ -58,10 +58,10 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "n_layers", "n_heads", "hidden", "max_positions"):
-            check_positive_int(getattr(self, name), name)
+            object.__setattr__(self, name, check_positive_int(getattr(self, name), name))
         for name in ("rotary_base", "epsilon"):
-            check_positive(getattr(self, name), name)
-        check_fraction(self.dropout, "dropout", below_one=True)
+            object.__setattr__(self, name, check_positive(getattr(self, name), name))
+        object.__setattr__(self, "dropout", check_fraction(self.dropout, "dropout", below_one=True))
         for name, allowed in (("positions", get_args(Positions)), ("norm", get_args(Norm))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: expected one of {allowed}, got {getattr(self, name)!r}")

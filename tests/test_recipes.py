@@ -86,7 +86,8 @@ def test_an_entry_that_no_recipe_has_is_refused():
 
 def test_steps_belong_to_stages():
     recipe = PretrainingRecipe(stages=STAGES)
-    assert [recipe.stage_at(step) for step in range(9)] == [STAGES[0]] * 3 + [STAGES[1]] + [STAGES[2]] * 5
+    found = [0] * 3 + [1] + [2] * 5
+    assert [recipe.stage_at(step) for step in range(9)] == [(index, STAGES[index]) for index in found]
     assert recipe.n_steps == 9
     assert recipe.n_tokens_seen == 3 * 40 + 40 + 5 * 80
 

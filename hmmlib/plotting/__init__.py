@@ -20,6 +20,16 @@ from hmmlib.plotting.memory_prompts import (
     memory_posteriors,
     shares_recoverable,
 )
+from hmmlib.plotting.pretraining import (
+    kl_by_machine,
+    kl_by_place,
+    ladder_curves,
+    laws_side_by_side,
+    split_by_window,
+    taken_for_noise,
+    training_curves,
+    two_targets,
+)
 from hmmlib.plotting.prompts import (
     assumption_shares,
     exact_beside_paper,
@@ -51,6 +61,10 @@ __all__ = [
     "forgetting",
     "growth",
     "keys_and_values",
+    "kl_by_machine",
+    "kl_by_place",
+    "ladder_curves",
+    "laws_side_by_side",
     "margins_by_states",
     "memory_posteriors",
     "overlap",
@@ -61,10 +75,14 @@ __all__ = [
     "shares_recoverable",
     "soft_attention",
     "spell",
+    "split_by_window",
+    "taken_for_noise",
     "text_and_reader",
     "text_with_states",
     "token_laws_with_prompt",
+    "training_curves",
     "turning_labels",
     "two_simplices",
+    "two_targets",
     "use_style",
 ]
