@@ -8,7 +8,7 @@ python -m hmmlib.experiments.pretraining --preset laptop --out book/results/pret
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -180,21 +180,18 @@ def pretraining_cell(
     }
 
 
-def checkpoint_name(n_states: int, n_values: int, seed: int, variant: str, **_: Any) -> str:
+def checkpoint_name(cell: Mapping[str, Any]) -> str:
     """Name of the file with the weights of a cell.
 
     Args:
-        n_states: Number of flat states.
-        n_values: Number of memory values; 0 for a vanilla HMM.
-        seed: Of the cell.
-        variant: Name of the change to the recipe.
+        cell: Arguments of `pretraining_cell`.
 
     Returns:
         For example ``vanilla_15_seed_1_short_texts_first.safetensors``.
     """
-    kind = "memory" if n_values else "vanilla"
-    slug = "_".join("".join(c for c in word if c.isalnum()) for word in variant.lower().split())
-    return f"{kind}_{n_states}_seed_{seed}_{slug}.safetensors"
+    kind = "memory" if cell["n_values"] else "vanilla"
+    slug = "_".join("".join(c for c in word if c.isalnum()) for word in cell["variant"].lower().split())
+    return f"{kind}_{cell['n_states']}_seed_{cell['seed']}_{slug}.safetensors"
 
 
 def unigram_entropy(model: HMM | MemoryHMM, *, position: int = 64) -> float:
@@ -240,7 +237,7 @@ def sweep(
     recipes = {name: VARIANTS[name](pretraining_preset(config.preset)).to_dict() for name in config.variants}
     cells = [cell | {"device": device} for cell in config.cells()]
     if checkpoints is not None:
-        cells = [cell | {"save_to": checkpoints / checkpoint_name(**cell)} for cell in cells]
+        cells = [cell | {"save_to": checkpoints / checkpoint_name(cell)} for cell in cells]
     key = ("variant", "learning_rate", "n_states", "n_values", "seed")
     asked = asdict(config) | {"recipes": recipes}
     return sweep_cells(pretraining_cell, cells, key, config=asked, out=out, workers=workers)

@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="the folder to put them in")
     folder = parser.parse_args(arguments).out
-    missing = [cell for cell in SHIPPED if not (folder / checkpoint_name(**cell)).exists()]
+    missing = [cell for cell in SHIPPED if not (folder / checkpoint_name(cell)).exists()]
     for cell in tqdm(missing, unit="model"):
-        pretraining_cell("laptop", **cell, save_to=folder / checkpoint_name(**cell))
+        pretraining_cell("laptop", **cell, save_to=folder / checkpoint_name(cell))
 
 
 if __name__ == "__main__":
