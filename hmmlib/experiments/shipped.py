@@ -1,4 +1,4 @@
-"""Small pretrained models that come with the book, so that its chapters can start at once.
+"""Small pretrained models for the chapters on tuning, which can start from them at once.
 
 Each is trained by the `laptop` preset in about a minute, and holds what it was made from and with.
 
@@ -22,7 +22,7 @@ SHIPPED: tuple[dict[str, Any], ...] = (
     {"n_states": 25, "n_values": 0, "seed": 1, "variant": "short texts first"},
     {"n_states": 20, "n_values": 5, "seed": 1, "variant": "BERT's rule"},
 )
-"""What is shipped: arguments of `hmmlib.experiments.pretraining.pretraining_cell`."""
+"""Arguments of `hmmlib.experiments.pretraining.pretraining_cell` for each of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
