@@ -70,7 +70,7 @@ PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
         precision="float16",
     ),
 }
-"""What each is for is said in the book, chapter 7, with what it reaches."""
+"""``book/results/pretraining_laptop.json`` has what `laptop` reaches; `gpu` and `paper` have not been run yet."""
 
 
 def pretraining_preset(name: str, seed: int = 0) -> PretrainingRecipe:
@@ -151,7 +151,8 @@ VARIANTS: dict[str, Callable[[PretrainingRecipe], PretrainingRecipe]] = {
 """Changes to a recipe, by name.
 
 From the first to 'short texts first' they lead from the paper's recipe, scaled down to the size of the one
-that is changed, to that one itself, one change at a time; 'BERT's rule' keeps all of it but the masking.
+that is changed, to that one itself, one change at a time ('more blanks' changes rate and rule of the masking,
+'no dropout' AdamW's decay rates as well); 'BERT's rule' keeps all of it but the masking.
 """
 
 LADDER = tuple(VARIANTS)[:-1]
