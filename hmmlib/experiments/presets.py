@@ -70,7 +70,7 @@ PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
         precision="float16",
     ),
 }
-"""``book/results/pretraining_laptop.json`` has what `laptop` reaches; `gpu` and `paper` have not been run yet."""
+"""``book/results/pretraining_laptop.json`` has what `laptop` reaches; `gpu` and `paper` were not run yet."""
 
 
 def pretraining_preset(name: str, seed: int = 0) -> PretrainingRecipe:
