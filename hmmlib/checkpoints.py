@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from hmmlib._checks import check_device
@@ -80,7 +80,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str,
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file(plain, draft, metadata={name: json.dumps(note) for name, note in notes.items()})
+        # Not `save_file`, which lets nobody but the owner read the file.
+        draft.write_bytes(save(plain, metadata={name: json.dumps(note) for name, note in notes.items()}))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from hmmlib import TransformerConfig, TransformerMaskedLM, checkpoints, load_lm, save_lm
+from hmmlib import TransformerConfig, TransformerMaskedLM, load_lm, save_lm
 from hmmlib.checkpoints import read_tensors, write_tensors
 
 SHAPES = {
@@ -110,15 +111,15 @@ def fails(*_, **__):
     raise OSError("no space left")
 
 
-def half_written(tensors, draft, metadata):
-    save_file(tensors, draft, metadata)
-    draft.write_bytes(draft.read_bytes()[:100])
+def half_written(draft, data):
+    with draft.open("wb") as file:
+        file.write(data[:100])
     raise OSError("no space left")
 
 
 @pytest.mark.parametrize("way", [fails, half_written])
 def test_a_write_that_fails_leaves_the_old_file(monkeypatch, path, way):
-    monkeypatch.setattr(checkpoints, "save_file", way)
+    monkeypatch.setattr(Path, "write_bytes", way)
     with pytest.raises(OSError, match="no space left"):
         save_lm(model(seed=2), path)
     assert torch.equal(predictions(load_lm(path)[0]), predictions(model()))
@@ -126,16 +127,24 @@ def test_a_write_that_fails_leaves_the_old_file(monkeypatch, path, way):
 
 
 def test_a_write_goes_elsewhere_until_it_is_whole(monkeypatch, path):
-    before = path.read_bytes()
+    before, write, drafts = path.read_bytes(), Path.write_bytes, []
 
-    def watched(tensors, draft, metadata):
-        save_file(tensors, draft, metadata)
+    def watched(draft, data):
+        write(draft, data)
         assert path.read_bytes() == before
-        assert draft.parent == path.parent  # else it could not take the file's place at once
+        drafts.append(draft)
 
-    monkeypatch.setattr(checkpoints, "save_file", watched)
+    monkeypatch.setattr(Path, "write_bytes", watched)
     save_lm(model(seed=2), path)
     assert path.read_bytes() != before
+    # Elsewhere they could not take the file's place at once.
+    assert [draft.parent for draft in drafts] == [path.parent]
+
+
+def test_others_may_read_what_they_may_read_of_other_files(path):
+    plain = path.with_name("plain")
+    plain.write_text("")
+    assert path.stat().st_mode == plain.stat().st_mode
 
 
 def test_what_json_cannot_hold_leaves_the_old_file(path):

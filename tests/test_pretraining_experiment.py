@@ -137,6 +137,14 @@ def test_the_ladder_leads_from_the_papers_choices_to_the_preset_one_change_at_a_
     assert rungs[-2] == replace(ours, stages=rungs[0].stages)
 
 
+def test_three_times_as_long_changes_nothing_else():
+    ours = pretraining_preset("laptop")
+    longer = VARIANTS["three times as long"](ours)
+    assert longer.n_tokens_seen == 3 * ours.n_tokens_seen
+    assert replace(longer, stages=ours.stages) == ours
+    assert [stage.length for stage in longer.stages] == [stage.length for stage in ours.stages]
+
+
 def test_the_papers_recipe_is_three_epochs_of_its_corpus():
     paper = PRETRAINING_PRESETS["paper"]
     assert paper.n_tokens_seen == 3 * paper.corpus.n_documents * paper.corpus.document_length

@@ -134,6 +134,10 @@ def _with_berts_rule(recipe: PretrainingRecipe) -> PretrainingRecipe:
     return replace(recipe, masking=replace(recipe.masking, blank=0.8, random=0.1))
 
 
+def _three_times_as_long(recipe: PretrainingRecipe) -> PretrainingRecipe:
+    return replace(recipe, stages=tuple(replace(stage, steps=3 * stage.steps) for stage in recipe.stages))
+
+
 def _unchanged(recipe: PretrainingRecipe) -> PretrainingRecipe:
     return recipe
 
@@ -147,13 +151,15 @@ VARIANTS: dict[str, Callable[[PretrainingRecipe], PretrainingRecipe]] = {
     "Muon": _with_muon,
     "short texts first": _unchanged,
     "BERT's rule": _with_berts_rule,
+    "three times as long": _three_times_as_long,
 }
 """Changes to a recipe, by name.
 
 From the first to 'short texts first' they lead from the paper's recipe, scaled down to the size of the one
 that is changed, to that one itself, one change at a time ('more blanks' changes rate and rule of the masking,
-'no dropout' AdamW's decay rates as well); 'BERT's rule' keeps all of it but the masking.
+'no dropout' AdamW's decay rates as well); 'BERT's rule' keeps all of it but the masking, 'three times as
+long' all but the numbers of steps.
 """
 
-LADDER = tuple(VARIANTS)[:-1]
+LADDER = tuple(VARIANTS)[: tuple(VARIANTS).index("short texts first") + 1]
 """The variants that lead from the paper's recipe to ours."""
