@@ -11,19 +11,22 @@ import numpy as np
 import pytest
 import torch
 
-from hmmlib import MemoryHMM, evaluate, load_lm, posteriors, sample_tokens
+from hmmlib import MemoryHMM, PretrainingRecipe, evaluate, load_lm, posteriors, sample_tokens
 from hmmlib.evaluation import draw_held_out
 from hmmlib.experiments import pretraining
 from hmmlib.experiments.presets import LADDER, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
 from hmmlib.experiments.pretraining import (
     TEST_SEED,
     PretrainingConfig,
+    checkpoint_name,
     main,
     point_model,
     pretraining_cell,
     sweep,
     unigram_entropy,
 )
+from hmmlib.experiments.shipped import SHIPPED
+from hmmlib.pretraining import HELD_OUT_SEED, fingerprint
 
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 COMMITTED = sorted(RESULTS.glob("pretraining_*.json"))
@@ -207,3 +210,20 @@ def test_committed_results_are_of_the_recipes_as_they_are(file):
     ]
     assert found == wanted
     assert stored["provenance"]["git"]["dirty"] is False
+
+
+def test_shipped_models_are_as_good_as_they_say():
+    folder = RESULTS.parent / "checkpoints"
+    names = [checkpoint_name(cell) for cell in SHIPPED]
+    assert sorted(file.name for file in folder.iterdir()) == sorted(names)
+    for cell, name in zip(SHIPPED, names, strict=True):
+        assert (folder / name).stat().st_size < 1_000_000
+        lm, about = load_lm(folder / name)
+        model = point_model(cell["n_states"], cell["n_values"], cell["seed"])
+        assert {key: about[key] for key in cell} == cell
+        assert about["hmm"] == fingerprint(model)
+        assert about["provenance"]["git"]["dirty"] is False
+        recipe = VARIANTS[cell["variant"]](pretraining_preset("laptop", cell["seed"]))
+        assert PretrainingRecipe.from_dict(about["recipe"]) == recipe
+        found = evaluate(lm, draw_held_out(model, generator=HELD_OUT_SEED))
+        assert found.kl == pytest.approx(about["kl"], rel=1e-3)
