@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from hmmlib import TransformerMaskedLM
+from hmmlib import Stage, TransformerMaskedLM
 from hmmlib.experiments import models
 from hmmlib.experiments.models import pretrained
+from hmmlib.experiments.presets import PRETRAINING_PRESETS, pretraining_preset
 from hmmlib.pretraining import pretrain
 
 POINT = {"preset": "smoke", "variant": "short texts first", "n_states": 4, "n_values": 0, "seed": 1}
 TOKENS = torch.tensor([[0, 5, 2, 1], [4, 4, 3, 9]])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    with pytest.MonkeyPatch.context() as patch:
+        short = replace(pretraining_preset("smoke"), stages=(Stage(steps=20, batch=8, length=16),))
+        patch.setitem(PRETRAINING_PRESETS, "smoke", short)
+        yield
 
 
 def predictions(lm: TransformerMaskedLM) -> torch.Tensor:
@@ -60,7 +70,7 @@ def test_the_record_is_that_of_the_pretraining(trained):
     _, lm, record = trained
     assert record["config"] == POINT | {"learning_rate": None}
     assert record["parameters"] == lm.n_parameters
-    assert record["steps"] == record["history"]["step"][-1] == 60
+    assert record["steps"] == record["history"]["step"][-1] == 20
     assert record["kl"] == record["history"]["kl"][-1] < record["history"]["kl"][0]
     assert "seconds" not in record["history"]
 

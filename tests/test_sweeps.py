@@ -48,9 +48,8 @@ def uninterrupted(tmp_path_factory):
 def fake_command(*arguments):
     environment = os.environ | {"PYTHONPATH": PATHS, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "fake_experiments", *map(str, arguments)]
-    return subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
 
 
 def alive(pid):
@@ -240,6 +239,21 @@ def test_workers_end_with_a_killed_parent_and_the_sweep_goes_on(tmp_path):
     sweep(FAKE, quick, alone)
     assert {cell.config["number"]: cell.record for cell in alone.cells("fake")} == done
     assert len(FAKE.missing(asked, store)) == left
+
+
+@linux
+def test_ctrl_c_is_quiet_even_while_the_workers_start(tmp_path):
+    process = fake_command("sweep", "fake", "--store", tmp_path, "--workers", 2, "--delay", 60)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    # The two, and the process that multiprocessing cleans up with.
+    wait_until(lambda: len(children.read_text().split()) == 3)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGINT
+    assert errors == (
+        f"hmmlib: stopped; what is finished is kept in {tmp_path}; 12 cells are left, and the same command "
+        "goes on with them\n"
+    )
 
 
 def test_local_processes_give_the_same_records_and_outlive_a_dying_cell(tmp_path, uninterrupted, caplog):
