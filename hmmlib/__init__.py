@@ -24,11 +24,25 @@ from hmmlib.sampling import Sample, sample, sample_tokens
 from hmmlib.tasks import PosteriorTask, Split, TaskData, draw_dataset, draw_task
 from hmmlib.text_streams import CorpusConfig
 from hmmlib.transformer import TransformerConfig, TransformerMaskedLM
+from hmmlib.tuning import (
+    CONVERGED,
+    PAPER_TUNING,
+    QUICK,
+    SoftAttentionHead,
+    Tuned,
+    TuningRecipe,
+    fine_tune,
+    tune_head,
+    tune_prompt,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CONVERGED",
     "HMM",
+    "PAPER_TUNING",
+    "QUICK",
     "AttentionHead",
     "CorpusConfig",
     "Evaluation",
@@ -43,17 +57,21 @@ __all__ = [
     "Pretrained",
     "PretrainingRecipe",
     "Sample",
+    "SoftAttentionHead",
     "Split",
     "Stage",
     "TaskData",
     "TransformerConfig",
     "TransformerMaskedLM",
+    "Tuned",
+    "TuningRecipe",
     "blank_posterior",
     "blank_probs",
     "draw_dataset",
     "draw_held_out",
     "draw_task",
     "evaluate",
+    "fine_tune",
     "load_lm",
     "posteriors",
     "posteriors_from_evidence",
@@ -67,4 +85,6 @@ __all__ = [
     "sample_tokens",
     "save_lm",
     "text_probs",
+    "tune_head",
+    "tune_prompt",
 ]
