@@ -125,8 +125,8 @@ class ExactPrompts:
         return torch.stack([vector for vector, _ in self._steps(theta)]).to(self.chain.emission)
 
     def laws(self, texts: Tensor) -> Laws:
-        likelihood = blank_likelihood(self.chain, texts).to(self.chain.emission.device)
         emission = self.chain.flat_emission.double()
+        likelihood = blank_likelihood(self.chain, texts.to(emission.device))
 
         def shown(rows: Tensor, theta: Tensor) -> Tensor:
             *_, (_, law) = self._steps(theta)
@@ -134,9 +134,10 @@ class ExactPrompts:
             evidence = weights.sum(1, keepdim=True)
             impossible = (evidence.flatten() == 0).nonzero()
             if len(impossible):
+                row = int(rows[int(impossible[0])])
                 raise ValueError(
-                    f"data: text {int(rows[impossible[0]])} has probability 0 after the prompt; expected one "
-                    "that the model can produce there, or lower learning_rates"
+                    f"data: text {row} has probability 0 after the prompt; expected one that the model can "
+                    "produce there, or lower learning_rates"
                 )
             return weights @ emission / evidence
 

@@ -34,8 +34,8 @@ def tune_prompt(
     prompts are non-negative, the entries' logarithms. With ``recipe.solve_heads`` the head is solved in the
     end, on what the model shows after the best prompt.
 
-    A model of its own kind is run forwards and backwards on every batch. In an exact model the texts enter
-    through P[x | H_∅] alone, which is computed once.
+    In an exact model the texts enter through P[x | H_∅] alone, which is computed once. Any other model is run
+    forwards and backwards on every batch.
 
     Args:
         lm: The language model; it is left as it is.

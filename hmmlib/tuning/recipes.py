@@ -17,7 +17,7 @@ class TuningRecipe:
     """Optimisation of one head, of one prompt with its head, or of all weights with a head.
 
     The defaults are the paper's. All is tried with each learning rate, and what has the smallest validation
-    loss after some epoch is kept.
+    loss after some epoch is kept. On a CPU, the same recipe on the same data gives the same result.
 
     Attributes:
         epochs: Passes over the training texts, at most.
@@ -133,5 +133,5 @@ CONVERGED = TuningRecipe(
 )
 """Heads are solved; prompts have several learning rates to choose from, and stop when they no longer gain."""
 
-QUICK = TuningRecipe(epochs=3, batch=16, learning_rates=(1e-2,), warmup=20, solve_heads=True, restarts=1)
-"""A prompt of 20 vectors, on 5,000 texts of 128 tokens and a small transformer, in minutes on one core."""
+QUICK = TuningRecipe(epochs=2, batch=16, learning_rates=(3e-2,), warmup=20, solve_heads=True, restarts=1)
+"""About a minute on one core for a prompt, 5,000 texts of 128 tokens and the laptop preset's transformer."""
