@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,9 +18,10 @@ from fake_experiments import FAKE, FakeConfig
 
 from hmmlib.experiments import cluster, exact_prompts, pretraining, sweeps
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
-from hmmlib.experiments.experiment import joined, split
+from hmmlib.experiments.experiment import Workplace, joined, split
 from hmmlib.experiments.store import CellStore
 from hmmlib.experiments.sweeps import progress_options, sweep
+from hmmlib.experiments.workers import Job, LocalWorkers
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {"exact-prompts": "exact_prompts.json", "pretraining": "pretraining_laptop.json"}
@@ -264,6 +266,23 @@ def test_local_processes_give_the_same_records_and_outlive_a_dying_cell(tmp_path
     done = sweep(FAKE, FakeConfig(numbers=(1, 2, 4), trouble="dies"), CellStore(tmp_path / "dies"), workers=2)
     assert (done.computed, [cell["number"] for cell in done.failed]) == (2, [1])
     assert "the process that computed it died, with exit code -9" in caplog.text
+
+
+def test_a_worker_that_died_at_rest_is_replaced(tmp_path):
+    cells = FakeConfig().cells()
+    pool = LocalWorkers(1)
+    try:
+        for number in range(2):
+            pool.submit(Job.of(FAKE, number, cells[number], Workplace("cpu", tmp_path)))
+            (outcome,) = pool.finished()
+            assert (outcome.number, outcome.record["number"], outcome.failure) == (number, number, None)
+            (child,) = multiprocessing.active_children()
+            child.kill()
+            child.join()
+        assert len(list((tmp_path / "pids").iterdir())) == 2
+    finally:
+        pool.close()
+    assert multiprocessing.active_children() == []
 
 
 # --- on a cluster ---

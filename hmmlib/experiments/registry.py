@@ -11,4 +11,7 @@ from hmmlib.experiments.experiment import Experiment
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment for experiment in (exact_prompts.EXPERIMENT, pretraining.EXPERIMENT)
 }
-"""All of them."""
+"""All of them.
+
+:meta hide-value:
+"""
