@@ -231,6 +231,7 @@ def test_workers_end_with_a_killed_parent_and_the_sweep_goes_on(tmp_path):
     left = 40 - len(contents(tmp_path))
     assert f"{left} cells are left, and the same command goes on with them" in errors
     assert "Traceback" not in errors
+    assert "leaked" not in errors
     wait_until(lambda: not any(alive(int(path.name)) for path in pids.iterdir()), seconds=10)
 
     asked = FakeConfig(numbers=tuple(range(40)), delay=0.3)
