@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from hmmlib.experiments.experiment import Experiment
 
@@ -48,7 +49,8 @@ def compute(config, place):
     pids = place.folder / "pids"
     pids.mkdir(parents=True, exist_ok=True)
     (pids / str(os.getpid())).touch()
-    time.sleep(config["delay"])
+    for _ in tqdm(range(2), disable=True):
+        time.sleep(config["delay"] / 2)
     odd, trouble = config["number"] % 2 == 1, config["trouble"]
     if odd and trouble == "fails":
         raise RuntimeError(f"{config['number']} is odd")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,9 +18,10 @@ from fake_experiments import FAKE, FakeConfig
 
 from hmmlib.experiments import cluster, exact_prompts, pretraining, sweeps
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
-from hmmlib.experiments.experiment import joined, split
+from hmmlib.experiments.experiment import Workplace, joined, split
 from hmmlib.experiments.store import CellStore
 from hmmlib.experiments.sweeps import progress_options, sweep
+from hmmlib.experiments.workers import Job, LocalWorkers
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {"exact-prompts": "exact_prompts.json", "pretraining": "pretraining_laptop.json"}
@@ -208,37 +210,39 @@ def test_killed_sweeps_end_in_the_same_records(tmp_path, uninterrupted):
 
 
 @linux
-def test_workers_end_with_a_killed_parent_and_the_sweep_goes_on(tmp_path):
-    config = ("sweep", "fake", "--store", tmp_path, "--workers", 2, "--numbers", "0-39", "--delay", 0.3)
-    pids = tmp_path / "pids"
-    process = fake_command(*config)
-    wait_until(lambda: len(contents(tmp_path)) >= 3)
-    workers = {int(path.name) for path in pids.iterdir()}
-    assert len(workers) == 2
+def test_workers_end_with_a_killed_parent(tmp_path):
+    # In the middle of a cell that takes long.
+    process = fake_command("sweep", "fake", "--store", tmp_path, "--workers", 2, "--delay", 300)
+    wait_until(lambda: len(list(tmp_path.glob("pids/*"))) == 2)
+    workers = {int(path.name) for path in tmp_path.glob("pids/*")}
     assert all(map(alive, workers))
-    process.kill()
-    process.communicate()
+    # Not communicate: the workers hold the pipes too, and it would wait for them.
+    with process:
+        process.kill()
     wait_until(lambda: not any(map(alive, workers)), seconds=10)
 
-    process = fake_command(*config)
-    there = len(contents(tmp_path))
-    wait_until(lambda: len(contents(tmp_path)) > there)
+
+@linux
+def test_sigterm_ends_a_sweep_and_its_workers_and_keeps_what_is_finished(tmp_path):
+    config = ("--store", tmp_path, "--workers", 2, "--numbers", "0-39", "--delay", 0.3)
+    process = fake_command("sweep", "fake", *config)
+    wait_until(lambda: len(contents(tmp_path)) >= 3)
     process.terminate()
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGTERM
     left = 40 - len(contents(tmp_path))
     assert f"{left} cells are left, and the same command goes on with them" in errors
     assert "Traceback" not in errors
-    wait_until(lambda: not any(alive(int(path.name)) for path in pids.iterdir()), seconds=10)
+    assert "leaked" not in errors
+    wait_until(lambda: not any(alive(int(path.name)) for path in tmp_path.glob("pids/*")), seconds=10)
 
     asked = FakeConfig(numbers=tuple(range(40)), delay=0.3)
     store = CellStore(tmp_path)
+    assert len(FAKE.missing(asked, store)) == left
     done = {cell.config["number"]: cell.record for cell in store.cells("fake")}
     alone = CellStore(tmp_path / "alone")
-    quick = FakeConfig(numbers=tuple(done))
-    sweep(FAKE, quick, alone)
+    sweep(FAKE, FakeConfig(numbers=tuple(done)), alone)
     assert {cell.config["number"]: cell.record for cell in alone.cells("fake")} == done
-    assert len(FAKE.missing(asked, store)) == left
 
 
 @linux
@@ -264,6 +268,23 @@ def test_local_processes_give_the_same_records_and_outlive_a_dying_cell(tmp_path
     done = sweep(FAKE, FakeConfig(numbers=(1, 2, 4), trouble="dies"), CellStore(tmp_path / "dies"), workers=2)
     assert (done.computed, [cell["number"] for cell in done.failed]) == (2, [1])
     assert "the process that computed it died, with exit code -9" in caplog.text
+
+
+def test_a_worker_that_died_at_rest_is_replaced(tmp_path):
+    cells = FakeConfig().cells()
+    pool = LocalWorkers(1)
+    try:
+        for number in range(2):
+            pool.submit(Job.of(FAKE, number, cells[number], Workplace("cpu", tmp_path)))
+            (outcome,) = pool.finished()
+            assert (outcome.number, outcome.record["number"], outcome.failure) == (number, number, None)
+            (child,) = multiprocessing.active_children()
+            child.kill()
+            child.join()
+        assert len(list((tmp_path / "pids").iterdir())) == 2
+    finally:
+        pool.close()
+    assert multiprocessing.active_children() == []
 
 
 # --- on a cluster ---

@@ -253,4 +253,7 @@ EXPERIMENT = Experiment(
     },
     devices=("cpu",),
 )
-"""The sweep of exact prompts."""
+"""The sweep of exact prompts.
+
+:meta hide-value:
+"""

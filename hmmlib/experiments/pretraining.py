@@ -232,4 +232,7 @@ EXPERIMENT = Experiment(
         "Bayes floor, 5%": lambda record: record["tests"]["0.05"]["bayes_floor"],
     },
 )
-"""The sweep of pretrainings."""
+"""The sweep of pretrainings.
+
+:meta hide-value:
+"""

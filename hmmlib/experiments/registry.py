@@ -12,4 +12,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
     for module in (exact_prompts, pretraining, head_vs_prompt, memory_vs_vanilla)
 }
-"""All of them."""
+"""All of them.
+
+:meta hide-value:
+"""

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 import torch
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from hmmlib.experiments.experiment import Experiment, Workplace, split
 from hmmlib.experiments.provenance import provenance
@@ -239,6 +240,8 @@ def _serve(pipe: Connection) -> None:
     """Compute what comes in, until nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # By default bars take a lock from the system, which would be left behind when this process is killed.
+    tqdm.set_lock(threading.RLock())
     while True:
         try:
             pipe.send(run_job(pipe.recv()))
