@@ -70,8 +70,18 @@ def best_found(
 
     Returns:
         The best.
+
+    Raises:
+        FloatingPointError: The loss is no longer finite, with all of the learning rates.
     """
-    found = [descend(begin(), labels, recipe, rate, progress) for rate in recipe.learning_rates]
+    found, errors = [], []
+    for rate in recipe.learning_rates:
+        try:
+            found.append(descend(begin(), labels, recipe, rate, progress))
+        except FloatingPointError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
     return min(found, key=lambda one: one.loss)
 
 

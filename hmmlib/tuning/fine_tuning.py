@@ -9,11 +9,11 @@ from torch import Tensor
 
 from hmmlib.heads import LinearHead
 from hmmlib.lm import MaskedLM, blank_probs
-from hmmlib.logistic import logistic_head
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._descent import Search, best_found
 from hmmlib.tuning._inputs import check_inputs, check_solvable
 from hmmlib.tuning._modules import module_of
+from hmmlib.tuning._solved import solve_last
 from hmmlib.tuning.readings import blank_laws
 from hmmlib.tuning.recipes import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
@@ -23,7 +23,8 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
     """Train all weights of a copy of a language model together with a linear head.
 
     The head reads the law at the blank of (∅, x) and starts from zero. With ``recipe.solve_heads`` it is
-    solved in the end, on what the best weights show. Weights want smaller learning rates than heads do, 1e-3
+    solved in the end, on what the best weights show, and kept unless it gets fewer validation labels right.
+    Weights want smaller learning rates than heads do, 1e-3
     rather than the paper's 1e-2 for prompts.
 
     Args:
@@ -83,6 +84,7 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
     module.eval().requires_grad_(False)
     head, converged = LinearHead(head_weights), found.at_rest
     if recipe.solve_heads:
-        fit = logistic_head(blank_laws(tuned, data.train.tokens), labels[0])
-        head, converged = fit.head, converged and fit.converged
+        laws = (blank_laws(tuned, split.tokens) for split in (data.train, data.validation))
+        head, solved = solve_last(head, *zip(laws, labels, strict=True))
+        converged = converged and solved
     return Tuned(tuned, head, None, found.history, found.learning_rate, converged)

@@ -8,12 +8,12 @@ from torch import Tensor
 from hmmlib._checks import as_tensor
 from hmmlib.heads import LinearHead
 from hmmlib.lm import ExactMaskedLM, MaskedLM
-from hmmlib.logistic import logistic_head
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._descent import Search, best_found
 from hmmlib.tuning._inputs import check_inputs, check_solvable
 from hmmlib.tuning._modules import frozen
 from hmmlib.tuning._prompted import ExactPrompts, FreePrompts, Prompts
+from hmmlib.tuning._solved import solve_last
 from hmmlib.tuning.readings import blank_laws
 from hmmlib.tuning.recipes import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
@@ -32,7 +32,8 @@ def tune_prompt(
     The prompt's vectors are put before (∅, x), and the head reads the law at the blank. AdamW trains the
     vectors' entries and one row of weights per class, which starts from zero; of an exact model, where
     prompts are non-negative, the entries' logarithms. With ``recipe.solve_heads`` the head is solved in the
-    end, on what the model shows after the best prompt.
+    end, on what the model shows after the best prompt; the solved one is kept unless it gets fewer validation
+    labels right.
 
     In an exact model the texts enter through P[x | H_∅] alone, which is computed once. Any other model is run
     forwards and backwards on every batch.
@@ -83,8 +84,9 @@ def tune_prompt(
             prompt = prompts.prompt(found.parameters[0])
     head, converged = LinearHead(found.parameters[1]), found.at_rest
     if recipe.solve_heads:
-        fit = logistic_head(blank_laws(lm, data.train.tokens, prompt), labels[0])
-        head, converged = fit.head, converged and fit.converged
+        laws = (blank_laws(lm, split.tokens, prompt) for split in (data.train, data.validation))
+        head, solved = solve_last(head, *zip(laws, labels, strict=True))
+        converged = converged and solved
     return Tuned(lm, head, prompt, found.history, found.learning_rate, converged)
 
 
