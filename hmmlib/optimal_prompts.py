@@ -13,9 +13,9 @@ from scipy.special import expit
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens, drawing_generator
+from hmmlib._prompted_chain import blank_likelihood, prompt_steps
 from hmmlib.chain import Chain
 from hmmlib.heads import LinearHead
-from hmmlib.inference import blank_posterior
 from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_probs, prepend_mask, prepend_prompt
 from hmmlib.logistic import (
     check_binary_labels,
@@ -213,12 +213,6 @@ class _Objective:
         return np.asarray(whitened @ found)
 
 
-class _ChainOnly(NamedTuple):
-    """A model that is nothing but its chain."""
-
-    chain: Chain
-
-
 class _ExactPrompts:
     """Prompts of an exact model, by log-weights, shape (k, E).
 
@@ -233,10 +227,7 @@ class _ExactPrompts:
         self.transition = chain.transition.cpu().double()
         self.emission = chain.flat_emission.cpu().double().numpy()
         self.known_to = np.float32 if chain.initial.dtype == torch.float32 else np.float64
-        uniform = torch.full_like(chain.initial, 1 / chain.n_states)
-        # Up to a factor for each text, a likelihood is the posterior under the uniform law.
-        posterior = blank_posterior(_ChainOnly(chain._replace(initial=uniform)), texts).cpu().double()
-        self.likelihood = (posterior / posterior.amax(1, keepdim=True)).numpy()
+        self.likelihood = blank_likelihood(chain, texts).cpu().numpy()
         self.evidence = self.likelihood @ self._prior(torch.zeros(self.shape, dtype=torch.float64)).numpy()
         impossible = np.flatnonzero(self.evidence == 0)
         if len(impossible):
@@ -283,16 +274,7 @@ class _ExactPrompts:
 
     def _steps(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Each prompt vector u_j, and the law of content and chain state one step later."""
-        law = self.initial
-        for row in theta.view(self.shape):
-            # A state that cannot be there has no say, not even in the scale.
-            there = torch.zeros(self.shape[1], dtype=torch.bool)
-            there[self.columns[law > 0]] = True
-            row = torch.where(there, row, -torch.inf)
-            vector = (row - row.amax().detach()).exp()
-            law = law * vector[self.columns]
-            law = (law / law.sum()) @ self.transition
-            yield vector, law
+        return prompt_steps(self.initial, self.transition, self.columns, theta.view(self.shape))
 
 
 class _AnyPrompts:

@@ -653,7 +653,7 @@ print(f"{'more frequent label':22s} {max(ones, 1 - ones):.2f}")
 #
 # The same for each $H$ of the paper's experiment and twenty seeds, with the paper's numbers of texts: 5,000 to fit and
 # 1,000 others to test. That takes too long for a page, so the numbers come from a file written by
-# `python -m hmmlib.experiments.exact_prompts`. The prompt is the best of several starts by its log-loss on the 5,000
+# `hmmlib sweep exact-prompts`. The prompt is the best of several starts by its log-loss on the 5,000
 # texts. The heads have a small penalty on their values, chosen among six by their accuracy on the same texts.
 
 # %%

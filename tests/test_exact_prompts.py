@@ -12,21 +12,11 @@ import torch
 
 import hmmlib
 from hmmlib.experiments import exact_prompts, provenance
-from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell, main, sweep
-from hmmlib.experiments.sweeps import write_json
+from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "book" / "results" / "exact_prompts.json"
-TINY = ExactPromptsConfig(
-    n_states=(4, 12),
-    seeds=(1, 2),
-    sizes=(200, 10, 100),
-    length=16,
-    restarts=2,
-    path=(1e-4, 1e-8),
-    longer_prompts=(2,),
-    longer_seeds=(2,),
-)
+TINY = exact_prompts.EXPERIMENT.presets["smoke"]
 
 
 def without_time(record):
@@ -61,86 +51,11 @@ def test_what_a_cell_says_is_consistent():
         assert 0 <= entry["test"] <= 1
 
 
-def test_without_clear_margins_there_is_no_accuracy_on_them(monkeypatch):
-    monkeypatch.setattr(exact_prompts, "CLEAR_MARGIN", 1e9)
-    record = exact_cell(4, 1, sizes=(20, 1, 10), length=4, restarts=1)
+def test_without_clear_margins_there_is_no_accuracy_on_them():
+    record = exact_cell(4, 1, sizes=(20, 1, 10), length=4, restarts=1, clear_margin=1e9)
     assert record["clear_share"] == 0
     assert record["methods"]["head"]["clear"] is None
     assert "path" not in record["methods"]["head"]
-
-
-def test_a_sweep_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    out = tmp_path / "new folder" / "result.json"
-    asked = []
-
-    def stopping(n_states, seed, **_):
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-        asked.append((n_states, seed))
-        return {"n_states": n_states, "seed": seed}
-
-    monkeypatch.setattr(exact_prompts, "exact_cell", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        sweep(TINY, out)
-    written = json.loads(out.read_text())
-    assert [cell["seed"] for cell in written["cells"]] == [1, 2, 1]
-    assert written["provenance"]["cells"] == 3
-
-    monkeypatch.setattr(
-        exact_prompts, "exact_cell", lambda n_states, seed, **_: {"n_states": n_states, "seed": seed}
-    )
-    result = sweep(TINY, out)
-    assert result == json.loads(out.read_text())
-    assert result["cells"] == [{"n_states": n, "seed": seed} for n in (4, 12) for seed in (1, 2)]
-    run = result["provenance"]
-    assert (run["cells"], [earlier["cells"] for earlier in run["went_on_from"]]) == (1, [3])
-    assert [path.name for path in out.parent.iterdir()] == ["result.json"]
-
-    # Nothing is missing now, so nothing is computed or written.
-    before = out.stat().st_mtime_ns
-    monkeypatch.setattr(exact_prompts, "exact_cell", None)
-    assert sweep(TINY, out) == result
-    assert out.stat().st_mtime_ns == before
-
-
-def test_another_configuration_is_refused(tmp_path, monkeypatch):
-    out = tmp_path / "result.json"
-    monkeypatch.setattr(
-        exact_prompts, "exact_cell", lambda n_states, seed, **_: {"n_states": n_states, "seed": seed}
-    )
-    sweep(TINY, out)
-    other = ExactPromptsConfig(**TINY.__dict__ | {"restarts": 3, "length": 17})
-    with pytest.raises(
-        ValueError, match=r"out: result\.json was computed with another length, restarts; expected"
-    ):
-        sweep(other, out)
-
-
-def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
-    out = tmp_path / "result.json"
-    write_json(out, {"a": 1})
-    with pytest.raises(ValueError, match="Out of range float values"):
-        write_json(out, {"a": float("nan")})
-
-    def dies(*_args, **_kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", dies)
-    with pytest.raises(KeyboardInterrupt):
-        write_json(out, {"a": 2})
-    assert json.loads(out.read_text()) == {"a": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
-
-
-def test_processes_give_what_one_process_gives(tmp_path):
-    command = ["--n-states", "4", "--seeds", "7", "8", "--sizes", "60", "2", "30", "--length", "8"]
-    command += ["--restarts", "1", "--out"]
-    main([*command, str(tmp_path / "one.json"), "--workers", "1"])
-    main([*command, str(tmp_path / "two.json"), "--workers", "2"])
-    one, two = (json.loads((tmp_path / name).read_text()) for name in ("one.json", "two.json"))
-    assert [without_time(cell) for cell in one["cells"]] == [without_time(cell) for cell in two["cells"]]
-    assert one["config"] == two["config"]
-    assert (one["provenance"]["workers"], two["provenance"]["workers"]) == (1, 2)
 
 
 def test_the_library_does_without_scipy():
@@ -175,9 +90,7 @@ def committed():
 
 def test_the_committed_result_is_complete_and_of_the_default_configuration(committed):
     config = ExactPromptsConfig()
-    for name, value in committed["config"].items():
-        asked = exact_prompts.CLEAR_MARGIN if name == "clear_margin" else getattr(config, name)
-        assert value == (list(asked) if isinstance(asked, tuple) else asked), name
+    assert committed["config"] == json.loads(json.dumps(config.asked()))
     found = [(cell["n_states"], cell["seed"]) for cell in committed["cells"]]
     assert found == [(cell["n_states"], cell["seed"]) for cell in config.cells()]
     runs = [committed["provenance"], *committed["provenance"]["went_on_from"]]

@@ -14,16 +14,14 @@ import torch
 from hmmlib import MemoryHMM, PretrainingRecipe, evaluate, load_lm, posteriors, sample_tokens
 from hmmlib.evaluation import draw_held_out
 from hmmlib.experiments import pretraining
+from hmmlib.experiments.experiment import Workplace
+from hmmlib.experiments.points import checkpoint_name, point_model, unigram_entropy
 from hmmlib.experiments.presets import LADDER, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
 from hmmlib.experiments.pretraining import (
     TEST_SEED,
     PretrainingConfig,
-    checkpoint_name,
-    main,
-    point_model,
+    compute,
     pretraining_cell,
-    sweep,
-    unigram_entropy,
 )
 from hmmlib.experiments.shipped import SHIPPED
 from hmmlib.pretraining import HELD_OUT_SEED, fingerprint
@@ -73,12 +71,10 @@ def test_the_saved_model_is_the_one_that_was_measured(record, tmp_path):
     assert (about["n_states"], about["seed"], about["preset"]) == (4, 1, "smoke")
 
 
-def test_checkpoints_are_named_after_their_cells(tmp_path):
-    config = replace(SMALL, n_states=(), variants=("BERT's rule",))
-    sweep(config, tmp_path / "results.json", checkpoints=tmp_path / "weights")
-    assert [file.name for file in (tmp_path / "weights").iterdir()] == [
-        "memory_8_seed_1_berts_rule.safetensors"
-    ]
+def test_checkpoints_are_named_after_their_cells():
+    (cell,) = replace(SMALL, n_states=(), variants=("BERT's rule",)).cells()
+    assert checkpoint_name(cell) == "memory_8_seed_1_berts_rule.safetensors"
+    assert checkpoint_name(SMALL.cells()[0]) == "vanilla_4_seed_1_short_texts_first.safetensors"
 
 
 def test_groups_average_to_the_whole(record):
@@ -153,37 +149,26 @@ def test_the_papers_recipe_is_three_epochs_of_its_corpus():
     assert paper.n_tokens_seen == 3 * paper.corpus.n_documents * paper.corpus.document_length
 
 
-def test_a_sweep_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    out = tmp_path / "results.json"
-    whole = sweep(SMALL, tmp_path / "whole.json")
-    assert [(cell["n_states"], cell["n_values"]) for cell in whole["cells"]] == [(4, 0), (8, 2)]
-    computed = []
-
-    def interrupted(**cell):
-        if computed:
-            raise KeyboardInterrupt
-        computed.append(cell)
-        return pretraining_cell(**cell)
-
-    monkeypatch.setattr(pretraining, "pretraining_cell", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        sweep(SMALL, out)
-    assert len(json.loads(out.read_text())["cells"]) == 1
-    monkeypatch.setattr(pretraining, "pretraining_cell", pretraining_cell)
-    resumed = sweep(SMALL, out)
-    assert [without_times(c) for c in resumed["cells"]] == [without_times(c) for c in whole["cells"]]
-    with pytest.raises(ValueError, match="another seeds"):
-        sweep(replace(SMALL, seeds=(2,)), out)
+def test_a_cell_of_a_sweep_is_that_of_its_arguments(record):
+    cell = SMALL.cells()[0]
+    found = compute(json.loads(json.dumps(cell)), Workplace("cpu", Path("runs")))
+    assert without_times(found) == without_times(record)
+    assert (cell["n_states"], cell["recipe"]["seed"], cell["texts"]["count"]) == (4, 1, 128)
 
 
-def test_the_command_line_asks_for_the_same(monkeypatch):
-    asked = []
-    monkeypatch.setattr(pretraining, "sweep", lambda config, **rest: asked.append((config, rest)))
-    words = "--preset smoke --n-states 4 8 --n-values --seeds 1 2 --variants Muon --learning-rates 0.001"
-    main([*words.split(), "--out", "x.json", "--workers", "2"])
-    expected = PretrainingConfig("smoke", ("Muon",), (0.001,), (4, 8), (), (1, 2))
-    rest = {"out": Path("x.json"), "workers": 2, "device": "cpu", "checkpoints": None}
-    assert asked == [(expected, rest)]
+@pytest.mark.parametrize("name", ["recipe", "texts"])
+def test_a_cell_of_another_version_of_the_presets_is_refused(name):
+    cell = SMALL.cells()[0]
+    cell[name] = cell[name] | {"seed": 5}
+    with pytest.raises(ValueError, match=f"config: {name} of the preset 'smoke' as it is here differs from"):
+        compute(cell, Workplace("cpu", Path("runs")))
+
+
+def test_a_configuration_is_checked_when_it_is_made():
+    with pytest.raises(ValueError, match="variant: expected one of"):
+        PretrainingConfig(variants=("faster",))
+    with pytest.raises(ValueError, match="preset: expected one of"):
+        PretrainingConfig(preset="huge")
 
 
 @pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
@@ -200,6 +185,7 @@ def test_committed_results_are_of_the_recipes_as_they_are(file):
             if name != "recipes"
         }
     )
+    assert json.loads(json.dumps(asked.asked())) == config
     found = [
         tuple(cell[name] for name in ("variant", "learning_rate", "n_states", "n_values", "seed"))
         for cell in stored["cells"]

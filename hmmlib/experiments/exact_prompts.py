@@ -2,24 +2,20 @@
 
 The paper's first experiment without pretraining: the model is exact inference, and heads and prompts are
 solved to convergence. What a head on the exact posterior gets right and one on the token law does not, the
-emissions have lost, not training.
-
-    python -m hmmlib.experiments.exact_prompts --out book/results/exact_prompts.json
+emissions have lost, not training. On the command line: ``hmmlib sweep exact-prompts``.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.sweeps import sweep_cells
+from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.hmm import random_hmm
 from hmmlib.lm import ExactMaskedLM, blank_probs
 from hmmlib.logistic import logistic_head
@@ -59,13 +55,21 @@ class ExactPromptsConfig:
     longer_prompts: tuple[int, ...] = (2, 5)
     longer_seeds: tuple[int, ...] = (1, 2, 3)
 
+    def asked(self) -> dict[str, Any]:
+        """The configuration as an exported file keeps it.
+
+        Returns:
+            The fields, and the margin that counts as clear.
+        """
+        return asdict(self) | {"clear_margin": CLEAR_MARGIN}
+
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
 
         Returns:
             The arguments of `exact_cell` for each cell, the quickest first.
         """
-        shared = {name: getattr(self, name) for name in _SHARED}
+        shared = {name: getattr(self, name) for name in _SHARED} | {"clear_margin": CLEAR_MARGIN}
         return [
             {
                 "n_states": n_states,
@@ -89,6 +93,7 @@ def exact_cell(
     l2: float = 1e-8,
     path: Sequence[float] = (),
     prompt_lengths: Sequence[int] = (1,),
+    clear_margin: float = CLEAR_MARGIN,
 ) -> dict[str, Any]:
     """One HMM and one task: what heads and prompts can do on the exact language model.
 
@@ -105,6 +110,7 @@ def exact_cell(
         l2: Weight of the penalty on the head's values.
         path: Weights of it that heads are fitted with besides; none by default.
         prompt_lengths: Lengths k of the prompts searched for.
+        clear_margin: Nearer to zero than this, a margin leaves the label to rounding.
 
     Returns:
         The record, ready for JSON: the same for the same arguments, but for `wall_seconds`. `methods` has an
@@ -116,9 +122,9 @@ def exact_cell(
         - 'prompt_k': k vectors and a linear head on Ḡ.
 
         An entry holds `test`, the accuracy on the test texts, and `clear`, that on the test texts whose
-        margin is farther than 1e-9 from zero (None if there are none); but for 'majority' also `train`, the
-        accuracy in training, `loss`, the log-loss there in nats, and `converged`; for prompts also
-        `restart_losses`. The optimum of the log-loss is not that of the accuracy, and where margins span
+        margin is farther than `clear_margin` from zero (None if there are none); but for 'majority' also
+        `train`, the accuracy in training, `loss`, the log-loss there in nats, and `converged`; for prompts
+        also `restart_losses`. The optimum of the log-loss is not that of the accuracy, and where margins span
         many orders of magnitude the penalty decides which of them the head attends to. So `path` holds
         `test`, `clear`, `train` and `l2` for the penalty in the path with the highest accuracy in training
         (of several, the first), on the features at the same prompt.
@@ -133,7 +139,7 @@ def exact_cell(
     task = draw_task(model, generator=seed)
     train, _, test = draw_dataset(task, generator=seed, sizes=sizes, length=length)
     lm = ExactMaskedLM(model)
-    clear = (test.scores[:, 1] - test.scores[:, 0]).abs() > CLEAR_MARGIN
+    clear = (test.scores[:, 1] - test.scores[:, 0]).abs() > clear_margin
 
     def tested(answers: Tensor) -> dict[str, Any]:
         right = (answers == test.labels).double()
@@ -181,50 +187,17 @@ def exact_cell(
     }
 
 
-def sweep(config: ExactPromptsConfig, out: Path, *, workers: int = 1) -> dict[str, Any]:
-    """Compute every cell that `out` does not hold yet, and write each to it as soon as it is there.
+def compute(config: dict[str, Any], _place: Workplace) -> dict[str, Any]:
+    """A cell of the sweep.
 
     Args:
-        config: What to compute.
-        out: The JSON file, which is replaced as a whole or not at all; a sweep that was cut short goes on
-            where it stopped.
-        workers: Processes, each on one core; with 1 the cells are computed in this process.
+        config: One of `ExactPromptsConfig.cells`.
+        _place: Where; the CPU, without anything that cells share.
 
     Returns:
-        The result as written: `config`, `provenance` (of this run, with that of the runs that it went on
-        from) and `cells`.
-
-    Raises:
-        ValueError: `out` holds results of another configuration.
+        As `exact_cell`.
     """
-    asked = asdict(config) | {"clear_margin": CLEAR_MARGIN}
-    key = ("n_states", "seed")
-    return sweep_cells(exact_cell, config.cells(), key, config=asked, out=out, workers=workers)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the sweep from the command line.
-
-    Args:
-        arguments: Those of the command line by default.
-    """
-    default = ExactPromptsConfig()
-    parser = argparse.ArgumentParser(
-        prog="python -m hmmlib.experiments.exact_prompts", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write, or to go on with")
-    parser.add_argument("--n-states", type=int, nargs="+", default=default.n_states, help="numbers of states")
-    parser.add_argument("--seeds", type=int, nargs="+", default=default.seeds, help="seeds")
-    parser.add_argument("--sizes", type=int, nargs=3, default=default.sizes, help="train, validation, test")
-    parser.add_argument("--length", type=int, default=default.length, help="tokens in a text")
-    parser.add_argument("--restarts", type=int, default=default.restarts, help="starts for each prompt")
-    parser.add_argument("--workers", type=int, default=2, help="processes, each on one core")
-    chosen = vars(parser.parse_args(arguments))
-    out, workers = chosen.pop("out"), chosen.pop("workers")
-    lists: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()
-    }
-    sweep(ExactPromptsConfig(**lists), out, workers=workers)
+    return exact_cell(**config)
 
 
 def _majority(split: Split) -> int:
@@ -236,5 +209,51 @@ def _rounded(value: Tensor | float) -> float:
     return round(float(value), 6)
 
 
-if __name__ == "__main__":
-    main()
+def _test_accuracy(method: str) -> Callable[[dict[str, Any]], float | None]:
+    def column(record: dict[str, Any]) -> float | None:
+        entry = record["methods"].get(method)
+        return None if entry is None else entry.get("path", entry)["test"]
+
+    return column
+
+
+EXPERIMENT = Experiment(
+    name="exact-prompts",
+    title="what heads and prompts can do on the perfect language model",
+    presets={
+        "paper": ExactPromptsConfig(),
+        "smoke": ExactPromptsConfig(
+            n_states=(4, 12),
+            seeds=(1, 2),
+            sizes=(200, 10, 100),
+            length=16,
+            restarts=2,
+            path=(1e-4, 1e-8),
+            longer_prompts=(2,),
+            longer_seeds=(2,),
+        ),
+    },
+    options={
+        "n_states": "numbers of hidden states",
+        "seeds": "seeds",
+        "sizes": "numbers of training, validation and test texts",
+        "length": "tokens in a text",
+        "restarts": "starts of the search for a prompt",
+        "longer_prompts": "lengths of prompts searched for besides one vector",
+        "longer_seeds": "the seeds that these are searched for with",
+    },
+    compute=compute,
+    of_the_run=(("wall_seconds",),),
+    groups=("n_states",),
+    columns={
+        "majority": _test_accuracy("majority"),
+        "head": _test_accuracy("head"),
+        "prompt": _test_accuracy("prompt_1"),
+        "posterior": _test_accuracy("posterior"),
+    },
+    devices=("cpu",),
+)
+"""The sweep of exact prompts.
+
+:meta hide-value:
+"""

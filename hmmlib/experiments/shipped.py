@@ -14,7 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from hmmlib.experiments.pretraining import checkpoint_name, pretraining_cell
+from hmmlib.experiments.points import checkpoint_name
+from hmmlib.experiments.pretraining import pretraining_cell
 
 SHIPPED: tuple[dict[str, Any], ...] = (
     {"n_states": 15, "n_values": 0, "seed": 1, "variant": "short texts first"},

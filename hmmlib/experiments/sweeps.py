@@ -1,118 +1,167 @@
-"""Many independent computations, whose records are kept in one JSON file as soon as they are there."""
+"""Compute the cells of an experiment that are missing, and keep each as soon as it is there."""
 
 from __future__ import annotations
 
-import json
-import multiprocessing
+import logging
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from hmmlib.experiments.provenance import provenance
+from hmmlib._checks import check_device, check_positive, check_positive_int
+from hmmlib.experiments.experiment import Configuration, Experiment, Workplace
+from hmmlib.experiments.files import canonical
+from hmmlib.experiments.store import CellStore, Record
+from hmmlib.experiments.workers import InProcess, Job, LocalWorkers, Pool
 
-Record = dict[str, Any]
+_log = logging.getLogger(__name__)
 
 
-def sweep_cells(
-    compute: Callable[..., Record],
-    cells: Sequence[Mapping[str, Any]],
-    key: Sequence[str],
+@dataclass
+class SweepResult:
+    """What a sweep did.
+
+    Attributes:
+        computed: Number of cells that were computed.
+        failed: Configurations of the cells that failed.
+        left: Number of cells that were not begun, for want of time.
+    """
+
+    computed: int = 0
+    failed: list[Record] = field(default_factory=list)
+    left: int = 0
+
+
+def sweep(
+    experiment: Experiment,
+    config: Configuration,
+    store: CellStore,
     *,
-    config: Mapping[str, Any],
-    out: Path,
     workers: int = 1,
-) -> Record:
-    """Compute every cell that `out` does not hold yet, and write each to it as soon as it is there.
+    scheduler: str | None = None,
+    device: str = "cpu",
+    time_limit: float | None = None,
+) -> SweepResult:
+    """Compute the cells that the store does not have yet.
+
+    The records are the same wherever they are computed, and whether or not a sweep was interrupted. A cell
+    that fails is reported on the logger of this module, with its configuration, and the others go on. When
+    the sweep itself is interrupted, by an exception, what is finished is kept and what is running is dropped.
 
     Args:
-        compute: Makes one cell's record, ready for JSON, from its arguments; for several workers a function
-            of a module.
-        cells: Arguments of each cell.
-        key: Names of the entries, of arguments and records alike, that tell cells apart.
-        config: What the whole sweep was asked for, ready for JSON.
-        out: The JSON file, which is replaced as a whole or not at all; a sweep that was cut short goes on
-            where it stopped.
-        workers: Processes, each on one core; with 1 the cells are computed in this process.
+        experiment: The experiment.
+        config: What to compute.
+        store: Where finished cells are kept.
+        workers: Processes, each on one core; with 1 the cells are computed in this process. On a GPU they
+            share the card.
+        scheduler: Address of a Dask scheduler, whose workers compute instead; None for this machine.
+        device: Where each cell is computed.
+        time_limit: Seconds after which to be done; None for no limit. No cell is begun that would end later
+            if it took as long as the longest one so far; those that are running are waited for.
 
     Returns:
-        The result as written: `config`, `provenance` (of this run, with that of the runs that it went on
-        from) and `cells`, in the order of the argument.
+        How many cells were computed, failed and left.
 
     Raises:
-        ValueError: `out` holds results of another configuration.
+        ImportError: A scheduler was named, but Dask is not installed.
+        TypeError: A number of another type.
+        ValueError: A number out of range, several workers as well as a scheduler, a device that cannot be
+            used, or no scheduler at the address.
     """
-    # As it comes back from JSON, where a tuple is a list.
-    asked = json.loads(json.dumps(config))
-    earlier = json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
-    if earlier is not None and earlier["config"] != asked:
-        changed = [name for name in asked if earlier["config"].get(name) != asked[name]]
-        raise ValueError(
-            f"out: {out.name} was computed with another {', '.join(changed) or 'configuration'}; "
-            "expected the same, or a file that does not exist"
-        )
-    result = earlier or {"config": asked, "provenance": None, "cells": []}
-
-    def name_of(cell: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(cell[part] for part in key)
-
-    order = {name_of(cell): place for place, cell in enumerate(cells)}
-    done = {name_of(cell) for cell in result["cells"]}
-    missing = [cell for cell in cells if name_of(cell) not in done]
+    check_positive_int(workers, "workers")
+    late = _Clock(time_limit)
+    if scheduler is not None and workers > 1:
+        raise ValueError(f"workers: the scheduler has workers of its own; expected 1, got {workers}")
+    _check_device(device, experiment, here=scheduler is None)
+    store.tidy()
+    cells = config.cells()
+    missing = experiment.missing(config, store)
+    result = SweepResult(left=len(missing))
     if not missing:
         return result
-    begin = time.perf_counter()
-    previous = [] if earlier is None else [*earlier["provenance"].pop("went_on_from"), earlier["provenance"]]
-    run = provenance(out) | {"workers": workers, "cells": 0, "wall_seconds": 0.0, "went_on_from": previous}
-    result["provenance"] = run
-    for record in tqdm(_records(compute, missing, workers), total=len(missing), unit="cell"):
-        result["cells"] = sorted([*result["cells"], record], key=lambda cell: order[name_of(cell)])
-        run["cells"] += 1
-        run["wall_seconds"] = round(time.perf_counter() - begin, 1)
-        write_json(out, result)
+    place = Workplace(device, store.folder.resolve())
+    todo = deque(Job.of(experiment, number, cell, place) for number, cell in enumerate(missing))
+    pool = _pool(workers, scheduler)
+    bar = tqdm(total=len(cells), initial=len(cells) - len(missing), unit="cell", **progress_options())
+    try:
+        while todo or late.running:
+            while todo and len(late.running) < pool.slots and not late():
+                job = todo.popleft()
+                late.begin(job.number)
+                pool.submit(job)
+            if not late.running:
+                break
+            for outcome in pool.finished():
+                late.end(outcome.number)
+                cell, failure = missing[outcome.number], outcome.failure
+                if outcome.record is not None:
+                    try:
+                        store.put(experiment.name, cell, outcome.record, outcome.provenance)
+                        result.computed += 1
+                    except ValueError as error:  # another sweep was faster, with another result
+                        failure = str(error)
+                if failure is not None:
+                    result.failed.append(cell)
+                    _log.error("%s: the cell %s failed: %s", experiment.name, canonical(cell), failure)
+                result.left -= 1
+                bar.update()
+    finally:
+        pool.close()
+        bar.close()
     return result
 
 
-def write_json(out: Path, result: Mapping[str, Any]) -> None:
-    """Write a file as a whole or not at all, whenever the process is killed.
+def progress_options() -> dict[str, Any]:
+    """Whether to show a bar: on a terminal, but not in CI.
 
-    Args:
-        out: The file.
-        result: What to write.
+    Returns:
+        Arguments for `tqdm`.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    # Not disable=False, which would overrule TQDM_DISABLE.
+    return {"disable": True} if os.environ.get("CI") or not sys.stderr.isatty() else {}
 
 
-def _records(
-    compute: Callable[..., Record], cells: Sequence[Mapping[str, Any]], workers: int
-) -> Iterator[Record]:
-    """The cells' records, in the order in which they are finished."""
-    if workers == 1:
-        yield from (compute(**cell) for cell in cells)
-        return
-    # Not forked: the threads of torch would not survive it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_core) as pool:
-        futures = [pool.submit(compute, **cell) for cell in cells]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+class _Clock:
+    """Knows whether it is too late to begin with another cell."""
+
+    def __init__(self, limit: float | None, now: Callable[[], float] = time.monotonic) -> None:
+        self._limit = None if limit is None else check_positive(limit, "time_limit")
+        self._now, self._start, self._longest = now, now(), 0.0
+        self.running: dict[int, float] = {}
+
+    def begin(self, number: int) -> None:
+        self.running[number] = self._now()
+
+    def end(self, number: int) -> None:
+        self._longest = max(self._longest, self._now() - self.running.pop(number))
+
+    def __call__(self) -> bool:
+        if self._limit is None:
+            return False
+        now = self._now()
+        # One that is running may show by now that cells take longer.
+        expected = max(self._longest, *(now - begin for begin in self.running.values()), 0.0)
+        return now - self._start + expected > self._limit
 
 
-def _use_one_core() -> None:
-    torch.set_num_threads(1)
-    threadpool_limits(1)
+def _check_device(device: str, experiment: Experiment, *, here: bool) -> None:
+    kind = device.partition(":")[0]
+    if kind not in experiment.devices:
+        raise ValueError(f"device: {experiment.name} is computed on {experiment.devices}, got {device!r}")
+    # A GPU is only asked whether it is there: using it here would take memory from the workers.
+    if here and not (kind == "cuda" and torch.cuda.is_available()):
+        check_device(device)
+
+
+def _pool(workers: int, scheduler: str | None) -> Pool:
+    if scheduler is not None:
+        from hmmlib.experiments.cluster import DaskWorkers
+
+        return DaskWorkers(scheduler)
+    return LocalWorkers(workers) if workers > 1 else InProcess()

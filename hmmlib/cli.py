@@ -1,0 +1,253 @@
+"""The command line: ``hmmlib sweep``, ``hmmlib results`` and ``hmmlib pretrain``.
+
+It ends with 0 when all is done, 1 when cells failed, 2 when it was asked for something impossible, 3 when
+cells are left for want of time or are missing, and with 130 or 143 when Ctrl-C or SIGTERM stopped it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+from hmmlib.experiments.experiment import Configuration, Experiment
+from hmmlib.experiments.files import write_json
+from hmmlib.experiments.points import N_SYNTAX, cell_recipe, point_model, save_pretrained
+from hmmlib.experiments.presets import PRETRAINING_PRESETS, VARIANTS
+from hmmlib.experiments.registry import EXPERIMENTS
+from hmmlib.experiments.store import CellStore
+from hmmlib.experiments.sweeps import progress_options, sweep
+from hmmlib.pretraining import pretrain
+
+DONE, FAILED, IMPOSSIBLE, INCOMPLETE = 0, 1, 2, 3
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def main(arguments: Sequence[str] | None = None, experiments: Mapping[str, Experiment] = EXPERIMENTS) -> int:
+    """Do what the command line asks for.
+
+    Args:
+        arguments: Those of the command line by default.
+        experiments: The experiments by name.
+
+    Returns:
+        The exit code.
+    """
+    parser = _parser(experiments)
+    asked = parser.parse_args(arguments)
+    try:
+        with _sigterm_interrupts():
+            return int(asked.run(asked))
+    except KeyboardInterrupt as stopped:
+        _say(f"stopped; what is finished is kept{_left(asked)}")
+        return 128 + (signal.SIGTERM if isinstance(stopped, _Terminated) else signal.SIGINT)
+    except FloatingPointError as error:
+        _say(f"error: {error}")
+        return FAILED
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        _say(f"error: {error}")
+        return IMPOSSIBLE
+
+
+def _sweep(asked: argparse.Namespace) -> int:
+    config, store = _config(asked), CellStore(asked.store)
+    names = ("workers", "scheduler", "device", "time_limit")
+    done = sweep(asked.experiment, config, store, **{name: getattr(asked, name) for name in names})
+    there = len(config.cells()) - done.left - len(done.failed)
+    _say(f"{asked.experiment.name}: {there} cells are in {store.folder}, {done.computed} of them new")
+    if done.failed:
+        _say(f"{len(done.failed)} failed")
+    if done.left:
+        _say(f"{done.left} left for want of time; the same command goes on with them")
+    return FAILED if done.failed else INCOMPLETE if done.left else DONE
+
+
+def _results(asked: argparse.Namespace) -> int:
+    config, store = _config(asked), CellStore(asked.store)
+    for other in asked.merge:
+        _say(f"{store.merge(other)} new cells from {other}")
+    for line in _aligned(asked.experiment.table(config, store)):
+        sys.stdout.write(line + "\n")
+    if asked.export is None:
+        return DONE
+    missing = len(asked.experiment.missing(config, store))
+    if missing:
+        _say(f"{missing} cells are missing, so {asked.export} was not written")
+        return INCOMPLETE
+    write_json(asked.export, asked.experiment.export(config, store))
+    return DONE
+
+
+def _pretrain(asked: argparse.Namespace) -> int:
+    if asked.out.exists():
+        raise ValueError(f"--out: {asked.out} exists; expected a new file")
+    recipe = cell_recipe(asked.preset, asked.variant, asked.seed)
+    n_states = N_SYNTAX * asked.n_values if asked.n_states is None else asked.n_states
+    model = point_model(n_states, asked.n_values, asked.seed, asked.device)
+    done = pretrain(model, recipe, checkpoint=asked.checkpoint, progress=not progress_options())
+    about = {"preset": asked.preset, "variant": asked.variant, "n_states": n_states}
+    save_pretrained(done, model, asked.out, about | {"n_values": asked.n_values, "seed": asked.seed})
+    last = done.history.last
+    sys.stdout.write(
+        f"KL {last.kl:.4g} nats; cross-entropy {last.cross_entropy:.4g}, that of the exact model "
+        f"{done.history.bayes_floor:.4g}; weights in {asked.out}\n"
+    )
+    return DONE
+
+
+def _parser(experiments: Mapping[str, Experiment]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hmmlib", description="Sweeps, results and pretrained models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    sweeps = commands.add_parser("sweep", help="compute the cells of an experiment that are missing")
+    results = commands.add_parser("results", help="print, merge and export what was computed")
+    for command, run in ((sweeps, _sweep), (results, _results)):
+        names = command.add_subparsers(required=True, metavar="NAME")
+        for name, experiment in experiments.items():
+            one = names.add_parser(name, help=experiment.title, description=experiment.title)
+            one.set_defaults(run=run, experiment=experiment)
+            _add_experiment(one, experiment)
+            _add_sweep(one) if run is _sweep else _add_results(one)
+    _add_pretrain(commands.add_parser("pretrain", help="pretrain one model, and save it"))
+    return parser
+
+
+def _add_experiment(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
+    presets = tuple(experiment.presets)
+    parser.add_argument("--preset", default=presets[0], choices=presets, help=f"{presets[0]} by default")
+    parser.add_argument(
+        "--store", type=Path, default=Path("runs"), help="folder of the cells, ./runs by default"
+    )
+    hints = get_type_hints(type(experiment.presets[presets[0]]))
+    for field, text in experiment.options.items():
+        parser.add_argument("--" + field.replace("_", "-"), help=text, **_kind(hints[field]))
+
+
+def _kind(hint: Any) -> dict[str, Any]:
+    """How the command line reads a field of this type."""
+    if get_origin(hint) is not tuple:
+        return {"type": hint}
+    first, *rest = get_args(hint)
+    if rest != [...]:
+        return {"type": first, "nargs": 1 + len(rest), "action": _Tuple}
+    kinds = [kind for kind in get_args(first) or (first,) if kind is not type(None)]
+    if kinds == [int]:
+        return {"type": _integers, "nargs": "*", "action": _Flat, "metavar": "N or N-M"}
+    return {"type": kinds[0], "nargs": "*", "action": _Tuple}
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=int, default=1, help="processes, each on one core")
+    parser.add_argument("--scheduler", help="a Dask scheduler instead, such as tcp://host:8786")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …; workers share it")
+    parser.add_argument("--time-limit", type=_duration, help="when to be done: 90s, 9m, 1.5h")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--merge", type=Path, nargs="+", default=[], metavar="DIR", help="take over these stores"
+    )
+    parser.add_argument(
+        "--export", type=Path, metavar="FILE", help="write all in one file, as the book reads it"
+    )
+
+
+def _add_pretrain(parser: argparse.ArgumentParser) -> None:
+    point = parser.add_mutually_exclusive_group(required=True)
+    point.add_argument("--n-states", type=int, help="states of a vanilla HMM")
+    point.add_argument("--n-values", type=int, default=0, help="values of an HMM with memory")
+    parser.add_argument("--seed", type=int, default=1, help="of the HMM, the text and the weights")
+    parser.add_argument("--preset", default="laptop", choices=tuple(PRETRAINING_PRESETS), help="the recipe")
+    parser.add_argument(
+        "--variant", default="short texts first", choices=tuple(VARIANTS), help="a change to it"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
+    parser.add_argument("--out", type=Path, required=True, help="new file for the weights")
+    parser.add_argument("--checkpoint", type=Path, help="file to keep the training in, and to go on from")
+    parser.set_defaults(run=_pretrain, experiment=None)
+
+
+class _Tuple(argparse.Action):
+    def __call__(
+        self, _parser: Any, asked: argparse.Namespace, values: Any, _option: str | None = None
+    ) -> None:
+        setattr(asked, self.dest, tuple(values))
+
+
+class _Flat(argparse.Action):
+    def __call__(
+        self, _parser: Any, asked: argparse.Namespace, values: Any, _option: str | None = None
+    ) -> None:
+        setattr(asked, self.dest, tuple(number for numbers in values for number in numbers))
+
+
+def _integers(word: str) -> tuple[int, ...]:
+    """A number, or a range with both its ends."""
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if first > last:
+        raise argparse.ArgumentTypeError(f"expected a number or a range such as 1-20, got {word!r}")
+    return tuple(range(first, last + 1))
+
+
+def _duration(word: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", word)
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 9m or 1.5h, got {word!r}")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _config(asked: argparse.Namespace) -> Configuration:
+    """The preset, with what the command line changes in it."""
+    preset: Any = asked.experiment.presets[asked.preset]
+    given = {name: getattr(asked, name) for name in asked.experiment.options}
+    config: Configuration = replace(
+        preset, **{name: value for name, value in given.items() if value is not None}
+    )
+    if not config.cells():
+        raise ValueError("no cells are left by these options; expected at least one")
+    return config
+
+
+def _left(asked: argparse.Namespace) -> str:
+    if asked.experiment is None:
+        return ""
+    left = len(asked.experiment.missing(_config(asked), CellStore(asked.store)))
+    return f" in {asked.store}; {left} cells are left, and the same command goes on with them"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(word.rjust(width) for word, width in zip(row, widths, strict=True))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"hmmlib: {text}\n")
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which is to stop things as Ctrl-C does."""
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

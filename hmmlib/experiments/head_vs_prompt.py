@@ -1,0 +1,227 @@
+"""Head against prompt: the paper's first experiment (Figure 3, left), rung by rung.
+
+For each machine the same texts and labels are answered from the exact posterior, from the exact model and
+from a pretrained one, with a head or with a prompt, solved to convergence or trained as in the paper. What is
+lost from one rung to the next has a name: the emissions, pretraining, tuning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from hmmlib.certificates import row_space_test, separate
+from hmmlib.experiments.downstream import (
+    Clock,
+    Scorer,
+    accuracy_of,
+    check_consequences,
+    consequences,
+    downstream_scale,
+    mean_divergence,
+    rounded,
+)
+from hmmlib.experiments.experiment import Experiment, Workplace
+from hmmlib.experiments.models import pretrained
+from hmmlib.experiments.points import N_TOKENS
+from hmmlib.experiments.store import Record
+from hmmlib.hmm import random_hmm
+from hmmlib.lm import ExactMaskedLM, blank_probs
+from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.prior_fit import fit_prior
+from hmmlib.tasks import draw_dataset, draw_task
+from hmmlib.tuning import blank_laws, fine_tune, tune_head, tune_prompt
+
+# Of the pretraining: blanks alone, so that the model learns G itself.
+VARIANT = "short texts first"
+METHODS = (
+    "majority",
+    "posterior",
+    "exact_prompt",
+    "exact_head",
+    "exact_head_paper",
+    "learnt_prompt",
+    "learnt_prompt_paper",
+    "learnt_head",
+    "learnt_head_paper",
+    "fine_tuned",
+)
+# Texts on which what a prompt does is compared with what a prior would do.
+_FITTED_TEXTS = 500
+
+
+@dataclass(frozen=True)
+class HeadVsPromptConfig:
+    """What is computed; the paper's points by default.
+
+    Attributes:
+        preset: How much is done in a cell; see `hmmlib.experiments.downstream.DOWNSTREAM_SCALES`.
+        n_states: The numbers H of hidden states.
+        seeds: Each gives an HMM, a task, a data set, and a pretraining.
+    """
+
+    preset: str = "laptop"
+    n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
+    seeds: tuple[int, ...] = (1, 2, 3)
+
+    def __post_init__(self) -> None:
+        downstream_scale(self.preset)
+
+    def asked(self) -> dict[str, Any]:
+        """The configuration as an exported file keeps it.
+
+        Returns:
+            The fields, the scale and the recipe of the pretraining.
+        """
+        return asdict(self) | consequences(self.preset, VARIANT, 0)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells to compute.
+
+        Returns:
+            The configuration of each, with what follows from its preset.
+        """
+        return [
+            {
+                "preset": self.preset,
+                "n_states": n_states,
+                "seed": seed,
+                **consequences(self.preset, VARIANT, seed),
+            }
+            for seed in self.seeds
+            for n_states in self.n_states
+        ]
+
+
+def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace) -> Record:
+    """One machine and one task, answered in every way.
+
+    Args:
+        preset: How much is done.
+        n_states: Number H of hidden states.
+        seed: Of the HMM, the task, the texts, the pretraining and all that is random in tuning.
+        place: Where to compute, and where pretrained models are kept.
+
+    Returns:
+        The record, ready for JSON. `methods` has an entry, as `Scorer` makes it, for each of
+
+        - 'majority': the class most frequent in training;
+        - 'posterior': a head, solved, on P[H_0 | x] itself;
+        - 'exact_prompt': the best prompt of one vector on the exact model, with its head, solved;
+        - 'exact_head', 'exact_head_paper': on G, solved and by the paper's recipe;
+        - 'learnt_prompt', and 'learnt_prompt_paper' where the scale has it: prompt and head;
+        - 'learnt_head', 'learnt_head_paper': on the law that the pretrained model shows;
+        - 'fine_tuned': all weights.
+
+        `certificate` says whether a head could be right on all test texts, `separable`, and on all texts with
+        every margin, `representable`. `pretraining` has the KL of the pretrained model; `blank_kl` is that at
+        the blank before the test texts. `prior` says how near what the learnt model shows there, without
+        and with its prompt, is to exact inference: `kl_initial` under the machine's own law of the hidden
+        state, `kl` under the law that suits best. `seconds` is of the run.
+
+    Raises:
+        ValueError: An unknown preset, or as for `hmmlib.random_hmm` and `hmmlib.draw_task`.
+        FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
+    """
+    scale, clock = downstream_scale(preset), Clock()
+    recipes = scale.recipes(seed)
+    model = random_hmm(n_states, N_TOKENS, generator=seed)
+    task = draw_task(model, generator=seed)
+    data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
+    score, exact = Scorer(data), ExactMaskedLM(model)
+    train, test = data.train.tokens, data.test.tokens
+
+    exact_laws = blank_probs(exact, train), blank_probs(exact, test)
+    methods = {
+        "majority": score.majority(),
+        "posterior": score.solved(task.posterior(train), task.posterior(test)),
+        "exact_head": score.solved(*exact_laws, scale.fewer),
+        "exact_head_paper": score.tuned(tune_head(exact, data, recipes["paper"], progress=False)),
+    }
+    certificate = {
+        "separable": separate(exact_laws[1], data.test.labels).separable,
+        "representable": row_space_test(model, task.mu).representable,
+    }
+    clock.lap("exact_head")
+    best = optimal_prompt(exact, train, data.train.labels, restarts=scale.restarts, generator=seed)
+    methods["exact_prompt"] = score.solved(
+        blank_probs(exact, train, best.prompt), blank_probs(exact, test, best.prompt)
+    )
+    clock.lap("exact_prompt")
+
+    point = {"n_states": n_states, "n_values": 0, "seed": seed}
+    asked = {"preset": scale.pretraining, "variant": VARIANT, **point}
+    lm, pretraining = pretrained(asked, place.folder, device=place.device)
+    clock.lap("pretraining")
+    laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
+    methods["learnt_head"] = score.solved(*laws, scale.fewer)
+    methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
+    clock.lap("learnt_head")
+    prompted = tune_prompt(lm, data, recipes["prompt"], progress=False)
+    methods["learnt_prompt"] = score.tuned(prompted)
+    clock.lap("learnt_prompt")
+    if "prompt_paper" in recipes:
+        plain = tune_prompt(lm, data, recipes["prompt_paper"], progress=False)
+        methods["learnt_prompt_paper"] = score.tuned(plain)
+        clock.lap("learnt_prompt_paper")
+    methods["fine_tuned"] = score.tuned(fine_tune(lm, data, recipes["whole"], progress=False))
+    clock.lap("fine_tuned")
+
+    few = test[:_FITTED_TEXTS]
+    shown = {"without": laws[1][: len(few)], "with": blank_laws(lm, few, prompted.prompt).cpu()}
+    prior = {name: fit_prior(model, few, found, generator=seed) for name, found in shown.items()}
+    clock.lap("prior")
+    return {
+        "n_states": n_states,
+        "seed": seed,
+        "redraws": task.redraws,
+        **score.facts(),
+        "certificate": certificate,
+        "methods": {name: methods[name] for name in METHODS if name in methods},
+        "pretraining": {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")},
+        "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
+        "prior": {
+            name: {"kl_initial": rounded(fit.kl_initial), "kl": rounded(fit.kl)}
+            for name, fit in prior.items()
+        },
+        "seconds": clock.laps,
+    }
+
+
+def compute(config: Record, place: Workplace) -> Record:
+    """The record of a cell.
+
+    Args:
+        config: One of `HeadVsPromptConfig.cells`.
+        place: Where to compute it.
+
+    Returns:
+        That of `head_vs_prompt_cell`.
+
+    Raises:
+        ValueError: This version of hmmlib means something else by the preset; or as for
+            `head_vs_prompt_cell`.
+    """
+    check_consequences(config, VARIANT)
+    return head_vs_prompt_cell(config["preset"], config["n_states"], config["seed"], place)
+
+
+EXPERIMENT = Experiment(
+    name="head-vs-prompt",
+    title="heads and prompts on exact and on pretrained models (Figure 3, left)",
+    presets={
+        name: HeadVsPromptConfig(name, seeds=seeds)
+        for name, seeds in {
+            "laptop": (1, 2, 3),
+            "smoke": (1,),
+            "gpu": tuple(range(1, 21)),
+            "paper": tuple(range(1, 21)),
+        }.items()
+    },
+    options={"n_states": "numbers of hidden states", "seeds": "seeds"},
+    compute=compute,
+    of_the_run=(("seconds",),),
+    groups=("n_states",),
+    columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},
+)

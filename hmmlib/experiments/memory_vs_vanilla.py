@@ -1,0 +1,236 @@
+"""Memory against none: the paper's second experiment (Figure 3, right), rung by rung.
+
+Machines with one memory cell, whose value the task asks for, and vanilla machines with as many states. The
+paper gives the first an attention head and the second a linear one; here both get both, so that it can be
+told what the memory does and what the head does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hmmlib.experiments.downstream import (
+    Clock,
+    Scorer,
+    accuracy_of,
+    check_consequences,
+    consequences,
+    downstream_scale,
+    mean_divergence,
+    rounded,
+)
+from hmmlib.experiments.experiment import Experiment, Workplace
+from hmmlib.experiments.models import pretrained
+from hmmlib.experiments.points import N_SYNTAX, cell_recipe, point_model
+from hmmlib.experiments.store import Record
+from hmmlib.lm import ExactMaskedLM, blank_probs
+from hmmlib.tasks import draw_dataset, draw_task
+from hmmlib.tuning import blank_laws, fine_tune, tune_head
+
+# Of the pretraining. The head reads at words that are shown, about which a model trained on blanks alone was
+# never asked.
+VARIANT = "BERT's rule"
+KINDS = ("memory", "vanilla")
+METHODS = (
+    "majority",
+    "word_counts",
+    "posterior",
+    "exact_head",
+    "exact_attention",
+    "learnt_head",
+    "learnt_head_paper",
+    "learnt_attention",
+    "learnt_attention_paper",
+    "read_off_attention",
+    "fine_tuned",
+)
+
+
+@dataclass(frozen=True)
+class MemoryVsVanillaConfig:
+    """What is computed; the paper's points by default.
+
+    Attributes:
+        preset: How much is done in a cell; see `hmmlib.experiments.downstream.DOWNSTREAM_SCALES`.
+        kinds: Kinds of machines, 'memory' and 'vanilla'.
+        n_values: The numbers |ℳ| of values, with four syntax states each; a vanilla machine has as many
+            states as both together.
+        seeds: Each gives an HMM, a task, a data set, and a pretraining.
+    """
+
+    preset: str = "laptop"
+    kinds: tuple[str, ...] = KINDS
+    n_values: tuple[int, ...] = (2, 3, 5, 7)
+    seeds: tuple[int, ...] = (1, 2, 3)
+
+    def __post_init__(self) -> None:
+        downstream_scale(self.preset)
+        for kind in self.kinds:
+            _check_kind(kind)
+
+    def asked(self) -> dict[str, Any]:
+        """The configuration as an exported file keeps it.
+
+        Returns:
+            The fields, the scale and the recipe of the pretraining.
+        """
+        return asdict(self) | consequences(self.preset, VARIANT, 0)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells to compute.
+
+        Returns:
+            The configuration of each, with what follows from its preset.
+        """
+        return [
+            {"preset": self.preset, "kind": kind, "n_values": n_values, "seed": seed}
+            | consequences(self.preset, VARIANT, seed)
+            for seed in self.seeds
+            for n_values in self.n_values
+            for kind in self.kinds
+        ]
+
+
+def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, place: Workplace) -> Record:
+    """One machine and one task, answered in every way.
+
+    Args:
+        preset: How much is done.
+        kind: 'memory', or 'vanilla' with as many states.
+        n_values: Number |ℳ| of memory values.
+        seed: Of the HMM, the task, the texts, the pretraining and all that is random in tuning.
+        place: Where to compute, and where pretrained models are kept.
+
+    Returns:
+        The record, ready for JSON. `methods` has an entry, as `Scorer` makes it, for each of
+
+        - 'majority': the class most frequent in training;
+        - 'word_counts': a linear head, solved, on how often each word is in the text: no language model;
+        - 'posterior': a linear head, solved, on the exact posterior of the memory cell or of H_0;
+        - 'exact_head', 'exact_attention': a linear and an attention head, solved, on the exact model;
+        - 'learnt_head', 'learnt_head_paper': linear heads on the pretrained model, solved and by the paper's
+          recipe;
+        - 'learnt_attention', 'learnt_attention_paper': attention heads on it, in one pass over the text;
+        - 'read_off_attention': an attention head on what that pass says of G_i once the shown word is taken
+          out;
+        - 'fine_tuned': all weights, with a linear head.
+
+        `pretraining` has the KL of the pretrained model; `blank_kl` is that at the blank before the test
+        texts. `seconds` is of the run.
+
+    Raises:
+        ValueError: An unknown preset or kind, or as for the generators and `hmmlib.draw_task`.
+        FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
+    """
+    _check_kind(kind)
+    scale, clock = downstream_scale(preset), Clock()
+    recipes = scale.recipes(seed)
+    n_states, n_cell_values = N_SYNTAX * n_values, n_values if kind == "memory" else 0
+    model = point_model(n_states, n_cell_values, seed)
+    task = draw_task(model, generator=seed)
+    data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
+    score, exact = Scorer(data), ExactMaskedLM(model)
+    train, test = data.train.tokens, data.test.tokens
+
+    def solved(lm: Any, **how: Any) -> Record:
+        return score.tuned(tune_head(lm, data, recipes["solved"], head="attention", progress=False, **how))
+
+    exact_laws = blank_probs(exact, train), blank_probs(exact, test)
+    methods = {
+        "majority": score.majority(),
+        "word_counts": score.solved(_word_shares(train, exact.n_tokens), _word_shares(test, exact.n_tokens)),
+        "posterior": score.solved(task.posterior(train), task.posterior(test)),
+        "exact_head": score.solved(*exact_laws),
+    }
+    clock.lap("exact_head")
+    methods["exact_attention"] = solved(exact)
+    clock.lap("exact_attention")
+
+    asked: Record = {"preset": scale.pretraining, "variant": VARIANT}
+    asked |= {"n_states": n_states, "n_values": n_cell_values, "seed": seed}
+    lm, pretraining = pretrained(asked, place.folder, device=place.device)
+    clock.lap("pretraining")
+    laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
+    methods["learnt_head"] = score.solved(*laws)
+    methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
+    clock.lap("learnt_head")
+    methods["learnt_attention"] = solved(lm)
+    clock.lap("learnt_attention")
+    trained = tune_head(lm, data, recipes["paper"], head="attention", progress=False)
+    methods["learnt_attention_paper"] = score.tuned(trained)
+    clock.lap("learnt_attention_paper")
+    rule = cell_recipe(scale.pretraining, VARIANT, seed).masking
+    methods["read_off_attention"] = solved(lm, reading="read off", masking=rule)
+    clock.lap("read_off_attention")
+    methods["fine_tuned"] = score.tuned(fine_tune(lm, data, recipes["whole"], progress=False))
+    clock.lap("fine_tuned")
+    return {
+        "kind": kind,
+        "n_values": n_values,
+        "n_states": n_states,
+        "seed": seed,
+        "redraws": task.redraws,
+        **score.facts(),
+        "methods": {name: methods[name] for name in METHODS},
+        "pretraining": {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")},
+        "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
+        "seconds": clock.laps,
+    }
+
+
+def compute(config: Record, place: Workplace) -> Record:
+    """The record of a cell.
+
+    Args:
+        config: One of `MemoryVsVanillaConfig.cells`.
+        place: Where to compute it.
+
+    Returns:
+        That of `memory_vs_vanilla_cell`.
+
+    Raises:
+        ValueError: This version of hmmlib means something else by the preset; or as for
+            `memory_vs_vanilla_cell`.
+    """
+    check_consequences(config, VARIANT)
+    arguments = {name: config[name] for name in ("preset", "kind", "n_values", "seed")}
+    return memory_vs_vanilla_cell(**arguments, place=place)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kinds: expected one of {KINDS}, got {kind!r}")
+
+
+def _word_shares(tokens: Tensor, n_tokens: int) -> Tensor:
+    """How often each word is in each text, as a share, shape (n, V)."""
+    return torch.nn.functional.one_hot(tokens, n_tokens).double().mean(1)
+
+
+EXPERIMENT = Experiment(
+    name="memory-vs-vanilla",
+    title="machines with and without a memory, linear and attention heads (Figure 3, right)",
+    presets={
+        name: MemoryVsVanillaConfig(name, seeds=seeds)
+        for name, seeds in {
+            "laptop": (1, 2, 3),
+            "smoke": (1,),
+            "gpu": tuple(range(1, 6)),
+            "paper": tuple(range(1, 6)),
+        }.items()
+    },
+    options={
+        "kinds": "kinds of machines, memory and vanilla",
+        "n_values": "numbers of memory values",
+        "seeds": "seeds",
+    },
+    compute=compute,
+    of_the_run=(("seconds",),),
+    groups=("kind", "n_values"),
+    columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},
+)

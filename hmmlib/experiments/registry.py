@@ -1,0 +1,18 @@
+"""The experiments that the command line knows, by name.
+
+A new experiment is a module with a value `EXPERIMENT`, and a line here.
+"""
+
+from __future__ import annotations
+
+from hmmlib.experiments import exact_prompts, head_vs_prompt, memory_vs_vanilla, pretraining
+from hmmlib.experiments.experiment import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    module.EXPERIMENT.name: module.EXPERIMENT
+    for module in (exact_prompts, pretraining, head_vs_prompt, memory_vs_vanilla)
+}
+"""All of them.
+
+:meta hide-value:
+"""

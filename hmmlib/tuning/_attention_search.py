@@ -1,0 +1,179 @@
+"""Attention heads fitted to the outputs of a model: by AdamW, or by L-BFGS to convergence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.optimize import OptimizeResult, minimize
+from torch import Tensor
+
+from hmmlib.text_streams import step_generator
+from hmmlib.tuning._descent import Found, Search, best_found, class_loss, score
+from hmmlib.tuning.attention import SoftAttentionHead
+from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.tuned import Epoch
+
+# Of L-BFGS: its steps, the largest derivative and the relative fall of the loss in a step at which it ends.
+_MOST_STEPS = 500
+_GRADIENT_TOLERANCE = 1e-7
+_LOSS_TOLERANCE = 1e-10
+
+
+class ShownTexts(NamedTuple):
+    """What a model shows of labelled texts.
+
+    Attributes:
+        laws: Token laws at the blank and the text, shape (n, 1 + time, V).
+        tokens: The blank and the text, shape (n, 1 + time).
+        labels: Classes, shape (n,).
+    """
+
+    laws: Tensor
+    tokens: Tensor
+    labels: Tensor
+
+    def double(self) -> ShownTexts:
+        """The same in double precision."""
+        return self._replace(laws=self.laws.double())
+
+
+class AttentionSearch:
+    """A search for the best `SoftAttentionHead`.
+
+    Args:
+        train: What it is fitted to.
+        validation: What it is chosen by.
+        embeddings: The head's embeddings, which stay as they are; or None.
+        size: d, the length of queries.
+        n_classes: Number of classes.
+    """
+
+    def __init__(
+        self,
+        train: ShownTexts,
+        validation: ShownTexts,
+        embeddings: Tensor | None,
+        size: int,
+        n_classes: int,
+    ) -> None:
+        self.train, self.validation, self.embeddings = train, validation, embeddings
+        n_positions, n_tokens = train.laws.shape[1:]
+        self.shapes = [(size,), (size, n_tokens), (n_positions, size), (size, n_tokens), (n_classes, size)]
+
+    def start(self, recipe: TuningRecipe, number: int) -> list[Tensor]:
+        """Random parameters, those of positions zero.
+
+        Args:
+            recipe: Has the seed.
+            number: Which start.
+
+        Returns:
+            Query, projection, positions, readout and weights.
+        """
+        random = step_generator(torch.device("cpu"), recipe.seed, 0, number)
+        parts = [torch.randn(shape, generator=random, dtype=torch.float64) for shape in self.shapes]
+        query, _, positions, _, weights = parts
+        query /= len(query) ** 0.5
+        positions.zero_()
+        weights /= len(query) ** 0.5
+        return [part.to(self.train.laws) for part in parts]
+
+    def head(self, parts: Sequence[Tensor]) -> SoftAttentionHead:
+        """The head with given parameters.
+
+        Args:
+            parts: Query, projection, positions, readout and weights.
+
+        Returns:
+            The head.
+        """
+        query, projection, positions, readout, weights = parts
+        return SoftAttentionHead(query, projection, positions, readout, weights, self.embeddings)
+
+    def descend(self, recipe: TuningRecipe, progress: bool) -> tuple[SoftAttentionHead, Found]:
+        """Search by AdamW.
+
+        Args:
+            recipe: How.
+            progress: Whether to show a bar.
+
+        Returns:
+            The head, and how it was found.
+        """
+        laws, tokens, _ = self.train
+
+        def begin() -> Search:
+            parts = [part.requires_grad_() for part in self.start(recipe, 0)]
+            head = self.head(parts)
+
+            def train_values(rows: Tensor) -> Tensor:
+                rows = rows.to(laws.device)
+                return head.values(laws[rows], tokens[rows])
+
+            return Search(parts, train_values, lambda: head.values(*self.validation[:2]))
+
+        found = best_found(begin, (self.train.labels, self.validation.labels), recipe, progress)
+        return self.head(found.parameters), found
+
+    def solve(self, recipe: TuningRecipe) -> tuple[SoftAttentionHead, Found]:
+        """Search by L-BFGS, in double precision, from several starts.
+
+        Args:
+            recipe: Has the seed and the number of starts.
+
+        Returns:
+            The head, and how it was found.
+        """
+        self.train, self.validation = self.train.double(), self.validation.double()
+        self.embeddings = None if self.embeddings is None else self.embeddings.double()
+        tries = [self._solve_from(self.start(recipe, number)) for number in range(recipe.restarts)]
+        found = min(tries, key=lambda one: one.loss)
+        return self.head(found.parameters), found
+
+    def _solve_from(self, start: list[Tensor]) -> Found:
+        history: list[Epoch] = []
+        best: list[Tensor] = []
+
+        def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            parts = [part.requires_grad_() for part in self._parts(flat)]
+            loss = class_loss(self.head(parts).values(*self.train[:2]), self.train.labels)
+            return float(loss.detach()), _flat(torch.autograd.grad(loss, parts))
+
+        def record(intermediate_result: OptimizeResult) -> None:
+            nonlocal best
+            parts = self._parts(intermediate_result.x)
+            with torch.no_grad():
+                loss, accuracy = score(self.head(parts).values(*self.validation[:2]), self.validation.labels)
+            if not history or loss < min(epoch.validation_loss for epoch in history):
+                best = parts
+            history.append(Epoch(len(history), float(intermediate_result.fun), loss, accuracy))
+
+        begin = _flat(start)
+        record(OptimizeResult(x=begin, fun=loss_and_gradient(begin)[0]))
+        end = minimize(
+            loss_and_gradient,
+            begin,
+            jac=True,
+            method="L-BFGS-B",
+            callback=record,
+            options={
+                "maxiter": _MOST_STEPS,
+                "maxfun": 10 * _MOST_STEPS,
+                "maxcor": 20,
+                "gtol": _GRADIENT_TOLERANCE,
+                "ftol": _LOSS_TOLERANCE,
+            },
+        )
+        return Found(best, tuple(history), None, bool(end.success))
+
+    def _parts(self, flat: np.ndarray) -> list[Tensor]:
+        numbers = torch.tensor(flat, device=self.train.laws.device)
+        sizes = [int(np.prod(shape)) for shape in self.shapes]
+        return [part.reshape(shape) for part, shape in zip(numbers.split(sizes), self.shapes, strict=True)]
+
+
+def _flat(parts: Sequence[Tensor]) -> np.ndarray:
+    return torch.cat([part.flatten() for part in parts]).numpy(force=True)

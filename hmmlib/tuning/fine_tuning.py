@@ -1,0 +1,90 @@
+"""Train all weights of a language model with a linear head: what the paper compares tuning with."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from hmmlib.heads import LinearHead
+from hmmlib.lm import MaskedLM, blank_probs
+from hmmlib.tasks import TaskData
+from hmmlib.tuning._descent import Search, best_found
+from hmmlib.tuning._inputs import check_inputs, check_solvable
+from hmmlib.tuning._modules import module_of
+from hmmlib.tuning._solved import solve_last
+from hmmlib.tuning.readings import blank_laws
+from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.tuned import Tuned
+
+
+def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: bool = True) -> Tuned:
+    """Train all weights of a copy of a language model together with a linear head.
+
+    The head reads the law at the blank of (∅, x) and starts from zero. With ``recipe.solve_heads`` it is
+    solved in the end, on what the best weights show, and kept unless it gets fewer validation labels right.
+    Weights want smaller learning rates than heads do, 1e-3
+    rather than the paper's 1e-2 for prompts.
+
+    Args:
+        lm: The language model, a torch module or with one as its attribute `model`; it is left as it is.
+        data: Labelled texts; those for testing are not looked at.
+        recipe: How to train.
+        progress: Whether to show a bar.
+
+    Returns:
+        The copy, frozen and without dropout, its head, and how they were found.
+
+    Raises:
+        TypeError: A language model without weights, such as an exact one; not a language model, texts, or a
+            recipe; or tokens or labels that are not integers.
+        ValueError: Shapes that do not fit, a token or label out of range, training labels of one class, more
+            than two classes for a head that is to be solved, or texts too long for the model.
+        FloatingPointError: The loss is no longer finite; the message names the step.
+    """
+    n_classes = check_inputs(lm, data, recipe)
+    check_solvable(recipe, n_classes)
+    if module_of(lm) is None:
+        raise TypeError(f"lm: {type(lm).__name__} has no weights to train; expected a torch module")
+    tuned = copy.deepcopy(lm)
+    module = module_of(tuned)
+    assert module is not None
+    trained = list(module.requires_grad_().parameters())
+    initial = [weight.detach().clone() for weight in trained]
+    device = trained[0].device
+
+    def begin() -> Search:
+        with torch.no_grad():
+            for weight, value in zip(trained, initial, strict=True):
+                weight.copy_(value)
+        head = torch.zeros(n_classes, tuned.n_tokens, device=device, requires_grad=True)
+
+        def train_values(rows: Tensor) -> Tensor:
+            module.train()
+            texts = data.train.tokens[rows.to(data.train.tokens.device)]
+            return blank_probs(tuned, texts).to(head) @ head.T
+
+        return Search(
+            [*trained, head],
+            train_values,
+            lambda: blank_laws(tuned, data.validation.tokens).to(head) @ head.T,
+        )
+
+    labels = data.train.labels.to(device), data.validation.labels.to(device)
+    # Dropout draws from torch's global generator, which is left as it was.
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(recipe.seed)
+        found = best_found(begin, labels, recipe, progress)
+    *weights, head_weights = found.parameters
+    with torch.no_grad():
+        for weight, value in zip(trained, weights, strict=True):
+            weight.copy_(value)
+            weight.grad = None
+    module.eval().requires_grad_(False)
+    head, converged = LinearHead(head_weights), found.at_rest
+    if recipe.solve_heads:
+        laws = (blank_laws(tuned, split.tokens) for split in (data.train, data.validation))
+        head, solved = solve_last(head, *zip(laws, labels, strict=True))
+        converged = converged and solved
+    return Tuned(tuned, head, None, found.history, found.learning_rate, converged)

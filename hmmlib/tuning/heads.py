@@ -1,0 +1,123 @@
+"""Tune a head on a frozen language model (the paper's Sections 3 and 4)."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from hmmlib.heads import LinearHead
+from hmmlib.lm import MaskedLM, prepend_mask
+from hmmlib.logistic import logistic_head
+from hmmlib.masking import Masking
+from hmmlib.tasks import TaskData
+from hmmlib.tuning._attention_search import AttentionSearch, ShownTexts
+from hmmlib.tuning._descent import Search, best_found
+from hmmlib.tuning._inputs import check_inputs, check_solvable
+from hmmlib.tuning._modules import frozen
+from hmmlib.tuning.readings import Reading, blank_laws, check_reading, text_laws
+from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.tuned import Tuned
+
+HeadKind = Literal["linear", "attention", "plain attention"]
+
+
+def tune_head(
+    lm: MaskedLM,
+    data: TaskData,
+    recipe: TuningRecipe,
+    *,
+    head: HeadKind = "linear",
+    reading: Reading = "shown",
+    masking: Masking | None = None,
+    progress: bool = True,
+) -> Tuned:
+    """Train a head on what a frozen language model shows.
+
+    The model is run once, and the head is trained on its outputs:
+
+    - 'linear': the law at the blank before the text, one row of weights per class (Section 3). It starts
+      from zero. With ``recipe.solve_heads`` it is `hmmlib.logistic.logistic_head`, for two classes only.
+    - 'attention': a `SoftAttentionHead` on the blank and all positions of the text, with the model's own
+      embeddings of the words that are shown (Section 4). It starts from random numbers. With
+      ``recipe.solve_heads`` L-BFGS minimises the loss of all training texts at once from several starts; the
+      best on the validation texts after any of its steps is kept.
+    - 'plain attention': the same without embeddings.
+
+    Args:
+        lm: The language model; it is left as it is.
+        data: Labelled texts; those for testing are not looked at.
+        recipe: How to train.
+        head: What to train.
+        reading: How an attention head's model is asked about the text: see
+            `hmmlib.tuning.readings.text_laws`. A transformer that was trained with blanks only was never
+            trained at words that it is shown: 'blanked' suits it.
+        masking: What the model was trained under; for the reading 'read off' only.
+        progress: Whether to show a bar.
+
+    Returns:
+        The head, and how it was found.
+
+    Raises:
+        TypeError: Not a language model, texts, or a recipe; or tokens or labels that are not integers.
+        ValueError: An unknown head or reading, a reading for a linear head, a masking that does not suit the
+            reading, shapes that do not fit, a token or label out of range, training labels of one class, or
+            more than two classes for a linear head that is to be solved.
+        FloatingPointError: The loss is no longer finite; the message names the step.
+    """
+    n_classes = check_inputs(lm, data, recipe)
+    if head not in get_args(HeadKind):
+        raise ValueError(f"head: expected one of {get_args(HeadKind)}, got {head!r}")
+    check_reading(reading, masking)
+    if head == "linear":
+        if reading != "shown":
+            raise ValueError(
+                f"reading: a linear head reads the blank alone; expected 'shown', got {reading!r}"
+            )
+        return _linear(lm, data, recipe, n_classes, progress)
+    length, other = data.train.tokens.shape[1], data.validation.tokens.shape[1]
+    if other > length:
+        raise ValueError(
+            f"data.validation.tokens: texts of {other} tokens; an attention head learns the positions of the "
+            f"training texts, which have {length}"
+        )
+    splits = []
+    for split in (data.train, data.validation):
+        laws = text_laws(lm, split.tokens, reading, masking)
+        seen = prepend_mask(lm, split.tokens).to(laws.device)
+        splits.append(ShownTexts(laws, seen, split.labels.to(laws.device)))
+    embeddings = _embeddings(lm, splits[0].laws) if head == "attention" else None
+    search = AttentionSearch(splits[0], splits[1], embeddings, lm.embedding_dim, n_classes)
+    if recipe.solve_heads:
+        best, found = search.solve(recipe)
+        return Tuned(lm, best, None, found.history, None, found.at_rest, reading, masking)
+    best, found = search.descend(recipe, progress)
+    return Tuned(lm, best, None, found.history, found.learning_rate, found.at_rest, reading, masking)
+
+
+def _linear(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, n_classes: int, progress: bool) -> Tuned:
+    check_solvable(recipe, n_classes)
+    laws = blank_laws(lm, data.train.tokens)
+    labels = data.train.labels.to(laws.device)
+    if recipe.solve_heads:
+        fit = logistic_head(laws, labels)
+        return Tuned(lm, fit.head, None, (), None, fit.converged)
+    validation = blank_laws(lm, data.validation.tokens)
+
+    def begin() -> Search:
+        weights = laws.new_zeros(n_classes, lm.n_tokens, requires_grad=True)
+        return Search(
+            [weights], lambda rows: laws[rows.to(laws.device)] @ weights.T, lambda: validation @ weights.T
+        )
+
+    found = best_found(begin, (labels, data.validation.labels.to(laws.device)), recipe, progress)
+    return Tuned(lm, LinearHead(found.parameters[0]), None, found.history, found.learning_rate, found.at_rest)
+
+
+@torch.no_grad()
+def _embeddings(lm: MaskedLM, like: Tensor) -> Tensor:
+    """The model's embeddings of all words and, last, of the blank, shape (V + 1, embedding_dim)."""
+    tokens = torch.tensor([*range(lm.n_tokens), lm.mask_token])
+    with frozen(lm):
+        return lm.embed(tokens[None])[0].to(like)

@@ -1,0 +1,100 @@
+"""Tune a soft prompt, with its head, on a frozen language model (the paper's Section 3.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import as_tensor
+from hmmlib.heads import LinearHead
+from hmmlib.lm import ExactMaskedLM, MaskedLM
+from hmmlib.tasks import TaskData
+from hmmlib.tuning._descent import Search, best_found
+from hmmlib.tuning._inputs import check_inputs, check_solvable
+from hmmlib.tuning._modules import frozen
+from hmmlib.tuning._prompted import ExactPrompts, FreePrompts, Prompts
+from hmmlib.tuning._solved import solve_last
+from hmmlib.tuning.readings import blank_laws
+from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.tuned import Tuned
+
+
+def tune_prompt(
+    lm: MaskedLM,
+    data: TaskData,
+    recipe: TuningRecipe,
+    *,
+    start: Tensor | None = None,
+    progress: bool = True,
+) -> Tuned:
+    """Train a soft prompt together with a linear head (Section 3.1).
+
+    The prompt's vectors are put before (∅, x), and the head reads the law at the blank. AdamW trains the
+    vectors' entries and one row of weights per class, which starts from zero; of an exact model, where
+    prompts are non-negative, the entries' logarithms. With ``recipe.solve_heads`` the head is solved in the
+    end, on what the model shows after the best prompt; the solved one is kept unless it gets fewer validation
+    labels right.
+
+    In an exact model the texts enter through P[x | H_∅] alone, which is computed once. Any other model is run
+    forwards and backwards on every batch.
+
+    Args:
+        lm: The language model; it is left as it is.
+        data: Labelled texts; those for testing are not looked at.
+        recipe: How to train.
+        start: Prompt to start from instead of the recipe's, shape (n_prompt, embedding_dim); for example the
+            theorem's, ``soft_prompt(model, mu).prompt``. In an exact model, what it switches off stays off.
+        progress: Whether to show a bar.
+
+    Returns:
+        Prompt and head, and how they were found.
+
+    Raises:
+        TypeError: Not a language model, texts, or a recipe; or tokens or labels that are not integers; or a
+            start of no numbers.
+        ValueError: Shapes that do not fit, a token or label out of range, training labels of one class, more
+            than two classes for a head that is to be solved, a start that no model accepts, or texts too
+            long for the model together with the prompt.
+        FloatingPointError: The loss is no longer finite; the message names the step.
+    """
+    n_classes = check_inputs(lm, data, recipe)
+    check_solvable(recipe, n_classes)
+    with frozen(lm):
+        prompts: Prompts = ExactPrompts(lm) if isinstance(lm, ExactMaskedLM) else FreePrompts(lm)
+        theta = (
+            prompts.start(recipe) if start is None else prompts.parameters(_check_start(start, lm, recipe))
+        )
+        train_laws, validation_laws = (prompts.laws(split.tokens) for split in (data.train, data.validation))
+        validation_rows = torch.arange(len(data.validation.labels))
+        first = validation_laws(validation_rows[:1], theta)
+
+        def begin() -> Search:
+            vectors = theta.detach().clone().requires_grad_()
+            weights = first.new_zeros(n_classes, lm.n_tokens).requires_grad_()
+            return Search(
+                [vectors, weights],
+                lambda rows: train_laws(rows, vectors) @ weights.T,
+                lambda: validation_laws(validation_rows, vectors.detach()) @ weights.T,
+                prompt=vectors,
+            )
+
+        labels = data.train.labels.to(first.device), data.validation.labels.to(first.device)
+        found = best_found(begin, labels, recipe, progress)
+        with torch.no_grad():
+            prompt = prompts.prompt(found.parameters[0])
+    head, converged = LinearHead(found.parameters[1]), found.at_rest
+    if recipe.solve_heads:
+        laws = (blank_laws(lm, split.tokens, prompt) for split in (data.train, data.validation))
+        head, solved = solve_last(head, *zip(laws, labels, strict=True))
+        converged = converged and solved
+    return Tuned(lm, head, prompt, found.history, found.learning_rate, converged)
+
+
+def _check_start(start: Tensor, lm: MaskedLM, recipe: TuningRecipe) -> Tensor:
+    expected = (recipe.n_prompt, lm.embedding_dim)
+    found = as_tensor(start, "start", f"numbers of shape {expected}")
+    if found.shape != expected:
+        raise ValueError(
+            f"start: expected shape (n_prompt, embedding_dim) = {expected}, got {tuple(found.shape)}"
+        )
+    return found

@@ -1,0 +1,129 @@
+"""What tuning returns: a language model with the head, and perhaps the prompt, found for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike
+from hmmlib.heads import LinearHead, labels_of
+from hmmlib.lm import MaskedLM, prepend_mask
+from hmmlib.masking import Masking
+from hmmlib.tasks import Split
+from hmmlib.tuning.attention import SoftAttentionHead
+from hmmlib.tuning.readings import Reading, blank_laws, text_laws
+
+# Texts whose laws are in memory at once.
+_PIECE = 1024
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A search after one pass over the training texts.
+
+    Attributes:
+        step: Steps taken so far.
+        train_loss: Mean log-loss of the training texts in this pass, nats.
+        validation_loss: Mean log-loss of the validation texts after it, nats.
+        validation_accuracy: Share of the validation labels that come out right.
+        prompt_gradient: Mean length of the gradient of the prompt's parameters in this pass; None without a
+            prompt.
+    """
+
+    step: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    prompt_gradient: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """A language model with what was tuned on it.
+
+    Attributes:
+        lm: The language model; of `fine_tune`, a copy with weights of its own.
+        head: The head, on the model's device.
+        prompt: The vectors u_1 … u_k, shape (k, embedding_dim), or None.
+        history: Epoch by epoch, the way to what was kept; of a head that was solved by L-BFGS, its steps;
+            empty for one solved by Newton's method.
+        learning_rate: The learning rate kept; None for a head that was solved.
+        converged: Whether the search came to rest: AdamW for want of improvement within the recipe's
+            patience, a solver by its own tolerance. If there were both, both did.
+        reading: How the model is asked about the text, for an attention head.
+        masking: The masking that 'read off' needs.
+    """
+
+    lm: MaskedLM
+    head: LinearHead | SoftAttentionHead
+    prompt: Tensor | None
+    history: tuple[Epoch, ...]
+    learning_rate: float | None
+    converged: bool
+    reading: Reading = "shown"
+    masking: Masking | None = None
+
+    def __repr__(self) -> str:
+        prompt = "None" if self.prompt is None else f"{len(self.prompt)} vectors"
+        return (
+            f"Tuned(head={type(self.head).__name__}, prompt={prompt}, epochs={len(self.history)}, "
+            f"learning_rate={self.learning_rate}, converged={self.converged}, {self.lm!r})"
+        )
+
+    @torch.no_grad()
+    def values(self, tokens: ArrayLike) -> Tensor:
+        """The head's values.
+
+        Args:
+            tokens: Texts x, integers 0 … V − 1, shape (n, time).
+
+        Returns:
+            On the model's device: shape (n, n_classes), or (n,) for a head that was solved for two classes.
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: Wrong shape, a token out of range, or texts longer than the model or the head knows.
+        """
+        texts = prepend_mask(self.lm, tokens)[:, 1:]
+        return torch.cat([self._piece_values(piece) for piece in texts.split(_PIECE)])
+
+    def labels(self, tokens: ArrayLike) -> Tensor:
+        """The classes that the head answers.
+
+        Args:
+            tokens: Texts x, integers 0 … V − 1, shape (n, time).
+
+        Returns:
+            Classes, int64, on the model's device, shape (n,).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: As for `values`.
+        """
+        return labels_of(self.values(tokens), self.head.weights.ndim == 1)
+
+    def accuracy(self, split: Split) -> float:
+        """Share of labels that come out right.
+
+        Args:
+            split: Labelled texts.
+
+        Returns:
+            A number from 0 to 1.
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: As for `values`.
+        """
+        found = self.labels(split.tokens)
+        return float((found == split.labels.to(found.device)).double().mean())
+
+    def _piece_values(self, texts: Tensor) -> Tensor:
+        if isinstance(self.head, LinearHead):
+            laws = blank_laws(self.lm, texts, self.prompt)
+            return self.head.values(laws.to(self.head.weights))
+        laws = text_laws(self.lm, texts, self.reading, self.masking)
+        seen = prepend_mask(self.lm, texts).to(laws.device)
+        return self.head.values(laws.to(self.head.weights), seen)

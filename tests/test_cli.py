@@ -1,0 +1,245 @@
+"""The command line: what it asks for, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_experiments import EXPERIMENTS, FAKE, FakeConfig
+
+from hmmlib import cli, load_lm
+from hmmlib.experiments.exact_prompts import ExactPromptsConfig
+from hmmlib.experiments.pretraining import PretrainingConfig
+from hmmlib.experiments.registry import EXPERIMENTS as REAL
+from hmmlib.experiments.store import CellStore
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def say(tmp_path, capsys, monkeypatch):
+    """Run a command in an empty folder; its exit code, and what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(words, experiments=EXPERIMENTS):
+        code = cli.main(words.split(), experiments)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+# --- sweep ---
+
+
+def test_a_sweep_is_kept_in_runs(say, tmp_path):
+    code, out, err = say("sweep fake")
+    assert (code, out) == (0, "")
+    assert err == "hmmlib: fake: 12 cells are in runs, 12 of them new\n"
+    assert len(list(CellStore(tmp_path / "runs").cells("fake"))) == 12
+    assert say("sweep fake --numbers 3-8")[2] == "hmmlib: fake: 6 cells are in runs, 0 of them new\n"
+
+
+def test_failing_cells_end_it_with_1(say):
+    code, _, err = say("sweep fake --trouble fails --numbers 1-4")
+    assert code == 1
+    assert err.startswith("hmmlib: fake: 2 cells are in runs, 2 of them new\nhmmlib: 2 failed\n")
+
+
+def test_a_time_limit_ends_it_with_3(say):
+    code, _, err = say("sweep fake --preset large --delay 0.05 --time-limit 0.3s")
+    assert code == 3
+    there = len(list(CellStore("runs").cells()))
+    assert 0 < there < 60
+    assert f"hmmlib: {60 - there} left for want of time; the same command goes on with them" in err
+
+
+def test_ctrl_c_ends_it_with_130(say):
+    code, _, err = say("sweep fake --trouble interrupts --store x")
+    assert code == 130
+    assert err == (
+        "hmmlib: stopped; what is finished is kept in x; 9 cells are left, and the same command goes on with "
+        "them\n"
+    )
+
+
+def asked_by(words, experiments=REAL):
+    return cli._config(cli._parser(experiments).parse_args(words.split()))
+
+
+def test_options_change_the_preset():
+    assert asked_by("sweep pretraining") == PretrainingConfig()
+    words = "sweep pretraining --preset smoke --n-states 4 8 --n-values --seeds 1-3 7 --variants Muon"
+    assert asked_by(words + " --learning-rates 0.001 3e-3 --measure-every 20") == PretrainingConfig(
+        "smoke", ("Muon",), (0.001, 0.003), (4, 8), (), (1, 2, 3, 7), 20
+    )
+    words = "results exact-prompts --sizes 5 6 7 --length 9 --restarts 2 --longer-prompts --longer-seeds 1-2"
+    assert asked_by(words) == ExactPromptsConfig(
+        sizes=(5, 6, 7), length=9, restarts=2, longer_prompts=(), longer_seeds=(1, 2)
+    )
+    assert asked_by("sweep fake --rates 0.5 --sizes 3 4", EXPERIMENTS) == FakeConfig(
+        rates=(0.5,), sizes=(3, 4)
+    )
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_preset_has_cells_and_every_option_is_a_field(name):
+    experiment = REAL[name]
+    for preset in experiment.presets.values():
+        cells = preset.cells()
+        assert cells
+        assert len({json.dumps(cell) for cell in cells}) == len(cells)
+        assert all(hasattr(preset, option) for option in experiment.options)
+        assert all(group in cells[0] for group in experiment.groups)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("sweep", "the following arguments are required: NAME"),
+        ("sweep nothing", "invalid choice: 'nothing'"),
+        ("sweep fake --preset huge", "argument --preset: invalid choice: 'huge'"),
+        ("sweep fake --seeds 3-1", "argument --seeds: expected a number or a range such as 1-20, got '3-1'"),
+        ("sweep fake --seeds x", "argument --seeds: expected a number or a range such as 1-20, got 'x'"),
+        (
+            "sweep fake --time-limit 9",
+            "--time-limit: expected a time such as 90s, 9m or 1.5h, got '9'",
+        ),
+        ("sweep fake --time-limit 0s", "expected a time such as 90s, 9m or 1.5h, got '0s'"),
+        ("sweep fake --sizes 1", "argument --sizes: expected 2 arguments"),
+        ("sweep fake --workers two", "argument --workers: invalid int value: 'two'"),
+        ("pretrain --out x", "one of the arguments --n-states --n-values is required"),
+        ("pretrain --n-states 4 --n-values 2 --out x", "not allowed with argument"),
+        ("pretrain --n-states 4", "the following arguments are required: --out"),
+    ],
+)
+def test_words_that_make_no_sense_end_it_with_2(say, capsys, words, message):
+    with pytest.raises(SystemExit, match="2"):
+        say(words)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("sweep fake --seeds", "no cells are left by these options; expected at least one"),
+        ("sweep fake --workers 0", "workers: expected at least 1, got 0"),
+        ("sweep fake --device abacus", "device: fake is computed on ('cpu', 'cuda'), got 'abacus'"),
+        ("sweep pretraining --variants faster", "variant: expected one of"),
+        ("sweep pretraining --learning-rates -1", "learning_rate: expected a finite number > 0"),
+        ("results fake --merge nowhere", "other: there is no folder nowhere"),
+        ("pretrain --n-states 0 --preset smoke --out x", "n_states: expected at least 1, got 0"),
+        ("pretrain --n-states 4 --device abacus --preset smoke --out x", "device: cannot use 'abacus'"),
+        ("pretrain --n-states 4 --preset smoke --out .", "--out: . exists; expected a new file"),
+    ],
+)
+def test_what_cannot_be_done_ends_it_with_2(say, words, message):
+    code, out, err = say(words, REAL | EXPERIMENTS)
+    assert (code, out) == (2, "")
+    assert err.startswith("hmmlib: error: ")
+    assert message in err
+
+
+@pytest.mark.parametrize(("word", "seconds"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])
+def test_times_have_units(word, seconds):
+    assert cli._duration(word) == seconds
+
+
+# --- results ---
+
+
+def test_results_are_a_table(say):
+    say("sweep fake --numbers 0-2")
+    code, out, _ = say("results fake --numbers 0-3 --seeds 1 20")
+    assert code == 0
+    assert out.splitlines() == [
+        "seed  cells   value  none",
+        "   1    3/4  0.3333     –",
+        "  20    0/4       –     –",
+    ]
+
+
+def test_results_are_merged_and_exported(say):
+    say("sweep fake --numbers 0-1 --store here")
+    say("sweep fake --numbers 1-3 --store there")
+    words = "results fake --numbers 0-3 --store here --export book/x.json"
+    code, _, err = say(words)
+    assert (code, err) == (3, "hmmlib: 2 cells are missing, so book/x.json was not written\n")
+    assert not Path("book").exists()
+    code, _, err = say(words + " --merge there")
+    assert (code, err) == (0, "hmmlib: 2 new cells from there\n")
+    stored = json.loads(Path("book/x.json").read_text(encoding="utf-8"))
+    assert stored == FAKE.export(FakeConfig(numbers=(0, 1, 2, 3)), CellStore("here"))
+
+
+# --- pretrain ---
+
+
+def test_pretrain_saves_a_model_and_goes_on_from_a_checkpoint(say):
+    words = "pretrain --n-values 2 --seed 3 --preset smoke --out lm.safetensors --checkpoint training"
+    code, out, err = say(words, REAL)
+    assert (code, err) == (0, "")
+    lm, about = load_lm("lm.safetensors")
+    assert out.startswith(f"KL {about['kl']:.4g} nats; cross-entropy ")
+    assert out.endswith("; weights in lm.safetensors\n")
+    point = ("n_states", "n_values", "seed", "preset", "variant")
+    assert [about[name] for name in point] == [8, 2, 3, "smoke", "short texts first"]
+    assert lm.n_tokens == 10
+
+    # The checkpoint is of the finished training, so nothing is left to train.
+    Path("lm.safetensors").rename("before")
+    assert say(words, REAL)[1] == out
+    code, _, err = say(words.replace("--seed 3", "--seed 4").replace("lm.", "other."), REAL)
+    assert (code, "checkpoint: training was made with" in err) == (2, True)
+    assert not Path("other.safetensors").exists()
+
+
+def test_a_training_that_diverges_ends_it_with_1(say, monkeypatch):
+    def diverges(*_arguments, **_options):
+        raise FloatingPointError("the loss is nan at step 7")
+
+    monkeypatch.setattr(cli, "pretrain", diverges)
+    code, _, err = say("pretrain --n-states 4 --preset smoke --out x", REAL)
+    assert (code, err) == (1, "hmmlib: error: the loss is nan at step 7\n")
+
+
+# --- as a command ---
+
+
+def test_a_plain_copy_of_the_source_runs_without_what_is_optional(tmp_path):
+    shutil.copytree(ROOT / "hmmlib", tmp_path / "hmmlib", ignore=shutil.ignore_patterns("__pycache__"))
+    # Not there, as far as this process is concerned: what is optional, and an installed hmmlib.
+    (tmp_path / "plain.py").write_text(
+        "import importlib.metadata as metadata, runpy, sys\n"
+        "for name in ('dask', 'distributed', 'transformers', 'hmmlearn', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "known = metadata.version\n"
+        "def version(name):\n"
+        "    if name == 'hmmlib':\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return known(name)\n"
+        "metadata.version = version\n"
+        "sys.argv[0] = 'hmmlib'\n"
+        "runpy.run_module('hmmlib', run_name='__main__')\n",
+        encoding="utf-8",
+    )
+    words = "sweep exact-prompts --preset smoke --n-states 4 --seeds 1 --length 8 --sizes 60 2 30"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "plain.py", *words.split()],
+        cwd=tmp_path,
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr == "hmmlib: exact-prompts: 1 cells are in runs, 1 of them new\n"
+    (cell,) = CellStore(tmp_path / "runs").cells()
+    assert cell.provenance["versions"]["hmmlib"] == "working tree"
+    assert cell.provenance["git"] is None

@@ -1,0 +1,161 @@
+"""Pretrained models that cells share: trained once, checked when they are read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from hmmlib import Stage, TransformerMaskedLM
+from hmmlib.experiments import models
+from hmmlib.experiments.models import pretrained
+from hmmlib.experiments.presets import PRETRAINING_PRESETS, pretraining_preset
+from hmmlib.pretraining import pretrain
+
+POINT = {"preset": "smoke", "variant": "short texts first", "n_states": 4, "n_values": 0, "seed": 1}
+TOKENS = torch.tensor([[0, 5, 2, 1], [4, 4, 3, 9]])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    with pytest.MonkeyPatch.context() as patch:
+        short = replace(pretraining_preset("smoke"), stages=(Stage(steps=20, batch=8, length=16),))
+        patch.setitem(PRETRAINING_PRESETS, "smoke", short)
+        yield
+
+
+def predictions(lm: TransformerMaskedLM) -> torch.Tensor:
+    return lm.token_probs(lm.embed(TOKENS))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a model, the model and its record."""
+    folder = tmp_path_factory.mktemp("store")
+    return folder, *pretrained(POINT, folder)
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    """A copy of that folder, in which nothing is trained but by the test's leave."""
+    (tmp_path / "models").mkdir()
+    for path in (trained[0] / "models").iterdir():
+        (tmp_path / "models" / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted((folder / "models").iterdir())
+
+
+def not_again(*_arguments, **_options):
+    raise AssertionError("trained again")
+
+
+def test_a_model_is_trained_once(trained, folder, monkeypatch):
+    _, lm, record = trained
+    monkeypatch.setattr(models, "pretrain", not_again)
+    again, told = pretrained(dict(reversed(POINT.items())) | {"learning_rate": None}, folder)
+    assert told == record
+    assert torch.equal(predictions(again), predictions(lm))
+    assert not again.training
+    assert not any(weight.requires_grad for weight in again.parameters())
+    assert len(files(folder)) == 1
+
+
+def test_the_record_is_that_of_the_pretraining(trained):
+    _, lm, record = trained
+    assert record["config"] == POINT | {"learning_rate": None}
+    assert record["parameters"] == lm.n_parameters
+    assert record["steps"] == record["history"]["step"][-1] == 20
+    assert record["kl"] == record["history"]["kl"][-1] < record["history"]["kl"][0]
+    assert "seconds" not in record["history"]
+
+
+@pytest.mark.parametrize("change", [{"seed": 2}, {"variant": "BERT's rule"}, {"learning_rate": 1e-4}])
+def test_another_point_is_another_model(folder, monkeypatch, change):
+    monkeypatch.setattr(models, "pretrain", not_again)
+    with pytest.raises(AssertionError, match="trained again"):
+        pretrained(POINT | change, folder)
+
+
+def damaged_weight(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def damaged_record(content: bytes) -> bytes:
+    assert content.count(b" 18634,") == 1  # the number of parameters
+    return content.replace(b" 18634,", b" 18635,")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content[:-100], "is damaged or no safetensors file"),
+        (lambda _: b"", "is damaged or no safetensors file"),
+        (damaged_weight, "was altered: weights and record do not have its checksum"),
+        (damaged_record, "was altered: weights and record do not have its checksum"),
+    ],
+)
+def test_damage_is_noticed_and_the_model_made_anew(trained, folder, caplog, damage, message):
+    (path,) = files(folder)
+    path.write_bytes(damage(path.read_bytes()))
+    content = path.read_bytes()
+    lm, record = pretrained(POINT, folder)
+    assert record == trained[2]
+    assert torch.equal(predictions(lm), predictions(trained[1]))
+    assert message in caplog.text
+    assert "the model is trained anew" in caplog.text
+    again, kept = files(folder)
+    assert again == path
+    assert kept.read_bytes() == content
+
+
+def test_a_model_under_the_name_of_another_is_noticed(folder, monkeypatch, caplog):
+    (path,) = files(folder)
+    names = []
+    monkeypatch.setattr(models, "pretrain", not_again)
+    monkeypatch.setattr(models, "sha256", lambda value: names.append(value) or path.stem)
+    with pytest.raises(AssertionError, match="trained again"):
+        pretrained(POINT | {"seed": 2}, folder)
+    assert names[0]["recipe"]["seed"] == 2
+    assert "holds another model than its name says" in caplog.text
+
+
+def test_of_two_that_train_the_first_counts(trained, tmp_path, monkeypatch):
+    def slow(model, recipe, **options):
+        monkeypatch.setattr(models, "pretrain", pretrain)
+        pretrained(POINT, tmp_path)  # somebody else, who is through before
+        return pretrain(model, type(recipe)(transformer=recipe.transformer, stages=recipe.stages), **options)
+
+    monkeypatch.setattr(models, "pretrain", slow)
+    lm, record = pretrained(POINT, tmp_path)
+    assert torch.equal(predictions(lm), predictions(trained[1]))
+    assert record == trained[2]
+    assert len(files(tmp_path)) == 1
+
+
+def test_where_files_cannot_have_two_names_the_model_is_kept_too(trained, tmp_path, monkeypatch):
+    def link(*_arguments):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", link)
+    _, record = pretrained(POINT, tmp_path)
+    assert record == trained[2]
+    assert [path.name for path in files(tmp_path)] == [path.name for path in files(trained[0])]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"seed": 1}, r"config: expected the entries .* got \('seed',\)"),
+        (POINT | {"speed": 1}, "config: expected the entries"),
+        (POINT | {"preset": "huge"}, "preset: expected one of"),
+    ],
+)
+def test_what_is_no_point_is_refused(tmp_path, config, message):
+    with pytest.raises(ValueError, match=message):
+        pretrained(config, tmp_path)

@@ -1,0 +1,93 @@
+"""Which prior a model's answers at the blank speak for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hmmlib import HMM, ExactMaskedLM, blank_probs, random_hmm, sample_tokens
+from hmmlib.constructions import prompted_prior
+from hmmlib.prior_fit import fit_prior
+
+WARM = {"transition_temperature": 0.1, "emission_temperature": 0.1}
+
+
+def case(n_states=4, n_tokens=6, seed=0, n_texts=200):
+    hmm = random_hmm(n_states, n_tokens, generator=seed, **WARM)
+    return hmm, ExactMaskedLM(hmm), sample_tokens(hmm, n_texts, 13, generator=seed)[:, 1:]
+
+
+def prompt_of(hmm, length, seed=1):
+    random = torch.Generator().manual_seed(seed)
+    return (2 * torch.randn(length, hmm.n_states, generator=random, dtype=torch.float64)).exp()
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_the_prior_that_a_prompt_stands_for_is_found(length):
+    hmm, lm, texts = case()
+    prompt = prompt_of(hmm, length)
+    fit = fit_prior(hmm, texts, blank_probs(lm, texts, prompt), generator=0)
+    assert fit.kl < 1e-8
+    assert fit.kl_initial > 0.01
+    torch.testing.assert_close(fit.prior, prompted_prior(hmm, prompt), atol=1e-3, rtol=0)
+
+
+def test_without_a_prompt_it_is_the_initial_law():
+    hmm, lm, texts = case()
+    fit = fit_prior(hmm, texts, blank_probs(lm, texts), generator=0, restarts=1)
+    assert fit.kl_initial < 1e-12
+    assert fit.kl < 1e-12
+    torch.testing.assert_close(fit.prior, hmm.initial, atol=1e-6, rtol=0)
+
+
+def test_what_no_prior_explains_is_left():
+    hmm, lm, texts = case()
+    others = blank_probs(lm, texts).roll(1, 0)
+    fit = fit_prior(hmm, texts, others, generator=0)
+    assert 0.01 < fit.kl < fit.kl_initial
+
+
+def test_kl_is_what_it_says():
+    hmm, lm, texts = case(n_texts=20)
+    shown = blank_probs(lm, texts, prompt_of(hmm, 1)).float()
+    fit = fit_prior(hmm, texts, shown, generator=0, restarts=1, max_iterations=2)
+    other = HMM(fit.prior, hmm.transition, hmm.emission)
+    for prior_hmm, kl in ((other, fit.kl), (hmm, fit.kl_initial)):
+        law, shown64 = blank_probs(ExactMaskedLM(prior_hmm), texts), shown.double()
+        expected = (torch.xlogy(shown64, shown64) - shown64 * law.log()).sum(1).mean()
+        assert kl == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_the_search_is_a_function_of_its_seed():
+    hmm, lm, texts = case(n_states=8, n_tokens=4)
+    shown = blank_probs(lm, texts, prompt_of(hmm, 2)).roll(1, 0)
+    first, again = (fit_prior(hmm, texts, shown, generator=3) for _ in range(2))
+    assert torch.equal(first.prior, again.prior)
+    assert fit_prior(hmm, texts, shown, generator=3, restarts=6).kl <= first.kl
+
+
+def test_states_that_cannot_be_there_stay_out():
+    hmm, _, texts = case()
+    initial = torch.tensor([0.0, 0.5, 0.3, 0.2], dtype=torch.float64)
+    limited = HMM(initial, hmm.transition, hmm.emission)
+    fit = fit_prior(limited, texts, blank_probs(ExactMaskedLM(limited), texts), generator=0, restarts=1)
+    assert fit.kl_initial < 1e-12
+    assert float(fit.prior[0]) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"laws": torch.ones(3, 6) / 6}, ValueError, r"laws: expected shape \(5, 6\), .* got \(3, 6\)"),
+        ({"laws": torch.ones(5, 6)}, ValueError, "laws: row 0 sums to 6; expected a law"),
+        ({"laws": torch.full((5, 6), torch.nan)}, ValueError, "laws: row 0"),
+        ({"tokens": torch.full((5, 3), 6)}, ValueError, "tokens: .*6"),
+        ({"restarts": 0}, ValueError, "restarts: expected at least 1, got 0"),
+        ({"max_iterations": 0}, ValueError, "max_iterations: expected at least 1, got 0"),
+    ],
+)
+def test_arguments_are_checked(changes, error, message):
+    hmm, lm, texts = case(n_texts=5)
+    asked = {"tokens": texts, "laws": blank_probs(lm, texts), "generator": 0} | changes
+    with pytest.raises(error, match=message):
+        fit_prior(hmm, **asked)

@@ -1,0 +1,263 @@
+"""Finished cells on disk: never half written, damage noticed, stores merged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hmmlib.experiments.files import canonical, sha256, write_json
+from hmmlib.experiments.store import CellStore, cell_hash
+
+CONFIG = {"n_states": 4, "seed": 1, "rate": 1e-8, "lengths": (1, 2), "name": "Ḡ"}
+RECORD = {"loss": 0.123456, "curve": [1.0, 0.5], "none": None, "order": {"b": 1, "a": 2}}
+PROVENANCE = {"date": "2026-01-01T00:00:00+00:00", "wall_seconds": 1.5}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return CellStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def path(store):
+    """The file of a cell."""
+    return store.put("one", CONFIG, RECORD, PROVENANCE)
+
+
+def aside(path):
+    return [other for other in path.parent.iterdir() if ".damaged-" in other.name]
+
+
+def test_a_cell_comes_back_as_it_was(store, path):
+    cell = store.get("one", CONFIG)
+    assert cell.experiment == "one"
+    assert cell.config == json.loads(json.dumps(CONFIG))
+    assert json.dumps(cell.record) == json.dumps(RECORD)  # in the same order, too
+    assert cell.provenance == PROVENANCE
+    assert [other.config for other in store.cells()] == [cell.config]
+    assert [other.name for other in path.parent.iterdir()] == [path.name]
+
+
+def test_a_cell_that_is_not_there_is_none(store):
+    assert store.get("one", CONFIG) is None
+    assert list(store.cells()) == []
+
+
+def test_a_name_is_that_of_the_configuration_and_nothing_else(store):
+    name = cell_hash("one", {"a": 1, "b": (1, 2)})
+    assert name == "169a7e5990ccbe57bf0e12d3ad216b106df09aff24ffac2c2fe2d85ca2bf201a"
+    assert name == cell_hash("one", {"b": [1, 2], "a": 1})
+    others = [("two", {"a": 1, "b": [1, 2]}), ("one", {"a": 2, "b": [1, 2]}), ("one", {"a": 1, "b": [2, 1]})]
+    assert len({name, *(cell_hash(*other) for other in others)}) == 4
+    assert store.path("one", {"a": 1, "b": [1, 2]}) == store.folder / "one" / f"{name}.json"
+
+
+def test_canonical_json_is_one_text_for_one_value():
+    assert canonical({"b": (1, 2.5), "a": "é"}) == '{"a":"é","b":[1,2.5]}'
+    assert canonical({10: 0, 9: 0}) == canonical({"9": 0, "10": 0}) == '{"10":0,"9":0}'
+    assert sha256({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+@pytest.mark.parametrize(
+    ("config", "error"), [({"x": float("nan")}, ValueError), ({"x": object()}, TypeError)]
+)
+def test_what_is_no_json_has_no_name(store, config, error):
+    with pytest.raises(error):
+        store.path("one", config)
+
+
+def test_a_record_that_is_not_finite_is_not_kept(store):
+    with pytest.raises(ValueError, match="Out of range float values"):
+        store.put("one", CONFIG, {"loss": float("inf")}, PROVENANCE)
+    assert not store.folder.exists()
+
+
+def changed(**entries):
+    return lambda text: json.dumps(json.loads(text) | entries)
+
+
+def without(name):
+    return lambda text: json.dumps({key: value for key, value in json.loads(text).items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda _: "", "is cut short or no JSON"),
+        (lambda text: text[: len(text) // 2], "is cut short or no JSON"),
+        (lambda text: text.rstrip()[:-1], "is cut short or no JSON"),
+        (lambda _: b"\xff\xfe\x00", "is cut short or no JSON"),
+        (lambda _: "[1, 2]", "holds something else than a cell"),
+        (lambda _: '{"a": 1}', "holds something else than a cell"),
+        (changed(format="hmmlib cell 9"), "holds something else than a cell"),
+        (without("provenance"), "is not complete"),
+        (without("checksum"), "is not complete"),
+        (changed(more=1), "is not complete"),
+        (changed(record=[1]), "is not complete"),
+        (changed(provenance=None), "is not complete"),
+        (lambda text: text.replace("0.123456", "0.123457"), "was altered"),
+        (lambda text: text.replace("0.123456", "NaN"), "holds a number that is not finite"),
+        (lambda text: text.replace('"seed": 1', '"seed": 2'), "was altered"),
+        (changed(experiment="two"), "was altered"),
+        (changed(checksum="0" * 64), "was altered"),
+    ],
+)
+def test_damage_is_noticed_reported_and_kept_aside(store, path, caplog, damage, message):
+    content = damage(path.read_text(encoding="utf-8"))
+    content = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(content)
+    assert store.get("one", CONFIG) is None
+    assert message in caplog.text
+    assert str(path) in caplog.text
+    (kept,) = aside(path)
+    assert kept.read_bytes() == content
+    assert f"kept as {kept.name}" in caplog.text
+    store.put("one", CONFIG, RECORD, PROVENANCE)
+    assert store.get("one", CONFIG).record == RECORD
+    assert kept.exists()
+
+
+def test_no_cut_goes_unnoticed(store, path):
+    whole = path.read_bytes()
+    for length in range(0, len(whole.rstrip()), 7):
+        path.write_bytes(whole[:length])
+        assert store.get("one", CONFIG) is None
+    assert len(aside(path)) == len(range(0, len(whole.rstrip()), 7))
+
+
+def test_no_changed_character_of_config_or_record_goes_unnoticed(store, path):
+    whole = path.read_text(encoding="utf-8")
+    start, end = whole.index('"config"'), whole.index('"provenance"')
+    places = [place for place in range(start, end) if whole[place].isalnum()]
+    assert len(places) > 50
+    for place in places:
+        other = "7" if whole[place] != "7" else "8"
+        path.write_text(whole[:place] + other + whole[place + 1 :], encoding="utf-8")
+        assert store.get("one", CONFIG) is None, whole[start : place + 1]
+
+
+def test_cells_that_swapped_their_names_are_noticed(store, path, caplog):
+    other = store.put("one", CONFIG | {"seed": 2}, RECORD, PROVENANCE)
+    path.rename(path.with_suffix(".x"))
+    other.rename(path)
+    path.with_suffix(".x").rename(other)
+    assert list(store.cells("one")) == []
+    assert caplog.text.count("holds another cell than its name says, one/") == 2
+    assert len(aside(path)) == 2
+
+
+def test_a_cell_of_another_experiment_is_noticed(store, path, caplog):
+    moved = store.path("two", CONFIG)
+    moved.parent.mkdir()
+    path.rename(moved)
+    assert store.get("one", CONFIG) is None
+    assert store.get("two", CONFIG) is None
+    assert "holds another cell than its name says" in caplog.text
+
+
+def test_files_with_other_names_are_reported_and_left_alone(store, path, caplog):
+    foreign = path.with_name("notes.json")
+    foreign.write_text("{}", encoding="utf-8")
+    draft = path.with_name(f".{path.name}.1234")
+    draft.write_text("{", encoding="utf-8")
+    assert len(list(store.cells())) == 1
+    assert caplog.text.count("has not the name of a cell and is left alone") == 1
+    assert foreign.exists()
+    assert draft.exists()
+
+
+def test_a_cell_that_is_there_stays_as_it_is(store, path):
+    before = path.read_bytes()
+    store.put("one", CONFIG, RECORD, {"date": "later"})
+    assert path.read_bytes() == before
+    with pytest.raises(ValueError, match=rf"record: {path} holds another one of the same configuration"):
+        store.put("one", CONFIG, RECORD | {"loss": 0.5}, PROVENANCE)
+    assert path.read_bytes() == before
+
+
+def test_stores_merge(store, path, tmp_path):
+    before = path.read_bytes()
+    other = CellStore(tmp_path / "other")
+    other.put("one", CONFIG, RECORD, {"date": "elsewhere"})
+    other.put("one", CONFIG | {"seed": 2}, RECORD, {"date": "elsewhere"})
+    other.put("two", CONFIG, RECORD, PROVENANCE)
+    assert store.merge(other) == 2
+    assert path.read_bytes() == before
+    assert store.get("one", CONFIG | {"seed": 2}).provenance == {"date": "elsewhere"}
+    assert len(list(store.cells())) == 3
+    assert store.merge(tmp_path / "other") == 0
+
+
+def test_stores_that_contradict_each_other_do_not_merge(store, path, tmp_path):
+    other = CellStore(tmp_path / "other")
+    theirs = other.put("one", CONFIG, RECORD | {"loss": 0.5}, PROVENANCE)
+    for seed in range(2, 12):
+        other.put("one", CONFIG | {"seed": seed}, RECORD, PROVENANCE)
+    with pytest.raises(ValueError, match="hold different records of the same configuration") as caught:
+        store.merge(other)
+    assert str(theirs) in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert '"seed":1' in str(caught.value)
+    assert [cell.config["seed"] for cell in store.cells()] == [1]
+
+
+def test_damage_elsewhere_is_reported_and_left_there(store, tmp_path, caplog):
+    other = CellStore(tmp_path / "other")
+    theirs = other.put("one", CONFIG, RECORD, PROVENANCE)
+    theirs.write_text("{", encoding="utf-8")
+    assert store.merge(other) == 0
+    assert f"{theirs} is not taken over: is cut short" in caplog.text
+    assert theirs.exists()
+
+
+def test_a_sound_cell_from_elsewhere_replaces_a_damaged_one(store, path, tmp_path):
+    other = CellStore(tmp_path / "other")
+    other.put("one", CONFIG, RECORD, PROVENANCE)
+    path.write_text("{", encoding="utf-8")
+    assert store.merge(other) == 1
+    assert store.get("one", CONFIG).record == RECORD
+
+
+def test_what_is_not_there_cannot_be_merged(store, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"other: there is no folder .*nowhere"):
+        store.merge(tmp_path / "nowhere")
+
+
+def test_drafts_of_killed_processes_are_removed_when_they_are_old(store, path):
+    old, new = (path.with_name(f".{path.name}.{name}") for name in ("old", "new"))
+    model = store.folder / "models" / f".{'0' * 64}.safetensors.12"
+    hidden = path.with_name(".keep")
+    model.parent.mkdir()
+    for file in (old, new, model, hidden):
+        file.touch()
+    for file in (old, model, hidden, path):
+        os.utime(file, (time.time() - 7200,) * 2)
+    assert store.tidy() == 2
+    assert {new, hidden, path} == set(path.parent.iterdir())
+    assert list(model.parent.iterdir()) == []
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    out = tmp_path / "folder" / "result.json"
+    write_json(out, {"a": 1})
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write_json(out, {"a": float("nan")})
+
+    def dies(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        write_json(out, {"a": 2})
+    assert json.loads(out.read_text()) == {"a": 1}
+    assert [path.name for path in out.parent.iterdir()] == ["result.json"]
+
+
+def test_a_store_says_where_it_is(store, caplog):
+    assert repr(store) == f"CellStore({str(store.folder)!r})"
+    assert not [entry for entry in caplog.records if entry.levelno >= logging.WARNING]

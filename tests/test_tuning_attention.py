@@ -1,0 +1,311 @@
+"""Attention heads that are trained: the theorem's is one of them; ways to ask a model about its text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tuning_cases import small_transformer, task_data, warm_hmm, word_task
+
+from hmmlib import (
+    ExactMaskedLM,
+    Masking,
+    PosteriorTask,
+    draw_dataset,
+    prepend_mask,
+    random_memory_hmm,
+    sample_tokens,
+    text_probs,
+)
+from hmmlib.constructions import attention_head, recovery
+from hmmlib.planted import random_recoverable_hmm
+from hmmlib.tasks import Split
+from hmmlib.tuning import (
+    CONVERGED,
+    SoftAttentionHead,
+    TuningRecipe,
+    _attention_search,
+    readings,
+    text_laws,
+    tune_head,
+)
+from hmmlib.tuning._attention_search import AttentionSearch, ShownTexts
+
+FAST = TuningRecipe(epochs=15, batch=32, learning_rates=(0.03,), warmup=10)
+
+
+def numbers(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def random_head(n_tokens=4, size=3, length=5, n_classes=2, embeddings=True):
+    return SoftAttentionHead(
+        numbers(size),
+        numbers(size, n_tokens, seed=1),
+        numbers(1 + length, size, seed=2),
+        numbers(size, n_tokens, seed=3),
+        numbers(n_classes, size, seed=4) if n_classes > 1 else numbers(size, seed=4),
+        numbers(n_tokens + 1, size, seed=5) if embeddings else None,
+    )
+
+
+def random_texts(n_texts=6, n_tokens=4, length=5):
+    laws = numbers(n_texts, 1 + length, n_tokens, seed=6).softmax(-1)
+    tokens = torch.randint(n_tokens, (n_texts, length), generator=torch.Generator().manual_seed(7))
+    return laws, torch.cat([torch.full((n_texts, 1), n_tokens), tokens], 1)
+
+
+def shown_texts(lm, split):
+    return ShownTexts(text_laws(lm, split.tokens), prepend_mask(lm, split.tokens), split.labels)
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """A machine whose first cell is recoverable, and a task on it."""
+    model = random_recoverable_hmm(3, 3, 12, generator=5)
+    task = PosteriorTask.two_class(model, [1.0, -0.6, -0.5])
+    return model, task, draw_dataset(task, generator=1, sizes=(300, 100, 300), length=16)
+
+
+@pytest.mark.parametrize("embeddings", [True, False])
+@pytest.mark.parametrize("n_classes", [1, 3])
+def test_the_formula_position_by_position(embeddings, n_classes):
+    head = random_head(n_classes=n_classes, embeddings=embeddings)
+    laws, tokens = random_texts()
+    for text, law in enumerate(laws):
+        scores, values = [], []
+        for i, g in enumerate(law):
+            scores.append(head.query @ (head.projection @ g + head.positions[i]))
+            read = head.readout @ g
+            if embeddings:
+                read = read * head.embeddings[tokens[text, i]]
+            values.append(head.weights @ read)
+        shares = torch.stack(scores).softmax(0)
+        torch.testing.assert_close(head.attention(laws)[text], shares)
+        expected = sum(share * value for share, value in zip(shares, values, strict=True))
+        torch.testing.assert_close(head.values(laws, tokens)[text], expected)
+    labels = head.values(laws, tokens)
+    expected_labels = (labels >= 0).long() if n_classes == 1 else labels.argmax(1)
+    assert head.labels(laws, tokens).tolist() == expected_labels.tolist()
+
+
+@pytest.mark.parametrize("embeddings", [True, False])
+def test_gradients_are_the_finite_differences(embeddings):
+    head = random_head(embeddings=embeddings)
+    laws, tokens = random_texts(3)
+    parts = [head.query, head.projection, head.positions, head.readout, head.weights]
+
+    def values(*parts):
+        return SoftAttentionHead(*parts, embeddings=head.embeddings).values(laws, tokens)
+
+    assert torch.autograd.gradcheck(values, [part.clone().requires_grad_() for part in parts])
+
+
+def test_shorter_texts_use_the_first_positions():
+    head = random_head()
+    laws, tokens = random_texts()
+    first = replace(head, positions=head.positions[:4])
+    torch.testing.assert_close(
+        head.values(laws[:, :4], tokens[:, :4]), first.values(laws[:, :4], tokens[:, :4])
+    )
+
+
+def test_the_theorems_head_is_one_of_these(memory):
+    """Section 4: with the model's own embeddings, at a low temperature, all of the theorem's labels."""
+    model, task, data = memory
+    lm, temperature = ExactMaskedLM(model), 1e-3
+    hard = attention_head(model, task.mu)
+    columns = recovery(model).columns
+    # The theorem's features, at the places of the embedding that they have among all the states.
+    projection = torch.zeros(lm.embedding_dim, lm.n_tokens, dtype=torch.float64)
+    projection[columns] = hard.projection
+    key, weights = torch.zeros(2, lm.embedding_dim, dtype=torch.float64)
+    key[columns], weights[columns] = hard.key, hard.weights
+    positions = torch.zeros(17, lm.embedding_dim, dtype=torch.float64)
+    embeddings = lm.embed(torch.tensor([[*range(13)]]))[0]
+    head = SoftAttentionHead(key / temperature, projection, positions, projection, weights, embeddings)
+
+    seen = prepend_mask(lm, data.test.tokens)
+    laws = lm.token_probs(lm.embed(seen))
+    soft = replace(hard, temperature=temperature)
+    torch.testing.assert_close(head.attention(laws), soft.attention(laws))
+    torch.testing.assert_close(head.values(laws, seen), soft.values(laws, seen))
+    agree = head.labels(laws, seen) == hard.labels(laws, seen)
+    assert agree.double().mean() > 0.99
+    # Where some position surely reads the cell, they are the task's own.
+    certain = hard.keys(laws).amax(1) > 1 - 1e-9
+    assert certain.sum() > 100
+    assert torch.equal(head.labels(laws, seen)[certain], data.test.labels[certain])
+
+
+@pytest.mark.parametrize(
+    "recipe", [replace(FAST, epochs=60), replace(CONVERGED, restarts=1)], ids=["adamw", "l-bfgs"]
+)
+def test_training_finds_a_head_that_beats_the_blank(recipe):
+    # Twice as many flat states as tokens: the blank alone does not tell them apart.
+    model = random_memory_hmm(5, 4, 10, generator=1)
+    data = task_data(model, 400, 20, seed=1)[1]
+    lm = ExactMaskedLM(model)
+    linear = tune_head(lm, data, CONVERGED)
+    tuned = tune_head(lm, data, recipe, head="attention")
+    assert tuned.accuracy(data.test) > linear.accuracy(data.test) + 0.03
+    losses = [epoch.validation_loss for epoch in tuned.history]
+    kept = torch.nn.functional.cross_entropy(tuned.values(data.validation.tokens), data.validation.labels)
+    assert float(kept) == pytest.approx(min(losses))
+
+
+def test_lbfgs_goes_further_than_adamw_and_keeps_what_is_best_on_validation(memory):
+    model, _, data = memory
+    few = data._replace(train=Split(*(part[:60] for part in data.train)))
+    lm = ExactMaskedLM(model)
+    solved = tune_head(lm, few, replace(CONVERGED, restarts=1), head="attention")
+    slow = tune_head(lm, few, FAST, head="attention")
+    assert solved.history[-1].train_loss < 0.5 * slow.history[-1].train_loss
+    losses = [epoch.validation_loss for epoch in solved.history]
+    assert min(losses) < losses[-1]  # 60 texts are soon learnt by heart
+    kept = torch.nn.functional.cross_entropy(solved.values(few.validation.tokens), few.validation.labels)
+    assert float(kept) == pytest.approx(min(losses))
+    assert [epoch.step for epoch in solved.history] == list(range(len(losses)))
+
+
+def test_of_several_starts_the_best_on_validation_is_kept(monkeypatch):
+    monkeypatch.setattr(_attention_search, "_MOST_STEPS", 5)
+    lm, data = small_transformer(), word_task()
+    recipe = replace(CONVERGED, restarts=3)
+    tuned = tune_head(lm, data, recipe, head="plain attention")
+    train, validation = (shown_texts(lm, split).double() for split in data[:2])
+    search = AttentionSearch(train, validation, None, 16, 2)
+    losses = [search._solve_from(search.start(recipe, number)).loss for number in range(3)]
+    assert len(set(losses)) == 3
+    assert min(e.validation_loss for e in tuned.history) == pytest.approx(min(losses))
+    assert tuned.head.embeddings is None
+    assert tuned.head.query.dtype == torch.float64
+
+
+def test_exact_models_show_the_same_as_with_the_word_hidden():
+    for model in (warm_hmm(), random_recoverable_hmm(2, 3, 8, generator=0)):
+        lm = ExactMaskedLM(model)
+        texts = sample_tokens(model, 20, 17, generator=0)[:, 1:]
+        shown, hidden = text_laws(lm, texts), text_laws(lm, texts, "blanked")
+        assert float((shown - hidden).abs().max()) < 1e-12
+        torch.testing.assert_close(shown[:, 1:], text_probs(lm, texts))
+
+
+def test_a_transformer_is_asked_about_one_hidden_word_at_a_time(monkeypatch):
+    monkeypatch.setattr(readings, "_PIECE", 7)
+    lm = small_transformer().requires_grad_(False)
+    texts = word_task(20).train.tokens
+    hidden, shown = text_laws(lm, texts, "blanked"), text_laws(lm, texts)
+    seen = prepend_mask(lm, texts)
+    torch.testing.assert_close(shown, lm.token_probs(lm.embed(seen)))
+    torch.testing.assert_close(hidden[:, 0], shown[:, 0])
+    for i in range(1, 9):
+        blanked = seen.clone()
+        blanked[:, i] = lm.mask_token
+        torch.testing.assert_close(hidden[:, i], lm.token_probs(lm.embed(blanked))[:, i])
+    assert float((hidden - shown).abs().max()) > 0.01
+
+
+class ToldTheWord:
+    """The best model under a masking, for independent words: it sees chosen ones, corrupted or not."""
+
+    n_tokens = mask_token = 3
+    embedding_dim = 1
+    law = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+
+    def __init__(self, masking):
+        kept = 1 - masking.blank - masking.random
+        likelihood = kept * torch.eye(3) + masking.random / 3
+        joint = torch.cat([likelihood, torch.ones(1, 3)]).double() * self.law
+        self.table = joint / joint.sum(1, keepdim=True)
+
+    def embed(self, tokens):
+        return tokens[..., None].double()
+
+    def token_probs(self, embeddings):
+        return self.table[embeddings[..., 0].long()]
+
+
+@pytest.mark.parametrize(
+    "masking", [Masking(0.15, 0.8, 0.1), Masking(0.15, 0.5, 0.5), Masking(0.3, 0.0, 0.2)]
+)
+def test_what_the_word_itself_says_is_taken_out(masking):
+    lm = ToldTheWord(masking)
+    found = text_laws(lm, [[0, 1, 2, 1]], "read off", masking)
+    torch.testing.assert_close(found, lm.law.expand(1, 5, 3))
+    if masking.random < 0.5:
+        assert float((text_laws(lm, [[0, 1, 2, 1]]) - lm.law).abs().max()) > 0.1
+
+
+def test_a_tuned_head_reads_as_it_was_trained():
+    lm, data = small_transformer(), word_task(60)
+    masking = Masking(0.15, 0.8, 0.1)
+    recipe = replace(FAST, epochs=2)
+    for reading, given in (("blanked", None), ("read off", masking)):
+        tuned = tune_head(lm, data, recipe, head="attention", reading=reading, masking=given)
+        laws = text_laws(lm, data.test.tokens, reading, given)
+        seen = prepend_mask(lm, data.test.tokens)
+        torch.testing.assert_close(tuned.values(data.test.tokens), tuned.head.values(laws, seen))
+        torch.testing.assert_close(tuned.head.embeddings, lm.embedding.weight.detach())
+        assert tuned.head.query.shape == (16,)
+
+
+def test_the_same_seed_gives_the_same_head():
+    lm, data = small_transformer(), word_task(60)
+    for recipe in (replace(FAST, epochs=2), replace(CONVERGED, restarts=1)):
+        heads = [tune_head(lm, data, replace(recipe, seed=seed), head="attention").head for seed in (1, 1, 2)]
+        assert torch.equal(heads[0].readout, heads[1].readout)
+        assert not torch.equal(heads[0].readout, heads[2].readout)
+
+
+def test_attention_starts_even_but_for_the_laws():
+    _, data = task_data(warm_hmm(), 20, validation=5, test=5)
+    lm = ExactMaskedLM(warm_hmm())
+    texts = shown_texts(lm, data.train)
+    parts = AttentionSearch(texts, texts, None, 6, 2).start(FAST, 0)
+    assert [tuple(part.shape) for part in parts] == [(6,), (6, 8), (17, 6), (6, 8), (2, 6)]
+    assert not parts[2].any()
+    assert all(bool(torch.isfinite(part).all()) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"projection": torch.ones(3)}, r"projection: expected shape \(d, V\), got \(3,\)"),
+        ({"query": torch.ones(2)}, r"query: expected shape \(3,\), got \(2,\)"),
+        ({"positions": torch.ones(6, 2)}, r"positions: expected shape \(6, 3\), got \(6, 2\)"),
+        ({"readout": torch.ones(3, 5)}, r"readout: expected shape \(3, 4\), got \(3, 5\)"),
+        ({"weights": torch.ones(2, 4)}, r"weights: expected shape \(2, 3\), got \(2, 4\)"),
+        ({"weights": torch.ones(4)}, r"weights: expected shape \(3,\), got \(4,\)"),
+        ({"embeddings": torch.ones(4, 3)}, r"embeddings: expected shape \(5, 3\), got \(4, 3\)"),
+    ],
+)
+def test_parts_that_do_not_fit(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(random_head(), **change)
+
+
+def test_inputs_that_do_not_fit():
+    head = random_head()
+    laws, tokens = random_texts(length=6)
+    with pytest.raises(ValueError, match="laws: texts of 6 tokens; the head was made for at most 5"):
+        head.values(laws, tokens)
+    with pytest.raises(ValueError, match=r"laws: expected shape \(n, 1 \+ time, 4\), got \(6, 7, 3\)"):
+        head.attention(laws[..., :3])
+    with pytest.raises(ValueError, match=r"tokens: expected shape \(6, 5\) as of laws, got \(6, 4\)"):
+        head.values(laws[:, :5], tokens[:, :4])
+    lm = ExactMaskedLM(warm_hmm())
+    with pytest.raises(
+        ValueError, match="masking: expected the Masking of the model's training for reading='read off'"
+    ):
+        text_laws(lm, [[0, 1]], "read off")
+    with pytest.raises(ValueError, match=r"masking: a model trained under Masking.* never saw a random word"):
+        text_laws(lm, [[0, 1]], "read off", Masking(0.15, 0.8, 0.0))
+    data = word_task()
+    longer = data._replace(validation=word_task(length=9).validation)
+    with pytest.raises(ValueError, match=r"data.validation.tokens: texts of 9 tokens; an attention head"):
+        tune_head(small_transformer(), longer, FAST, head="attention")
+    tuned = tune_head(small_transformer(), data, replace(FAST, epochs=1), head="attention")
+    with pytest.raises(ValueError, match="laws: texts of 9 tokens; the head was made for at most 8"):
+        tuned.labels(longer.validation.tokens)
