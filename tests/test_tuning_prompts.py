@@ -78,7 +78,7 @@ def test_the_closed_form_for_exact_models_is_what_they_show(model, init):
     lm = ExactMaskedLM(model)
     texts = sample_tokens(model, 30, 20, generator=0)[:, 1:]
     prompts = ExactPrompts(lm)
-    theta = prompts.start(replace(FAST, prompt_init=init))
+    theta = prompts.start(replace(FAST, prompt_init=init), 0)
     assert theta.shape == (2, lm.embedding_dim)
     rows = torch.tensor([3, 1, 29])
     expected = blank_probs(lm, texts[rows], prompts.prompt(theta))
@@ -91,7 +91,7 @@ def test_where_prompts_start():
         prompts = ExactPrompts(lm) if isinstance(lm, ExactMaskedLM) else FreePrompts(lm)
         embeddings = lm.embed(torch.arange(9)[None])[0].detach()
         recipes = [replace(FAST, n_prompt=200, prompt_init=init) for init in ("random", "tokens", "blank")]
-        random, tokens, blank = (prompts.prompt(prompts.start(recipe)).detach() for recipe in recipes)
+        random, tokens, blank = (prompts.prompt(prompts.start(recipe, 0)).detach() for recipe in recipes)
         words = embeddings[:8]
         if isinstance(lm, ExactMaskedLM):
             words = words / words.amax(1, keepdim=True)
@@ -146,13 +146,13 @@ def test_prompt_and_head_are_trained_together():
     recipe = TuningRecipe(epochs=3, batch=20, learning_rates=(0.02,), warmup=4, n_prompt=3, seed=2)
     tuned = tune_prompt(lm, data, recipe)
     lm.requires_grad_(False)
-    theta, head, norms = prompt_by_hand(lm, data, recipe, 0.02, FreePrompts(lm).start(recipe))
+    theta, head, norms = prompt_by_hand(lm, data, recipe, 0.02, FreePrompts(lm).start(recipe, 0))
     losses = [epoch.validation_loss for epoch in tuned.history]
     assert losses.index(min(losses)) == 2
     torch.testing.assert_close(tuned.prompt, theta)
     torch.testing.assert_close(tuned.head.weights, head)
     assert [epoch.prompt_gradient for epoch in tuned.history] == pytest.approx(norms, rel=1e-3)
-    assert float((theta - FreePrompts(lm).start(recipe)).abs().max()) > 0.01
+    assert float((theta - FreePrompts(lm).start(recipe, 0)).abs().max()) > 0.01
     values = blank_probs(lm, data.test.tokens, theta) @ head.T
     torch.testing.assert_close(tuned.values(data.test.tokens), values)
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from hmmlib import ExactMaskedLM, LinearHead, draw_dataset, draw_task, random_hmm
-from hmmlib.tuning import PAPER_TUNING, tune_head
+from hmmlib.tuning import PAPER_TUNING, TuningRecipe, tune_head, tune_prompt
+from hmmlib.tuning._prompted import ExactPrompts
 from hmmlib.tuning._solved import solve_last
 
 LAWS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [0.2, 0.8]], dtype=torch.float64)
@@ -17,16 +18,17 @@ LABELS = torch.tensor([1, 0, 1, 0])
 
 def test_the_solved_head_takes_over_where_it_is_as_good():
     trained = LinearHead(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
-    head, converged = solve_last(trained, (LAWS, LABELS), (LAWS.float(), LABELS))
-    assert head.weights.shape == (2,)
-    assert head.labels(LAWS).tolist() == LABELS.tolist()
-    assert converged
+    last = solve_last(trained, (LAWS, LABELS), (LAWS.float(), LABELS))
+    assert last.head.weights.shape == (2,)
+    assert last.head.labels(LAWS).tolist() == LABELS.tolist()
+    assert (last.accuracy, last.converged) == (1.0, True)
 
 
 def test_the_trained_head_stays_where_it_gets_more_validation_labels_right():
     trained = LinearHead(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
-    head, _ = solve_last(trained, (LAWS, 1 - LABELS), (LAWS, LABELS))
-    assert head is trained
+    last = solve_last(trained, (LAWS, 1 - LABELS), (LAWS, LABELS))
+    assert last.head is trained
+    assert last.accuracy == 1.0
 
 
 @pytest.mark.parametrize("rates", [(1e308, 1e-2), (1e-2, 1e308)])
@@ -38,3 +40,27 @@ def test_a_learning_rate_that_diverges_is_passed_over(rates):
     alone = tune_head(ExactMaskedLM(hmm), data, recipe, progress=False)
     assert found.learning_rate == 1e-2
     assert torch.equal(found.head.weights, alone.head.weights)
+
+
+def test_of_several_starts_the_one_best_on_validation_is_kept():
+    hmm = random_hmm(8, 4, generator=1)
+    data = draw_dataset(draw_task(hmm, generator=1), generator=1, sizes=(200, 60, 60), length=12)
+    lm = ExactMaskedLM(hmm)
+    recipe = TuningRecipe(epochs=2, batch=32, learning_rates=(0.03, 0.3), warmup=0, n_prompt=1, restarts=3)
+    starts = ExactPrompts(lm)
+    prompts = [starts.prompt(starts.start(recipe, number)) for number in range(3)]
+    assert not torch.equal(prompts[0], prompts[1])
+    for solve in (False, True):
+        way = replace(recipe, solve_heads=solve)
+        alone = [
+            tune_prompt(lm, data, replace(way, learning_rates=(rate,)), start=prompt, progress=False)
+            for prompt in prompts
+            for rate in recipe.learning_rates
+        ]
+        together = tune_prompt(lm, data, way, progress=False)
+        if solve:
+            assert together.accuracy(data.validation) == max(one.accuracy(data.validation) for one in alone)
+        else:
+            losses = [min(epoch.validation_loss for epoch in one.history) for one in alone]
+            best = min(epoch.validation_loss for epoch in together.history)
+            assert best == pytest.approx(min(losses), rel=1e-6)

@@ -60,7 +60,7 @@ class Found:
 def best_found(
     begin: Callable[[], Search], labels: tuple[Tensor, Tensor], recipe: TuningRecipe, progress: bool
 ) -> Found:
-    """Search with each learning rate, from the same start; the best on the validation texts is kept.
+    """Search with each learning rate, from the same start; the smallest validation loss is kept.
 
     Args:
         begin: Makes a search that has not begun.
@@ -74,6 +74,26 @@ def best_found(
     Raises:
         FloatingPointError: The loss is no longer finite, with all of the learning rates.
     """
+    return min(all_found(begin, labels, recipe, progress), key=lambda one: one.loss)
+
+
+def all_found(
+    begin: Callable[[], Search], labels: tuple[Tensor, Tensor], recipe: TuningRecipe, progress: bool
+) -> list[Found]:
+    """Search with each learning rate, from the same start.
+
+    Args:
+        begin: Makes a search that has not begun.
+        labels: Classes of the training and of the validation texts.
+        recipe: How to search.
+        progress: Whether to show a bar.
+
+    Returns:
+        What each led to, but for those that diverged.
+
+    Raises:
+        FloatingPointError: The loss is no longer finite, with all of the learning rates.
+    """
     found, errors = [], []
     for rate in recipe.learning_rates:
         try:
@@ -82,7 +102,7 @@ def best_found(
             errors.append(error)
     if not found:
         raise errors[0]
-    return min(found, key=lambda one: one.loss)
+    return found
 
 
 def descend(

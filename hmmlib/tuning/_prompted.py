@@ -26,8 +26,8 @@ Laws = Callable[[Tensor, Tensor], Tensor]
 class Prompts(Protocol):
     """Prompts by free parameters θ, shape (k, embedding_dim)."""
 
-    def start(self, recipe: TuningRecipe) -> Tensor:
-        """Parameters to start from."""
+    def start(self, recipe: TuningRecipe, number: int) -> Tensor:
+        """Parameters to start from; the number says which start."""
         ...
 
     def parameters(self, prompt: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ class FreePrompts:
         if self.embeddings.dtype != torch.float64:
             self.embeddings = self.embeddings.float()
 
-    def start(self, recipe: TuningRecipe) -> Tensor:
+    def start(self, recipe: TuningRecipe, number: int) -> Tensor:
         words, blank = self.embeddings[:-1], self.embeddings[-1]
-        random = step_generator(torch.device("cpu"), recipe.seed, 1)
+        random = step_generator(torch.device("cpu"), recipe.seed, 1, number)
         if recipe.prompt_init == "tokens":
             return words[torch.randint(len(words), (recipe.n_prompt,), generator=random).to(words.device)]
         if recipe.prompt_init == "blank":
@@ -97,9 +97,9 @@ class ExactPrompts:
     def __init__(self, lm: ExactMaskedLM) -> None:
         self.lm, self.chain = lm, lm.model.chain
 
-    def start(self, recipe: TuningRecipe) -> Tensor:
+    def start(self, recipe: TuningRecipe, number: int) -> Tensor:
         emission = self.chain.emission
-        random = step_generator(torch.device("cpu"), recipe.seed, 1)
+        random = step_generator(torch.device("cpu"), recipe.seed, 1, number)
         if recipe.prompt_init == "tokens":
             words = torch.randint(self.lm.n_tokens, (recipe.n_prompt,), generator=random)
             return self.parameters(emission.T[words.to(emission.device)])

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor
 
 from hmmlib.heads import LinearHead
 from hmmlib.logistic import logistic_head
 
 
+class LastHead(NamedTuple):
+    """The head that a search ends with.
+
+    Attributes:
+        head: The head.
+        accuracy: Share of the validation labels that it gets right.
+        converged: Whether the solver came to rest.
+    """
+
+    head: LinearHead
+    accuracy: float
+    converged: bool
+
+
 def solve_last(
     trained: LinearHead, train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor]
-) -> tuple[LinearHead, bool]:
+) -> LastHead:
     """Solve the head again that was trained with a prompt or with weights.
 
     The optimum of the log-loss is not that of the accuracy, and where some texts' values are far from zero it
@@ -23,11 +39,11 @@ def solve_last(
         validation: Those of the validation texts.
 
     Returns:
-        The head, and whether the solver came to rest.
+        The head, and how it does.
     """
     fit = logistic_head(*train)
     laws, labels = validation
     solved, kept = (
         float((head.labels(laws.to(head.weights)) == labels).double().mean()) for head in (fit.head, trained)
     )
-    return (fit.head if solved >= kept else trained), fit.converged
+    return LastHead(fit.head if solved >= kept else trained, max(solved, kept), fit.converged)

@@ -85,6 +85,6 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
     head, converged = LinearHead(head_weights), found.at_rest
     if recipe.solve_heads:
         laws = (blank_laws(tuned, split.tokens) for split in (data.train, data.validation))
-        head, solved = solve_last(head, *zip(laws, labels, strict=True))
-        converged = converged and solved
+        last = solve_last(head, *zip(laws, labels, strict=True))
+        head, converged = last.head, converged and last.converged
     return Tuned(tuned, head, None, found.history, found.learning_rate, converged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from hmmlib._checks import as_tensor
 from hmmlib.heads import LinearHead
 from hmmlib.lm import ExactMaskedLM, MaskedLM
 from hmmlib.tasks import TaskData
-from hmmlib.tuning._descent import Search, best_found
+from hmmlib.tuning._descent import Search, all_found
 from hmmlib.tuning._inputs import check_inputs, check_solvable
 from hmmlib.tuning._modules import frozen
 from hmmlib.tuning._prompted import ExactPrompts, FreePrompts, Prompts
@@ -31,9 +33,10 @@ def tune_prompt(
 
     The prompt's vectors are put before (∅, x), and the head reads the law at the blank. AdamW trains the
     vectors' entries and one row of weights per class, which starts from zero; of an exact model, where
-    prompts are non-negative, the entries' logarithms. With ``recipe.solve_heads`` the head is solved in the
-    end, on what the model shows after the best prompt; the solved one is kept unless it gets fewer validation
-    labels right.
+    prompts are non-negative, the entries' logarithms. This is done from each of ``recipe.restarts`` random
+    starts with each learning rate, and the smallest validation loss is kept. With ``recipe.solve_heads`` the
+    head is solved after each of these searches; the solved one is kept unless it gets fewer validation
+    labels right, and so is the prompt whose head gets most of them right.
 
     In an exact model the texts enter through P[x | H_∅] alone, which is computed once. Any other model is run
     forwards and backwards on every batch.
@@ -61,14 +64,16 @@ def tune_prompt(
     check_solvable(recipe, n_classes)
     with frozen(lm):
         prompts: Prompts = ExactPrompts(lm) if isinstance(lm, ExactMaskedLM) else FreePrompts(lm)
-        theta = (
-            prompts.start(recipe) if start is None else prompts.parameters(_check_start(start, lm, recipe))
+        thetas = (
+            [prompts.start(recipe, number) for number in range(recipe.restarts)]
+            if start is None
+            else [prompts.parameters(_check_start(start, lm, recipe))]
         )
         train_laws, validation_laws = (prompts.laws(split.tokens) for split in (data.train, data.validation))
         validation_rows = torch.arange(len(data.validation.labels))
-        first = validation_laws(validation_rows[:1], theta)
+        first = validation_laws(validation_rows[:1], thetas[0])
 
-        def begin() -> Search:
+        def begin(theta: Tensor) -> Search:
             vectors = theta.detach().clone().requires_grad_()
             weights = first.new_zeros(n_classes, lm.n_tokens).requires_grad_()
             return Search(
@@ -79,15 +84,23 @@ def tune_prompt(
             )
 
         labels = data.train.labels.to(first.device), data.validation.labels.to(first.device)
-        found = best_found(begin, labels, recipe, progress)
+        found = [
+            one for theta in thetas for one in all_found(partial(begin, theta), labels, recipe, progress)
+        ]
         with torch.no_grad():
-            prompt = prompts.prompt(found.parameters[0])
-    head, converged = LinearHead(found.parameters[1]), found.at_rest
-    if recipe.solve_heads:
-        laws = (blank_laws(lm, split.tokens, prompt) for split in (data.train, data.validation))
-        head, solved = solve_last(head, *zip(laws, labels, strict=True))
-        converged = converged and solved
-    return Tuned(lm, head, prompt, found.history, found.learning_rate, converged)
+            ends = [prompts.prompt(one.parameters[0]) for one in found]
+    if not recipe.solve_heads:
+        place = min(range(len(found)), key=lambda number: found[number].loss)
+        head, converged = LinearHead(found[place].parameters[1]), found[place].at_rest
+    else:
+        tries = []
+        for one, prompt in zip(found, ends, strict=True):
+            laws = (blank_laws(lm, split.tokens, prompt) for split in (data.train, data.validation))
+            tries.append(solve_last(LinearHead(one.parameters[1]), *zip(laws, labels, strict=True)))
+        place = max(range(len(found)), key=lambda number: (tries[number].accuracy, -found[number].loss))
+        head, converged = tries[place].head, found[place].at_rest and tries[place].converged
+    best = found[place]
+    return Tuned(lm, head, ends[place], best.history, best.learning_rate, converged)
 
 
 def _check_start(start: Tensor, lm: MaskedLM, recipe: TuningRecipe) -> Tensor:
