@@ -94,7 +94,7 @@ where:
 .PHONY: test
 test: lint ## lint, types, then unit, property and notebook tests
 	@echo "==> Tests: library, book and every notebook output ($(WORKERS) processes)"
-	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg -n $(WORKERS) --dist loadfile tests notebooks
 
 .PHONY: lint

@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-CELL_TIMEOUT = 300  # seconds, as in _config.yml
+CELL_TIMEOUT = 600  # seconds, as in _config.yml
 
 
 def notebook_from_script(script: Path) -> nbformat.NotebookNode:
