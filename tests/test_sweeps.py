@@ -51,7 +51,14 @@ def fake_command(*arguments):
     environment = os.environ | {"PYTHONPATH": PATHS, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "fake_experiments", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        command, env=environment, start_new_session=True, preexec_fn=_hear_ctrl_c, **pipes
+    )
+
+
+def _hear_ctrl_c():
+    # Tests that run in the background of a shell are deaf to it, and so are their children.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def alive(pid):
