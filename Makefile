@@ -25,6 +25,9 @@ export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/var/jupyter-config
 export JUPYTER_DATA_DIR := $(CURDIR)/$(VENV)/var/jupyter-data
 export JUPYTER_RUNTIME_DIR := $(CURDIR)/$(VENV)/var/jupyter-runtime
 export IPYTHONDIR := $(CURDIR)/$(VENV)/var/ipython
+# Threads that wait give way to others: those of torch spin instead, which on a busy machine makes training
+# many times slower.
+export GOMP_SPINCOUNT ?= 1000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH

@@ -123,7 +123,7 @@ class TuningRecipe:
 
 
 PAPER_TUNING = TuningRecipe()
-"""The paper's: AdamW, 100 epochs of batches of 128, a prompt of 20 vectors together with the head."""
+"""The paper's recipe, with AdamW, 100 epochs in batches of 128, and a prompt of 20 vectors with its head."""
 
 CONVERGED = TuningRecipe(
     epochs=100,
