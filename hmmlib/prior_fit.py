@@ -29,13 +29,19 @@ class PriorFit(NamedTuple):
 
     Attributes:
         prior: ρ, shape (H,).
-        kl: Mean KL(law shown ‖ law of exact inference under ρ), nats.
-        kl_initial: The same under the model's own initial law, which a model without a prompt should show.
+        divergence: Mean Jensen–Shannon divergence of the law shown and that of exact inference under ρ, nats;
+            at most log 2.
+        variation: Mean total variation between the two, at most 1.
+        divergence_initial: The divergence under the model's own initial law, which a model without a prompt
+            should show.
+        variation_initial: The total variation under it.
     """
 
     prior: Tensor
-    kl: float
-    kl_initial: float
+    divergence: float
+    variation: float
+    divergence_initial: float
+    variation_initial: float
 
 
 def fit_prior(
@@ -49,8 +55,9 @@ def fit_prior(
 ) -> PriorFit:
     """Find the law ρ under which exact inference comes nearest to what a model shows at the blank.
 
-    Minimises the mean over texts of KL(law ‖ W(ρ ⊙ L)/ρᵀL) by L-BFGS in log ρ, from the initial law and from
-    random points around it.
+    Minimises the mean over texts of the Jensen–Shannon divergence between the law and W(ρ ⊙ L)/ρᵀL by L-BFGS
+    in log ρ, from the initial law and from random points around it. (In the Kullback–Leibler divergence, what
+    a network leaves to tokens that are all but impossible would outweigh all else.)
 
     Args:
         model: Where the texts come from.
@@ -85,17 +92,25 @@ def fit_prior(
     # P[x | H_∅ = h] up to a factor for each text, as posterior over prior.
     uniform = HMM(torch.full_like(initial, 1 / len(initial)), model.transition.cpu(), emission)
     likelihood = blank_posterior(uniform, texts.cpu())
-    entropy = -torch.special.xlogy(shown, shown).sum(1).mean()
 
-    def divergence(log_prior: Tensor) -> Tensor:
-        weights = likelihood * log_prior.softmax(0)
+    def inferred(prior: Tensor) -> Tensor:
+        weights = likelihood * prior
         exact = (weights @ emission) / weights.sum(1, keepdim=True)
-        tiny = torch.finfo(torch.float64).tiny
-        return -(shown * exact.clamp_min(tiny).log()).sum(1).mean() - entropy
+        # At zero its logarithm would have no gradient.
+        return exact.clamp_min(torch.finfo(torch.float64).tiny)
+
+    def divergence(prior: Tensor) -> Tensor:
+        exact = inferred(prior)
+        log_mean = ((shown + exact) / 2).log()
+        both = torch.xlogy(shown, shown) + torch.xlogy(exact, exact) - (shown + exact) * log_mean
+        return both.sum(1).mean() / 2
+
+    def variation(prior: Tensor) -> float:
+        return float((shown - inferred(prior)).abs().sum(1).mean() / 2)
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
         log_prior = torch.tensor(point, requires_grad=True)
-        value = divergence(log_prior)
+        value = divergence(log_prior.softmax(0))
         value.backward()
         assert log_prior.grad is not None
         return float(value.detach()), log_prior.grad.numpy()
@@ -111,4 +126,6 @@ def fit_prior(
         if found.fun < best[0]:
             best = (float(found.fun), found.x)
     prior = torch.from_numpy(best[1]).softmax(0)
-    return PriorFit(prior, max(best[0], 0.0), max(float(divergence(initial.clamp_min(1e-300).log())), 0.0))
+    return PriorFit(
+        prior, max(best[0], 0.0), variation(prior), max(float(divergence(initial)), 0.0), variation(initial)
+    )

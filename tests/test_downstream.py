@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -90,7 +91,8 @@ def test_on_a_small_machine_the_exact_rungs_beat_the_majority(prompt_record):
 
 def test_how_near_a_prompt_comes_to_a_prior_is_recorded(prompt_record):
     for found in prompt_record["prior"].values():
-        assert 0 <= found["kl"] <= found["kl_initial"]
+        assert 0 <= found["divergence"] <= found["divergence_initial"] <= math.log(2)
+        assert 0 <= found["variation"] <= 1
 
 
 def test_a_memory_and_as_many_states(folder):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
 
 from hmmlib import HMM, ExactMaskedLM, blank_probs, random_hmm, sample_tokens
 from hmmlib.constructions import prompted_prior
@@ -27,16 +29,18 @@ def test_the_prior_that_a_prompt_stands_for_is_found(length):
     hmm, lm, texts = case()
     prompt = prompt_of(hmm, length)
     fit = fit_prior(hmm, texts, blank_probs(lm, texts, prompt), generator=0)
-    assert fit.kl < 1e-8
-    assert fit.kl_initial > 0.01
+    assert fit.divergence < 1e-8
+    assert fit.variation < 1e-3
+    assert fit.divergence_initial > 0.002
     torch.testing.assert_close(fit.prior, prompted_prior(hmm, prompt), atol=1e-3, rtol=0)
 
 
 def test_without_a_prompt_it_is_the_initial_law():
     hmm, lm, texts = case()
     fit = fit_prior(hmm, texts, blank_probs(lm, texts), generator=0, restarts=1)
-    assert fit.kl_initial < 1e-12
-    assert fit.kl < 1e-12
+    assert fit.divergence_initial < 1e-12
+    assert fit.divergence < 1e-12
+    assert fit.variation_initial < 1e-12
     torch.testing.assert_close(fit.prior, hmm.initial, atol=1e-6, rtol=0)
 
 
@@ -44,18 +48,29 @@ def test_what_no_prior_explains_is_left():
     hmm, lm, texts = case()
     others = blank_probs(lm, texts).roll(1, 0)
     fit = fit_prior(hmm, texts, others, generator=0)
-    assert 0.01 < fit.kl < fit.kl_initial
+    assert 0.005 < fit.divergence < fit.divergence_initial
 
 
-def test_kl_is_what_it_says():
+def test_distances_are_what_they_say():
     hmm, lm, texts = case(n_texts=20)
     shown = blank_probs(lm, texts, prompt_of(hmm, 1)).float()
     fit = fit_prior(hmm, texts, shown, generator=0, restarts=1, max_iterations=2)
     other = HMM(fit.prior, hmm.transition, hmm.emission)
-    for prior_hmm, kl in ((other, fit.kl), (hmm, fit.kl_initial)):
-        law, shown64 = blank_probs(ExactMaskedLM(prior_hmm), texts), shown.double()
-        expected = (torch.xlogy(shown64, shown64) - shown64 * law.log()).sum(1).mean()
-        assert kl == pytest.approx(float(expected), rel=1e-6)
+    found = (other, fit.divergence, fit.variation), (hmm, fit.divergence_initial, fit.variation_initial)
+    for prior_hmm, divergence, variation in found:
+        p, q = shown.double().numpy(), blank_probs(ExactMaskedLM(prior_hmm), texts).numpy()
+        expected = np.mean([jensenshannon(*pair) ** 2 for pair in zip(p, q, strict=True)])
+        assert divergence == pytest.approx(expected, rel=1e-5)
+        assert variation == pytest.approx(np.abs(p - q).sum(1).mean() / 2, rel=1e-6)
+
+
+def test_a_token_that_cannot_be_costs_a_bounded_share():
+    hmm = HMM([0.5, 0.5], [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    texts = torch.tensor([[0, 0], [1, 1]])
+    shown = torch.tensor([[0.5, 0.0, 0.5], [0.0, 0.5, 0.5]])
+    fit = fit_prior(hmm, texts, shown, generator=0)
+    assert fit.divergence == pytest.approx(jensenshannon([0.5, 0, 0.5], [1.0, 0, 0]) ** 2)
+    assert fit.variation == pytest.approx(0.5)
 
 
 def test_the_search_is_a_function_of_its_seed():
@@ -63,7 +78,7 @@ def test_the_search_is_a_function_of_its_seed():
     shown = blank_probs(lm, texts, prompt_of(hmm, 2)).roll(1, 0)
     first, again = (fit_prior(hmm, texts, shown, generator=3) for _ in range(2))
     assert torch.equal(first.prior, again.prior)
-    assert fit_prior(hmm, texts, shown, generator=3, restarts=6).kl <= first.kl
+    assert fit_prior(hmm, texts, shown, generator=3, restarts=6).divergence <= first.divergence
 
 
 def test_states_that_cannot_be_there_stay_out():
@@ -71,7 +86,7 @@ def test_states_that_cannot_be_there_stay_out():
     initial = torch.tensor([0.0, 0.5, 0.3, 0.2], dtype=torch.float64)
     limited = HMM(initial, hmm.transition, hmm.emission)
     fit = fit_prior(limited, texts, blank_probs(ExactMaskedLM(limited), texts), generator=0, restarts=1)
-    assert fit.kl_initial < 1e-12
+    assert fit.divergence_initial < 1e-12
     assert float(fit.prior[0]) < 1e-9
 
 

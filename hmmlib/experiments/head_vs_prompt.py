@@ -117,8 +117,8 @@ def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace)
         `certificate` says whether a head could be right on all test texts, `separable`, and on all texts with
         every margin, `representable`. `pretraining` has the KL of the pretrained model; `blank_kl` is that at
         the blank before the test texts. `prior` says how near what the learnt model shows there, without
-        and with its prompt, is to exact inference: `kl_initial` under the machine's own law of the hidden
-        state, `kl` under the law that suits best. `seconds` is of the run.
+        and with its prompt, is to exact inference, as a `hmmlib.prior_fit.PriorFit` without its prior.
+        `seconds` is of the run.
 
     Raises:
         ValueError: An unknown preset, or as for `hmmlib.random_hmm` and `hmmlib.draw_task`.
@@ -182,7 +182,7 @@ def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace)
         "pretraining": {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")},
         "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
         "prior": {
-            name: {"kl_initial": rounded(fit.kl_initial), "kl": rounded(fit.kl)}
+            name: {part: rounded(value) for part, value in fit._asdict().items() if part != "prior"}
             for name, fit in prior.items()
         },
         "seconds": clock.laps,
