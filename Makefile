@@ -136,6 +136,7 @@ results: $(STAMP) ## compute the results and small models that the book keeps in
 	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep pretraining $(LADDER) --workers $(WORKERS)
 	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep head-vs-prompt --workers $(WORKERS)
 	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep memory-vs-vanilla --workers $(WORKERS)
+	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep half-trained --workers $(WORKERS)
 	@# Afterwards, so that no cell is said to come from a changed repository.
 	@$(BIN)/hmmlib results exact-prompts --export book/results/exact_prompts.json
 	@$(BIN)/hmmlib results pretraining --export book/results/pretraining_laptop.json
@@ -143,6 +144,7 @@ results: $(STAMP) ## compute the results and small models that the book keeps in
 	@$(BIN)/hmmlib results pretraining $(LADDER) --export book/results/pretraining_ladder.json
 	@$(BIN)/hmmlib results head-vs-prompt --export book/results/head_vs_prompt_laptop.json
 	@$(BIN)/hmmlib results memory-vs-vanilla --export book/results/memory_vs_vanilla_laptop.json
+	@$(BIN)/hmmlib results half-trained --export book/results/half_trained_laptop.json
 	@$(PY) -m hmmlib.experiments.shipped --out book/checkpoints
 
 .PHONY: bench

@@ -1,0 +1,218 @@
+"""Heads and prompts on a network that is stopped on its way: accuracy against KL, all else equal.
+
+Over machines, KL and accuracy both change with the number of states, and with the task. Here one network is
+stopped several times while it is pretrained. Machine, task, texts and labels stay, and only what pretraining
+misses changes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hmmlib.evaluation import evaluate
+from hmmlib.experiments.downstream import (
+    Clock,
+    Scorer,
+    check_consequences,
+    consequences,
+    downstream_scale,
+    mean_divergence,
+    rounded,
+)
+from hmmlib.experiments.experiment import Experiment, Workplace
+from hmmlib.experiments.head_vs_prompt import VARIANT
+from hmmlib.experiments.points import N_TOKENS, cell_recipe
+from hmmlib.experiments.store import Record
+from hmmlib.hmm import random_hmm
+from hmmlib.lm import ExactMaskedLM, blank_probs
+from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.pretraining import pretrain
+from hmmlib.tasks import draw_dataset, draw_task
+from hmmlib.tuning import blank_laws, tune_prompt
+
+METHODS = ("learnt_head", "learnt_prompt")
+
+
+@dataclass(frozen=True)
+class HalfTrainedConfig:
+    """What is computed.
+
+    Attributes:
+        preset: How much is done in a cell; see `hmmlib.experiments.downstream.DOWNSTREAM_SCALES`.
+        n_states: The numbers H of hidden states.
+        seeds: Each gives an HMM, a task, a data set, and a pretraining.
+        shares: Where to stop, as shares of all steps, rising, each above 0 and at most 1.
+        starts: Of each search for a prompt.
+    """
+
+    preset: str = "laptop"
+    n_states: tuple[int, ...] = (15, 25)
+    seeds: tuple[int, ...] = (1, 2)
+    shares: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+    starts: int = 1
+
+    def __post_init__(self) -> None:
+        downstream_scale(self.preset)
+        rising = all(low < high for low, high in zip((0.0, *self.shares), self.shares, strict=False))
+        if not self.shares or not rising or self.shares[-1] > 1:
+            raise ValueError(f"shares: expected rising numbers above 0 and at most 1, got {self.shares}")
+
+    def asked(self) -> dict[str, Any]:
+        """The configuration as an exported file keeps it.
+
+        Returns:
+            The fields, the scale and the recipe of the pretraining.
+        """
+        return asdict(self) | consequences(self.preset, VARIANT, 0)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells to compute.
+
+        Returns:
+            The configuration of each, with what follows from its preset.
+        """
+        return [
+            {
+                "preset": self.preset,
+                "n_states": n_states,
+                "seed": seed,
+                "shares": list(self.shares),
+                "starts": self.starts,
+                **consequences(self.preset, VARIANT, seed),
+            }
+            for seed in self.seeds
+            for n_states in self.n_states
+        ]
+
+
+def half_trained_cell(
+    preset: str, n_states: int, seed: int, shares: list[float], starts: int, place: Workplace
+) -> Record:
+    """One machine and one task, answered from a network at several times of its pretraining.
+
+    The machine, the task and the texts are those of `hmmlib.experiments.head_vs_prompt.head_vs_prompt_cell`.
+
+    Args:
+        preset: How much is done.
+        n_states: Number H of hidden states.
+        seed: Of the HMM, the task, the texts, the pretraining and all that is random in tuning.
+        shares: Where to stop, as shares of all steps, rising.
+        starts: Of each search for a prompt.
+        place: Where to compute.
+
+    Returns:
+        The record, ready for JSON. `exact` has an entry, as `Scorer` makes it, for each of 'majority',
+        'posterior', 'exact_head' and 'exact_prompt', as in `head_vs_prompt_cell`. `stops` has for each stop
+        its `step`, the `kl` on held-out text and `blank_kl`, that at the blank before the test texts, and
+        `methods` with entries for 'learnt_head', a head solved, and 'learnt_prompt', prompt and head.
+        `seconds` is of the run.
+
+    Raises:
+        ValueError: An unknown preset, or as for `hmmlib.random_hmm` and `hmmlib.draw_task`.
+        FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
+    """
+    scale, clock = downstream_scale(preset), Clock()
+    prompt = replace(scale.recipes(seed)["prompt"], restarts=starts)
+    model = random_hmm(n_states, N_TOKENS, generator=seed)
+    task = draw_task(model, generator=seed)
+    data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
+    score, exact = Scorer(data), ExactMaskedLM(model)
+    train, test = data.train.tokens, data.test.tokens
+    exact_laws = blank_probs(exact, train), blank_probs(exact, test)
+    best = optimal_prompt(exact, train, data.train.labels, restarts=scale.restarts, generator=seed)
+    prompted = blank_probs(exact, train, best.prompt), blank_probs(exact, test, best.prompt)
+    record: Record = {
+        "n_states": n_states,
+        "seed": seed,
+        "redraws": task.redraws,
+        **score.facts(),
+        "exact": {
+            "majority": score.majority(),
+            "posterior": score.solved(task.posterior(train), task.posterior(test)),
+            "exact_head": score.solved(*exact_laws),
+            "exact_prompt": score.solved(*prompted),
+        },
+        "stops": [],
+    }
+    clock.lap("exact")
+    recipe = cell_recipe(scale.pretraining, VARIANT, seed)
+    way: dict[str, Any] = {"measure_every": recipe.n_steps, "progress": False}
+    with tempfile.TemporaryDirectory() as folder:
+        # Each pretraining goes on from where the last one stopped.
+        way |= {"checkpoint": Path(folder) / "run.safetensors"}
+        for share in shares:
+            step = max(1, round(share * recipe.n_steps))
+            done = pretrain(model.to(place.device), recipe, stop_after=step, **way)
+            lm = done.lm
+            clock.lap(f"pretraining to {step}")
+            laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
+            methods = {
+                "learnt_head": score.solved(*laws),
+                "learnt_prompt": score.tuned(tune_prompt(lm, data, prompt, progress=False)),
+            }
+            record["stops"].append(
+                {
+                    "step": step,
+                    "kl": rounded(evaluate(lm, done.held_out).kl),
+                    "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
+                    "methods": methods,
+                }
+            )
+            clock.lap(f"tuning at {step}")
+    return record | {"seconds": clock.laps}
+
+
+def compute(config: Record, place: Workplace) -> Record:
+    """The record of a cell.
+
+    Args:
+        config: One of `HalfTrainedConfig.cells`.
+        place: Where to compute it.
+
+    Returns:
+        That of `half_trained_cell`.
+
+    Raises:
+        ValueError: This version of hmmlib means something else by the preset; or as for
+            `half_trained_cell`.
+    """
+    check_consequences(config, VARIANT)
+    arguments = {name: config[name] for name in ("preset", "n_states", "seed", "shares", "starts")}
+    return half_trained_cell(**arguments, place=place)
+
+
+def _last(method: str, record: Record) -> float:
+    accuracy: float = record["stops"][-1]["methods"][method]["test"]
+    return accuracy
+
+
+EXPERIMENT = Experiment(
+    name="half-trained",
+    title="heads and prompts on networks stopped on their way: accuracy against KL",
+    presets={
+        "laptop": HalfTrainedConfig(),
+        "smoke": HalfTrainedConfig("smoke", n_states=(4,), seeds=(1,), shares=(0.5, 1.0)),
+        "gpu": HalfTrainedConfig("gpu", seeds=(1, 2, 3, 4, 5)),
+    },
+    options={
+        "n_states": "numbers of hidden states",
+        "seeds": "seeds",
+        "shares": "where to stop, as shares of all steps",
+        "starts": "starts of each search for a prompt",
+    },
+    compute=compute,
+    of_the_run=(("seconds",),),
+    groups=("n_states",),
+    columns={
+        "KL": lambda record: record["stops"][-1]["kl"],
+        **{f"{name.replace('_', ' ')}, in the end": partial(_last, name) for name in METHODS},
+    },
+)
+"""The experiment, as the command line knows it.
+
+:meta hide-value:
+"""
