@@ -1,126 +1,25 @@
-"""What the experiments on downstream tasks share: how much is done, and how answers are scored."""
+"""What the experiments on downstream tasks share: the setting, and how answers are scored."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.points import cell_recipe
+from hmmlib.experiments.scales import DownstreamScale
+from hmmlib.hmm import HMM
+from hmmlib.lm import ExactMaskedLM, blank_probs
 from hmmlib.logistic import logistic_head
-from hmmlib.tasks import TaskData
-from hmmlib.tuning import CONVERGED, PAPER_TUNING, QUICK, Tuned, TuningRecipe
+from hmmlib.memory import MemoryHMM
+from hmmlib.tasks import TaskData, draw_dataset, draw_task
+from hmmlib.tuning import Tuned
 
 # Nearer to zero than this, a margin leaves the label to rounding.
 CLEAR_MARGIN = 1e-9
-# Names of the recipes in a scale.
-_RECIPES = ("paper", "solved", "prompt", "prompt_paper", "whole")
-# Weights that know much already are moved by less than a prompt that knows nothing.
-_WHOLE = replace(CONVERGED, learning_rates=(3e-4, 1e-3), epochs=20, patience=3)
 Entry = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class DownstreamScale:
-    """How much is done in one cell.
-
-    Attributes:
-        pretraining: Preset of the pretraining.
-        sizes: Numbers of training, validation and test texts.
-        length: Tokens in a text, after the blank.
-        paper: How heads are trained by gradient steps: the paper's recipe.
-        solved: How attention heads are solved.
-        prompt: How prompts are tuned on the learnt model.
-        prompt_paper: The same with the paper's recipe, where there is time for it.
-        whole: How all weights of the learnt model are tuned.
-        restarts: Starts of the search for the best prompt of the exact model.
-        fewer: Numbers of labelled texts with which linear heads are solved besides.
-    """
-
-    pretraining: str
-    sizes: tuple[int, int, int] = (5000, 500, 1000)
-    length: int = 128
-    paper: TuningRecipe = PAPER_TUNING
-    solved: TuningRecipe = CONVERGED
-    prompt: TuningRecipe = CONVERGED
-    prompt_paper: TuningRecipe | None = PAPER_TUNING
-    whole: TuningRecipe = _WHOLE
-    restarts: int = 10
-    fewer: tuple[int, ...] = (50, 150, 500, 1500)
-
-    def recipes(self, seed: int) -> dict[str, TuningRecipe]:
-        """The recipes of a cell.
-
-        Args:
-            seed: Of all that is random in tuning.
-
-        Returns:
-            Name of each and the recipe; `prompt_paper` only where there is one.
-        """
-        found = {name: getattr(self, name) for name in _RECIPES}
-        return {name: replace(recipe, seed=seed) for name, recipe in found.items() if recipe is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        """The scale as JSON can hold it.
-
-        Returns:
-            Lists, numbers, names, and the recipes' dictionaries.
-        """
-        plain = {name: value for name, value in asdict(self).items() if name not in _RECIPES}
-        recipes = {name: recipe.to_dict() for name, recipe in self.recipes(0).items()}
-        return {**plain, "sizes": list(self.sizes), "fewer": list(self.fewer), **recipes}
-
-
-DOWNSTREAM_SCALES: dict[str, DownstreamScale] = {
-    # Seconds: that everything runs.
-    "smoke": DownstreamScale(
-        pretraining="smoke",
-        sizes=(200, 60, 100),
-        length=20,
-        paper=replace(PAPER_TUNING, epochs=10, warmup=5),
-        solved=replace(CONVERGED, restarts=1),
-        prompt=replace(QUICK, epochs=1, n_prompt=3),
-        prompt_paper=None,
-        whole=replace(QUICK, epochs=1, learning_rates=(1e-3,)),
-        restarts=2,
-        fewer=(50,),
-    ),
-    # Minutes on one core of a laptop.
-    "laptop": DownstreamScale(
-        pretraining="laptop",
-        solved=replace(CONVERGED, restarts=1),
-        prompt=QUICK,
-        prompt_paper=None,
-        whole=replace(QUICK, epochs=2, batch=32, learning_rates=(1e-3,)),
-        restarts=5,
-    ),
-    # For one card, best shared by several cells.
-    "gpu": DownstreamScale(pretraining="gpu"),
-    "paper": DownstreamScale(pretraining="paper", prompt=PAPER_TUNING, prompt_paper=None),
-}
-"""By name, as for `hmmlib.experiments.presets.PRETRAINING_PRESETS`."""
-
-
-def downstream_scale(name: str) -> DownstreamScale:
-    """A scale by name.
-
-    Args:
-        name: 'smoke', 'laptop', 'gpu' or 'paper'.
-
-    Returns:
-        The scale.
-
-    Raises:
-        ValueError: There is no such scale.
-    """
-    if name not in DOWNSTREAM_SCALES:
-        raise ValueError(f"preset: expected one of {tuple(DOWNSTREAM_SCALES)}, got {name!r}")
-    return DOWNSTREAM_SCALES[name]
 
 
 class Scorer:
@@ -222,6 +121,80 @@ class Scorer:
         return float(self.answers(head.labels(test.double()))["test"])
 
 
+class Setting:
+    """A machine, a task on it, labelled texts, and what the exact model says of them.
+
+    Args:
+        model: The machine.
+        scale: How many texts, and how long.
+        seed: Of task and texts.
+
+    Attributes:
+        model: The machine.
+        task: The task.
+        data: The labelled texts.
+        score: Scores answers on them.
+        exact: The exact model of the machine.
+        exact_laws: What it shows at the blank before the training and the test texts, two of shape (size, V).
+
+    Raises:
+        ValueError: As for `hmmlib.draw_task`.
+    """
+
+    def __init__(self, model: HMM | MemoryHMM, scale: DownstreamScale, seed: int) -> None:
+        self.model = model
+        self.task = draw_task(model, generator=seed)
+        self.data = draw_dataset(self.task, generator=seed, sizes=scale.sizes, length=scale.length)
+        self.score = Scorer(self.data)
+        self.exact = ExactMaskedLM(model)
+        self.exact_laws = self.shown()
+
+    @property
+    def texts(self) -> tuple[Tensor, Tensor]:
+        """The training and the test texts."""
+        return self.data.train.tokens, self.data.test.tokens
+
+    def shown(self, prompt: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What the exact model shows at the blank.
+
+        Args:
+            prompt: Rows in front of the blank, shape (length, H); None for no prompt.
+
+        Returns:
+            Laws before the training and before the test texts, each of shape (size, V).
+        """
+        train, test = (blank_probs(self.exact, texts, prompt) for texts in self.texts)
+        return train, test
+
+    def posterior(self) -> Entry:
+        """Solve a head on the exact posterior of what the task asks for.
+
+        Returns:
+            Its entry.
+        """
+        train, test = (self.task.posterior(texts) for texts in self.texts)
+        return self.score.solved(train, test)
+
+    def facts(self) -> Entry:
+        """What task and texts are like.
+
+        Returns:
+            The number of `redraws` of the task, and what `Scorer.facts` says.
+        """
+        return {"redraws": self.task.redraws, **self.score.facts()}
+
+    def blank_kl(self, test_laws: Tensor) -> float:
+        """How far what a model shows at the blank before the test texts is from what the exact one does.
+
+        Args:
+            test_laws: Its laws, shape (size, V).
+
+        Returns:
+            Mean KL(exact ‖ model), nats.
+        """
+        return rounded(mean_divergence(self.exact_laws[1], test_laws))
+
+
 class Clock:
     """Seconds between calls.
 
@@ -244,42 +217,16 @@ class Clock:
         self._begin = now
 
 
-def consequences(preset: str, variant: str, seed: int) -> dict[str, Any]:
-    """All that a record depends on: a preset may change, what it means is part of the configuration.
+def pretraining_facts(pretraining: Mapping[str, Any]) -> Entry:
+    """What a record says of the pretraining behind it.
 
     Args:
-        preset: How much is done.
-        variant: Of the pretraining.
-        seed: Of the cell.
+        pretraining: The record of `hmmlib.experiments.models.pretrained`.
 
     Returns:
-        The `scale` and the `pretraining`, as JSON can hold them.
-
-    Raises:
-        ValueError: An unknown preset or variant.
+        Its `kl`, `tokens`, `steps` and `parameters`.
     """
-    scale = downstream_scale(preset)
-    recipe = cell_recipe(scale.pretraining, variant, seed)
-    return {"scale": scale.to_dict(), "pretraining": recipe.to_dict()}
-
-
-def check_consequences(config: Mapping[str, Any], variant: str) -> None:
-    """Check that a configuration means what this version of the library takes it for.
-
-    Args:
-        config: Of a cell.
-        variant: Of its pretraining.
-
-    Raises:
-        ValueError: An entry differs, or the preset is unknown.
-    """
-    here = json.loads(json.dumps(consequences(config["preset"], variant, config["seed"])))
-    changed = [name for name in here if here[name] != json.loads(json.dumps(config.get(name)))]
-    if changed:
-        raise ValueError(
-            f"config: {', '.join(changed)} of the preset {config['preset']!r} as it is here differs from the "
-            "one asked for; expected the same version of hmmlib everywhere"
-        )
+    return {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")}
 
 
 def accuracy_of(method: str, record: Mapping[str, Any]) -> float | None:

@@ -14,24 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from hmmlib.evaluation import evaluate
-from hmmlib.experiments.downstream import (
-    Clock,
-    Scorer,
-    check_consequences,
-    consequences,
-    downstream_scale,
-    mean_divergence,
-    rounded,
-)
+from hmmlib.experiments.downstream import Clock, Setting, rounded
 from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.head_vs_prompt import VARIANT
 from hmmlib.experiments.points import N_TOKENS, cell_recipe
+from hmmlib.experiments.scales import consequences, downstream_scale, own_entries
 from hmmlib.experiments.store import Record
 from hmmlib.hmm import random_hmm
-from hmmlib.lm import ExactMaskedLM, blank_probs
 from hmmlib.optimal_prompts import optimal_prompt
 from hmmlib.pretraining import pretrain
-from hmmlib.tasks import draw_dataset, draw_task
 from hmmlib.tuning import blank_laws, tune_prompt
 
 METHODS = ("learnt_head", "learnt_prompt")
@@ -42,7 +33,7 @@ class HalfTrainedConfig:
     """What is computed.
 
     Attributes:
-        preset: How much is done in a cell; see `hmmlib.experiments.downstream.DOWNSTREAM_SCALES`.
+        preset: How much is done in a cell; see `hmmlib.experiments.scales.DOWNSTREAM_SCALES`.
         n_states: The numbers H of hidden states.
         seeds: Each gives an HMM, a task, a data set, and a pretraining.
         shares: Where to stop, as shares of all steps, rising, each above 0 and at most 1.
@@ -117,24 +108,21 @@ def half_trained_cell(
     """
     scale, clock = downstream_scale(preset), Clock()
     prompt = replace(scale.recipes(seed)["prompt"], restarts=starts)
-    model = random_hmm(n_states, N_TOKENS, generator=seed)
-    task = draw_task(model, generator=seed)
-    data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
-    score, exact = Scorer(data), ExactMaskedLM(model)
-    train, test = data.train.tokens, data.test.tokens
-    exact_laws = blank_probs(exact, train), blank_probs(exact, test)
-    best = optimal_prompt(exact, train, data.train.labels, restarts=scale.restarts, generator=seed)
-    prompted = blank_probs(exact, train, best.prompt), blank_probs(exact, test, best.prompt)
+    setting = Setting(random_hmm(n_states, N_TOKENS, generator=seed), scale, seed)
+    data, score = setting.data, setting.score
+    train, test = setting.texts
+    best = optimal_prompt(
+        setting.exact, train, data.train.labels, restarts=scale.restarts, generator=seed
+    ).prompt
     record: Record = {
         "n_states": n_states,
         "seed": seed,
-        "redraws": task.redraws,
-        **score.facts(),
+        **setting.facts(),
         "exact": {
             "majority": score.majority(),
-            "posterior": score.solved(task.posterior(train), task.posterior(test)),
-            "exact_head": score.solved(*exact_laws),
-            "exact_prompt": score.solved(*prompted),
+            "posterior": setting.posterior(),
+            "exact_head": score.solved(*setting.exact_laws),
+            "exact_prompt": score.solved(*setting.shown(best)),
         },
         "stops": [],
     }
@@ -146,7 +134,7 @@ def half_trained_cell(
         way |= {"checkpoint": Path(folder) / "run.safetensors"}
         for share in shares:
             step = max(1, round(share * recipe.n_steps))
-            done = pretrain(model.to(place.device), recipe, stop_after=step, **way)
+            done = pretrain(setting.model.to(place.device), recipe, stop_after=step, **way)
             lm = done.lm
             clock.lap(f"pretraining to {step}")
             laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
@@ -158,7 +146,7 @@ def half_trained_cell(
                 {
                     "step": step,
                     "kl": rounded(evaluate(lm, done.held_out).kl),
-                    "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
+                    "blank_kl": setting.blank_kl(laws[1]),
                     "methods": methods,
                 }
             )
@@ -180,9 +168,7 @@ def compute(config: Record, place: Workplace) -> Record:
         ValueError: This version of hmmlib means something else by the preset; or as for
             `half_trained_cell`.
     """
-    check_consequences(config, VARIANT)
-    arguments = {name: config[name] for name in ("preset", "n_states", "seed", "shares", "starts")}
-    return half_trained_cell(**arguments, place=place)
+    return half_trained_cell(**own_entries(config, VARIANT), place=place)
 
 
 def _last(method: str, record: Record) -> float:

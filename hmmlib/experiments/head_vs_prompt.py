@@ -12,25 +12,15 @@ from functools import partial
 from typing import Any
 
 from hmmlib.certificates import row_space_test, separate
-from hmmlib.experiments.downstream import (
-    Clock,
-    Scorer,
-    accuracy_of,
-    check_consequences,
-    consequences,
-    downstream_scale,
-    mean_divergence,
-    rounded,
-)
+from hmmlib.experiments.downstream import Clock, Setting, accuracy_of, pretraining_facts, rounded
 from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.models import pretrained
 from hmmlib.experiments.points import N_TOKENS
+from hmmlib.experiments.scales import consequences, downstream_scale, own_entries
 from hmmlib.experiments.store import Record
 from hmmlib.hmm import random_hmm
-from hmmlib.lm import ExactMaskedLM, blank_probs
 from hmmlib.optimal_prompts import optimal_prompt
 from hmmlib.prior_fit import fit_prior
-from hmmlib.tasks import draw_dataset, draw_task
 from hmmlib.tuning import blank_laws, fine_tune, tune_head, tune_prompt
 
 # Of the pretraining: blanks alone, so that the model learns G itself.
@@ -56,7 +46,7 @@ class HeadVsPromptConfig:
     """What is computed; the paper's points by default.
 
     Attributes:
-        preset: How much is done in a cell; see `hmmlib.experiments.downstream.DOWNSTREAM_SCALES`.
+        preset: How much is done in a cell; see `hmmlib.experiments.scales.DOWNSTREAM_SCALES`.
         n_states: The numbers H of hidden states.
         seeds: Each gives an HMM, a task, a data set, and a pretraining.
     """
@@ -127,27 +117,22 @@ def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace)
     scale, clock = downstream_scale(preset), Clock()
     recipes = scale.recipes(seed)
     model = random_hmm(n_states, N_TOKENS, generator=seed)
-    task = draw_task(model, generator=seed)
-    data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
-    score, exact = Scorer(data), ExactMaskedLM(model)
-    train, test = data.train.tokens, data.test.tokens
-
-    exact_laws = blank_probs(exact, train), blank_probs(exact, test)
+    setting = Setting(model, scale, seed)
+    data, score, exact = setting.data, setting.score, setting.exact
+    train, test = setting.texts
     methods = {
         "majority": score.majority(),
-        "posterior": score.solved(task.posterior(train), task.posterior(test)),
-        "exact_head": score.solved(*exact_laws, scale.fewer),
+        "posterior": setting.posterior(),
+        "exact_head": score.solved(*setting.exact_laws, scale.fewer),
         "exact_head_paper": score.tuned(tune_head(exact, data, recipes["paper"], progress=False)),
     }
     certificate = {
-        "separable": separate(exact_laws[1], data.test.labels).separable,
-        "representable": row_space_test(model, task.mu).representable,
+        "separable": separate(setting.exact_laws[1], data.test.labels).separable,
+        "representable": row_space_test(model, setting.task.mu).representable,
     }
     clock.lap("exact_head")
     best = optimal_prompt(exact, train, data.train.labels, restarts=scale.restarts, generator=seed)
-    methods["exact_prompt"] = score.solved(
-        blank_probs(exact, train, best.prompt), blank_probs(exact, test, best.prompt)
-    )
+    methods["exact_prompt"] = score.solved(*setting.shown(best.prompt))
     clock.lap("exact_prompt")
 
     point = {"n_states": n_states, "n_values": 0, "seed": seed}
@@ -175,12 +160,11 @@ def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace)
     return {
         "n_states": n_states,
         "seed": seed,
-        "redraws": task.redraws,
-        **score.facts(),
+        **setting.facts(),
         "certificate": certificate,
         "methods": {name: methods[name] for name in METHODS if name in methods},
-        "pretraining": {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")},
-        "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
+        "pretraining": pretraining_facts(pretraining),
+        "blank_kl": setting.blank_kl(laws[1]),
         "prior": {
             name: {part: rounded(value) for part, value in fit._asdict().items() if part != "prior"}
             for name, fit in prior.items()
@@ -203,8 +187,7 @@ def compute(config: Record, place: Workplace) -> Record:
         ValueError: This version of hmmlib means something else by the preset; or as for
             `head_vs_prompt_cell`.
     """
-    check_consequences(config, VARIANT)
-    return head_vs_prompt_cell(config["preset"], config["n_states"], config["seed"], place)
+    return head_vs_prompt_cell(**own_entries(config, VARIANT), place=place)
 
 
 EXPERIMENT = Experiment(

@@ -14,22 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.downstream import (
-    Clock,
-    Scorer,
-    accuracy_of,
-    check_consequences,
-    consequences,
-    downstream_scale,
-    mean_divergence,
-    rounded,
-)
+from hmmlib.experiments.downstream import Clock, Setting, accuracy_of, pretraining_facts
 from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.models import pretrained
 from hmmlib.experiments.points import N_SYNTAX, cell_recipe, point_model
+from hmmlib.experiments.scales import consequences, downstream_scale, own_entries
 from hmmlib.experiments.store import Record
-from hmmlib.lm import ExactMaskedLM, blank_probs
-from hmmlib.tasks import draw_dataset, draw_task
 from hmmlib.tuning import blank_laws, fine_tune, tune_head
 
 # Of the pretraining. The head reads at words that are shown, about which a model trained on blanks alone was
@@ -56,7 +46,7 @@ class MemoryVsVanillaConfig:
     """What is computed; the paper's points by default.
 
     Attributes:
-        preset: How much is done in a cell; see `hmmlib.experiments.downstream.DOWNSTREAM_SCALES`.
+        preset: How much is done in a cell; see `hmmlib.experiments.scales.DOWNSTREAM_SCALES`.
         kinds: Kinds of machines, 'memory' and 'vanilla'.
         n_values: The numbers |ℳ| of values, with four syntax states each; a vanilla machine has as many
             states as both together.
@@ -131,21 +121,18 @@ def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, pla
     scale, clock = downstream_scale(preset), Clock()
     recipes = scale.recipes(seed)
     n_states, n_cell_values = N_SYNTAX * n_values, n_values if kind == "memory" else 0
-    model = point_model(n_states, n_cell_values, seed)
-    task = draw_task(model, generator=seed)
-    data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
-    score, exact = Scorer(data), ExactMaskedLM(model)
-    train, test = data.train.tokens, data.test.tokens
+    setting = Setting(point_model(n_states, n_cell_values, seed), scale, seed)
+    data, score, exact = setting.data, setting.score, setting.exact
+    train, test = setting.texts
 
     def solved(lm: Any, **how: Any) -> Record:
         return score.tuned(tune_head(lm, data, recipes["solved"], head="attention", progress=False, **how))
 
-    exact_laws = blank_probs(exact, train), blank_probs(exact, test)
     methods = {
         "majority": score.majority(),
         "word_counts": score.solved(_word_shares(train, exact.n_tokens), _word_shares(test, exact.n_tokens)),
-        "posterior": score.solved(task.posterior(train), task.posterior(test)),
-        "exact_head": score.solved(*exact_laws),
+        "posterior": setting.posterior(),
+        "exact_head": score.solved(*setting.exact_laws),
     }
     clock.lap("exact_head")
     methods["exact_attention"] = solved(exact)
@@ -174,11 +161,10 @@ def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, pla
         "n_values": n_values,
         "n_states": n_states,
         "seed": seed,
-        "redraws": task.redraws,
-        **score.facts(),
+        **setting.facts(),
         "methods": {name: methods[name] for name in METHODS},
-        "pretraining": {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")},
-        "blank_kl": rounded(mean_divergence(exact_laws[1], laws[1])),
+        "pretraining": pretraining_facts(pretraining),
+        "blank_kl": setting.blank_kl(laws[1]),
         "seconds": clock.laps,
     }
 
@@ -197,9 +183,7 @@ def compute(config: Record, place: Workplace) -> Record:
         ValueError: This version of hmmlib means something else by the preset; or as for
             `memory_vs_vanilla_cell`.
     """
-    check_consequences(config, VARIANT)
-    arguments = {name: config[name] for name in ("preset", "kind", "n_values", "seed")}
-    return memory_vs_vanilla_cell(**arguments, place=place)
+    return memory_vs_vanilla_cell(**own_entries(config, VARIANT), place=place)
 
 
 def _check_kind(kind: str) -> None:
