@@ -146,6 +146,10 @@ results: $(STAMP) ## compute the results and small models that the book keeps in
 	@$(BIN)/hmmlib results memory-vs-vanilla --export book/results/memory_vs_vanilla_laptop.json
 	@$(BIN)/hmmlib results half-trained --export book/results/half_trained_laptop.json
 	@$(PY) -m hmmlib.experiments.shipped --out book/checkpoints
+	@# What the tests compute again.
+	@for name in head-vs-prompt memory-vs-vanilla half-trained; do \
+		OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep $$name --preset smoke && $(BIN)/hmmlib results $$name --preset smoke \
+		--export tests/records/$$(echo $$name | tr - _)_smoke.json || exit 1; done
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## measure hmmlib against other libraries

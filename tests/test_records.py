@@ -1,0 +1,68 @@
+"""Records that are kept in files: computed anew they are the same, and they are what the presets ask for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from hmmlib.experiments.experiment import Workplace
+from hmmlib.experiments.registry import EXPERIMENTS
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("head-vs-prompt", "memory-vs-vanilla", "half-trained")
+
+
+def kept(folder, name, preset):
+    path = ROOT / folder / f"{name.replace('-', '_')}_{preset}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def one_thread():
+    # As the command line computes cells: sums over threads round otherwise.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def differences(found, expected, where="record"):
+    """Where two records differ by more than another processor's rounding explains."""
+    if isinstance(expected, dict):
+        if list(found) != list(expected):
+            return [f"{where}: entries {list(found)}, not {list(expected)}"]
+        return [d for key in expected for d in differences(found[key], expected[key], f"{where}.{key}")]
+    if isinstance(expected, list):
+        if len(found) != len(expected):
+            return [f"{where}: {len(found)} entries, not {len(expected)}"]
+        pairs = enumerate(zip(found, expected, strict=True))
+        return [d for i, pair in pairs for d in differences(*pair, f"{where}[{i}]")]
+    same = found == expected
+    if isinstance(expected, float) and found is not None:
+        same = found == pytest.approx(expected, rel=0.01, abs=0.02)
+    return [] if same else [f"{where}: {found}, not {expected}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("one_thread")
+def test_a_cell_computed_anew_is_the_one_in_the_file(name, tmp_path):
+    experiment = EXPERIMENTS[name]
+    config = experiment.presets["smoke"].cells()[0]
+    found = experiment.compute(json.loads(json.dumps(config)), Workplace("cpu", tmp_path))
+    expected = kept("tests/records", name, "smoke")["cells"][0]
+    for record in (found, expected):
+        assert record.pop("seconds")
+    assert differences(json.loads(json.dumps(found)), expected) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_cell_is_told_apart(name):
+    cells = kept("tests/records", name, "smoke")["cells"]
+    changed = json.loads(json.dumps(cells[0]))
+    entry = (changed.get("methods") or changed["stops"][0]["methods"])["learnt_head"]
+    entry["test"] -= 0.05
+    assert len(differences(changed, cells[0])) == 1
+    assert all(differences(cell, cells[0]) for cell in cells[1:])
