@@ -354,7 +354,7 @@ plt.show()
 #
 # **Above $V$, labels are lost, but not many.** At $H = 25$ and $30$ most seeds have a certificate. But the best head on
 # the perfect model still gets about nine labels out of ten. The paper reports 66% for a head on the trained model at
-# $H = 30$ ({numref}`fig-paper-figure-3`). Lost information explains only a part of that fall.
+# $H = 30$ ({numref}`fig-paper-figure-3`). What no head can read explains only a part of that fall.
 #
 # **The heads above are optimistic.** They were chosen by looking at the very texts that they are scored on. What a
 # head learns from one set of texts and gets right on another is lower; the
