@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int
+from hmmlib._display import card, compact_repr, facts, fields_html
 from hmmlib.chain import LatentChainModel
 from hmmlib.inference import posteriors
 from hmmlib.lm import MaskedLM
@@ -31,6 +32,9 @@ class HeldOut:
     tokens: Tensor
     masked: Tensor
     conditionals: Tensor
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
     @property
     def answers(self) -> Tensor:
@@ -164,6 +168,11 @@ class Evaluation:
             f"cross_entropy={self.cross_entropy:.4g}, bayes_floor={self.bayes_floor:.4g}, "
             f"blanks={len(self.divergence)})"
         )
+
+    def _repr_html_(self) -> str:
+        names = ("kl", "kl_error", "total_variation", "cross_entropy", "bayes_floor")
+        pairs = [(name, getattr(self, name)) for name in names]
+        return card("Evaluation", facts([*pairs, ("blanks", len(self.divergence))]))
 
 
 def evaluate(lm: MaskedLM, held_out: HeldOut, *, reach: int = 8) -> Evaluation:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hmmlib._display import card, compact_repr, fields_html, heat_map
+
 
 @dataclass(frozen=True)
 class LinearHead:
@@ -20,6 +22,12 @@ class LinearHead:
     """
 
     weights: Tensor
+
+    __repr__ = compact_repr
+
+    def _repr_html_(self) -> str:
+        corner = "class" if self.weights.ndim == 2 else ""
+        return card(repr(self), heat_map("weights", self.weights, corner, "token"))
 
     def __post_init__(self) -> None:
         if self.weights.ndim not in (1, 2):
@@ -80,6 +88,9 @@ class AttentionHead:
     embeddings: Tensor
     temperature: float = 0.0
     tolerance: float = 1e-9
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
         if self.projection.ndim != 2:

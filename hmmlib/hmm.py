@@ -17,6 +17,7 @@ from hmmlib._checks import (
     drawing_generator,
     float_tensor,
 )
+from hmmlib._display import card, heat_map
 from hmmlib.chain import Chain
 from hmmlib.random_parameters import emission_rows, permutation_mixture, tempered
 
@@ -126,6 +127,14 @@ class HMM:
         kind = "" if self.device.type == "cpu" else f", device={str(self.device)!r}"
         kind += "" if self.dtype == torch.float64 else f", dtype={self.dtype}"
         return f"HMM(n_states={self.n_states}, n_tokens={self.n_tokens}{kind})"
+
+    def _repr_html_(self) -> str:
+        return card(
+            repr(self),
+            heat_map("initial", self._initial),
+            heat_map("transition", self._transition, "from", "to"),
+            heat_map("emission", self._emission, "state", "token"),
+        )
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> HMM:
         """Return a copy on another device or of another number type.

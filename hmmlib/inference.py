@@ -21,6 +21,7 @@ from hmmlib._checks import (
     check_text_shape,
     check_tokens,
 )
+from hmmlib._display import card, heat_map
 from hmmlib.chain import Chain, LatentChainModel
 from hmmlib.forward_backward import Scratch
 
@@ -70,6 +71,14 @@ class Posteriors:
     def __repr__(self) -> str:
         tables = "".join(f", {kind} {tuple(table.shape)}" for kind, table in self.kept.items())
         return f"Posteriors(log_likelihood {tuple(self.log_likelihood.shape)}{tables})"
+
+    def _repr_html_(self) -> str:
+        columns = dict.fromkeys(KINDS, "state") | {"conditionals": "token"}
+        first = [
+            heat_map(f"{kind}, of the first text", table[0], "position", columns[kind])
+            for kind, table in self.kept.items()
+        ]
+        return card(repr(self), heat_map("log_likelihood", self.log_likelihood, "", "text"), *first)
 
 
 def posteriors(

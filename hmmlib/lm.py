@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+from hmmlib._display import card
 from hmmlib.hmm import HMM
 from hmmlib.inference import posteriors_from_evidence
 from hmmlib.memory import MemoryHMM
@@ -76,6 +77,9 @@ class ExactMaskedLM:
 
     def __repr__(self) -> str:
         return f"ExactMaskedLM({self.model!r})"
+
+    def _repr_html_(self) -> str:
+        return card("ExactMaskedLM", self.model._repr_html_())
 
     def embed(self, tokens: ArrayLike) -> Tensor:
         """Embed texts.

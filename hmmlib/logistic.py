@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, as_tensor, check_positive_int, float_tensor
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads import LinearHead
 
 # Directions of less than this share of the largest hold little but rounding noise.
@@ -36,6 +37,12 @@ class LogisticFit(NamedTuple):
     loss: float
     accuracy: float
     converged: bool
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+    def _repr_html_(self) -> str:
+        return fields_html(self)
 
 
 def logistic_head(

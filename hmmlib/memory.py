@@ -18,6 +18,7 @@ from hmmlib._checks import (
     drawing_generator,
     float_tensor,
 )
+from hmmlib._display import card, heat_map
 from hmmlib.chain import Chain
 from hmmlib.hmm import HMM, stationary_law
 from hmmlib.random_parameters import emission_rows, permutation_mixture, tempered
@@ -163,6 +164,14 @@ class MemoryHMM:
         return (
             f"MemoryHMM(n_cells={self.n_cells}, n_values={self.n_values}, n_syntax={self.n_syntax}, "
             f"n_tokens={self.n_tokens}{kind}; {self.n_states} flat states)"
+        )
+
+    def _repr_html_(self) -> str:
+        return card(
+            repr(self),
+            heat_map("transition of the chain", self._transition, "from", "to"),
+            # A row for each value, cell and syntax state.
+            heat_map("emission", self._emission.flatten(0, 2), "column", "token"),
         )
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> MemoryHMM:

@@ -13,6 +13,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens, drawing_generator
+from hmmlib._display import compact_repr, fields_html
 from hmmlib._prompted_chain import blank_likelihood, prompt_steps
 from hmmlib.chain import Chain
 from hmmlib.heads import LinearHead
@@ -56,6 +57,12 @@ class OptimalPrompt(NamedTuple):
     accuracy: float
     losses: tuple[float, ...]
     converged: bool
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+    def _repr_html_(self) -> str:
+        return fields_html(self)
 
 
 def optimal_prompt(

@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hmmlib._checks import check_positive_int
+from hmmlib._display import card, listing
 from hmmlib.chain import LatentChainModel
 from hmmlib.checkpoints import freeze, read_tensors, write_tensors
 from hmmlib.evaluation import HeldOut, draw_held_out, evaluate
@@ -82,6 +83,14 @@ class History:
         """The last measurement."""
         return self.measurements[-1]
 
+    def __repr__(self) -> str:
+        return f"History(bayes_floor={self.bayes_floor:.4g}, measurements={len(self.measurements)})"
+
+    def _repr_html_(self) -> str:
+        names = ("step", "seconds", "train_loss", "cross_entropy", "kl", "total_variation")
+        rows = [[getattr(measurement, name) for name in names] for measurement in self.measurements]
+        return card(repr(self), listing(names, rows))
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -106,6 +115,9 @@ class Pretrained:
             f"bayes_floor={self.history.bayes_floor:.4g}, steps={last.step}, "
             f"parameters={self.lm.n_parameters:,})"
         )
+
+    def _repr_html_(self) -> str:
+        return card(repr(self), self.history._repr_html_())
 
 
 def pretrain(

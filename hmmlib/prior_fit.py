@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens, drawing_generator, float_tensor
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.hmm import HMM
 from hmmlib.inference import blank_posterior
 
@@ -42,6 +43,12 @@ class PriorFit(NamedTuple):
     variation: float
     divergence_initial: float
     variation_initial: float
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+    def _repr_html_(self) -> str:
+        return fields_html(self)
 
 
 def fit_prior(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from hmmlib._checks import check_fraction, check_positive, check_positive_int
+from hmmlib._display import fields_html
 from hmmlib.masking import Masking
 from hmmlib.text_streams import CorpusConfig
 from hmmlib.transformer import TransformerConfig
@@ -73,6 +74,8 @@ class PretrainingRecipe:
     precision: Precision = "float32"
     compile: bool = False
     seed: int = 0
+
+    _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))

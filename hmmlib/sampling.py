@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int, sampling_generator
+from hmmlib._display import compact_repr
 from hmmlib.chain import Chain, LatentChainModel
 
 # Uniform numbers are drawn for this many tokens at a time: few calls, little memory.
@@ -28,6 +29,9 @@ class Sample(NamedTuple):
     tokens: Tensor
     states: Tensor
     memory: Tensor
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
 
 
 def sample_tokens(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_cell, check_positive_int, drawing_generator, float_tensor
+from hmmlib._display import card, compact_repr, heat_map, listing
 from hmmlib.hmm import HMM
 from hmmlib.inference import blank_posterior
 from hmmlib.memory import MemoryHMM
@@ -100,6 +101,10 @@ class PosteriorTask:
             f"non-zero weights={int((self.weights != 0).sum())}, redraws={self.redraws}, {self.model!r})"
         )
 
+    def _repr_html_(self) -> str:
+        target = "state" if isinstance(self.model, HMM) else "value"
+        return card(repr(self), heat_map("weights", self.weights, "class", target))
+
     def posterior(self, tokens: ArrayLike) -> Tensor:
         """P[target | x], exactly.
 
@@ -175,6 +180,9 @@ class Split(NamedTuple):
     labels: Tensor
     scores: Tensor
 
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
 
 class TaskData(NamedTuple):
     """Labelled texts, all independent of one another.
@@ -188,6 +196,18 @@ class TaskData(NamedTuple):
     train: Split
     validation: Split
     test: Split
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+    def _repr_html_(self) -> str:
+        return card(
+            "TaskData",
+            listing(
+                ["split", "texts", "tokens in each"],
+                [[name, *split.tokens.shape] for name, split in zip(self._fields, self, strict=True)],
+            ),
+        )
 
 
 def draw_task(

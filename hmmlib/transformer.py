@@ -17,6 +17,7 @@ from hmmlib._checks import (
     check_positive_int,
     check_tokens,
 )
+from hmmlib._display import card, facts, fields_html
 
 Positions = Literal["rotary", "learned"]
 Norm = Literal["pre", "post"]
@@ -55,6 +56,8 @@ class TransformerConfig:
     dropout: float = 0.0
     rotary_base: float = 10_000.0
     epsilon: float = 1e-12
+
+    _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
         for name in ("width", "n_layers", "n_heads", "hidden", "max_positions"):
@@ -130,6 +133,10 @@ class TransformerMaskedLM(nn.Module):
     def __repr__(self) -> str:
         shape = ", ".join(f"{name}={value!r}" for name, value in asdict(self.config).items())
         return f"TransformerMaskedLM(n_tokens={self.n_tokens}, {shape})"
+
+    def _repr_html_(self) -> str:
+        sizes = [("n_tokens", self.n_tokens), ("weights", f"{self.n_parameters:,}")]
+        return card("TransformerMaskedLM", facts([*sizes, *asdict(self.config).items()]))
 
     @property
     def device(self) -> torch.device:

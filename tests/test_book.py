@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -21,7 +22,7 @@ from packaging.utils import canonicalize_name
 import hmmlib
 from conftest import OutputText
 from draw_figures import figure3_paper
-from hmmlib_book import LOADS_ELSEWHERE, repository_url
+from hmmlib_book import LOADS_ELSEWHERE, configure, repository_url
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE3 = json.loads((ROOT / "book" / "results" / "figure3_paper.json").read_text(encoding="utf-8"))
@@ -265,3 +266,27 @@ def test_the_repository_address_comes_from_the_environment(
     assert repository_url(tmp_path) == "https://example.org/book"
     monkeypatch.delenv("REPOSITORY_URL")
     assert repository_url(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("repository", "hub", "buttons"),
+    [
+        (
+            "https://example.org/book",
+            "https://hub.example.org/",
+            {"a": 1, "binderhub_url": "https://hub.example.org"},
+        ),
+        ("https://example.org/book", "", {"a": 1}),
+        ("", "https://hub.example.org", None),
+    ],
+)
+def test_chapters_run_on_binder_where_there_is_one(
+    repository: str, hub: str, buttons: dict | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REPOSITORY_URL", repository)
+    monkeypatch.setenv("BINDERHUB_URL", hub)
+    options = {"launch_buttons": {"a": 1}}
+    configure(
+        SimpleNamespace(srcdir=tmp_path), SimpleNamespace(html_theme_options=options, nb_execution_mode="off")
+    )
+    assert options.get("launch_buttons") == buttons

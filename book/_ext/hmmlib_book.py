@@ -2,6 +2,7 @@
 
 * **Launch buttons** need the address of the repository. It is ``$REPOSITORY_URL``, else the
   ``origin`` remote when that is on GitHub or GitLab; without an address the buttons are left out.
+  With ``$BINDERHUB_URL``, the address of a BinderHub, each chapter has a button that runs it there.
 * **Offline.** The part of MathJax that the pages use is copied beside them, and live code, which
   loads scripts from another host, is switched off. A page that would still load anything from
   another host is a warning, and warnings are errors here.
@@ -87,6 +88,8 @@ def configure(app: Sphinx, config: Config) -> None:
     url = repository_url(Path(app.srcdir))
     if url:
         options.update(repository_url=url, use_repository_button=True, use_issues_button=True)
+        if hub := os.environ.get("BINDERHUB_URL", "").strip().rstrip("/"):
+            options.setdefault("launch_buttons", {})["binderhub_url"] = hub
     else:
         options.pop("launch_buttons", None)
         options.pop("repository_url", None)

@@ -12,6 +12,7 @@ import torch
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from hmmlib._checks import ArrayLike, check_positive, check_positive_int
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.certificates._labelled import check_labelled, tensor_like
 from hmmlib.certificates._quiet import quiet
 from hmmlib.certificates.separation import largest_margin
@@ -37,6 +38,9 @@ class BestAccuracy:
     lower: float
     upper: float
     head: LinearHead
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
     @property
     def exact(self) -> bool:

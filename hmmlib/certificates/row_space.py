@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive, check_positive_int, float_tensor
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads import LinearHead
 from hmmlib.hmm import HMM
 
@@ -29,6 +30,9 @@ class RowSpaceTest:
     head: LinearHead | None
     residual: float
     lost: Tensor | None
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
 
 def posterior_span(model: HMM, length: int | None = None, rtol: float = 1e-10) -> Tensor:

@@ -13,6 +13,7 @@ from scipy.optimize import linprog
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive, float_tensor
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.certificates._labelled import check_labelled, tensor_like
 from hmmlib.heads import LinearHead
 
@@ -45,6 +46,9 @@ class Separation:
     margin: float
     certificate: Tensor
     bound: float
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
 
 def separate(features: ArrayLike, labels: ArrayLike, *, tolerance: float = 1e-9) -> Separation:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_cell, check_positive, check_positive_int
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.columns import RTOL
 from hmmlib.constructions.assumptions import AssumptionError
 from hmmlib.constructions.attention import head_of_recovery
@@ -38,6 +39,9 @@ class MemoryPrompt:
     head: AttentionHead
     values_kept: tuple[int, ...]
     start_error: float
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
     def probs(self, lm: MaskedLM, tokens: ArrayLike) -> Tensor:
         """What the prompted model shows at the tokens of the texts.

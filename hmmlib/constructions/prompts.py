@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, float_tensor
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.columns import RTOL, analyse, dependencies
 from hmmlib.constructions.assumptions import (
     AssumptionError,
@@ -37,6 +38,9 @@ class SoftPrompt:
     head: LinearHead
     states: tuple[int, ...]
     reached: tuple[int, ...]
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
     def values(self, lm: MaskedLM, tokens: ArrayLike) -> Tensor:
         """The head's values on the prompted model.

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_cell, check_positive_int
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.columns import RTOL, analyse, dependencies
 from hmmlib.constructions.assumptions import (
     AssumptionError,
@@ -39,6 +40,12 @@ class Recovery(NamedTuple):
     values: Tensor
     columns: Tensor
     projection: Tensor
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+    def _repr_html_(self) -> str:
+        return fields_html(self)
 
 
 def live_columns(model: MemoryHMM, starts: Tensor | None = None) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads import labels_of
 
 
@@ -37,6 +38,9 @@ class SoftAttentionHead:
     readout: Tensor
     weights: Tensor
     embeddings: Tensor | None = None
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
         if self.projection.ndim != 2:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from hmmlib._checks import check_fraction, check_positive, check_positive_int
+from hmmlib._display import fields_html
 from hmmlib.recipes import Schedule
 
 PromptInit = Literal["random", "tokens", "blank"]
@@ -53,6 +54,8 @@ class TuningRecipe:
     solve_heads: bool = False
     restarts: int = 1
     seed: int = 0
+
+    _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "n_prompt", "restarts"):

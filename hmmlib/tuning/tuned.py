@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike
+from hmmlib._display import card, facts, listing
 from hmmlib.heads import LinearHead, labels_of
 from hmmlib.lm import MaskedLM, prepend_mask
 from hmmlib.masking import Masking
@@ -71,6 +72,13 @@ class Tuned:
             f"Tuned(head={type(self.head).__name__}, prompt={prompt}, epochs={len(self.history)}, "
             f"learning_rate={self.learning_rate}, converged={self.converged}, {self.lm!r})"
         )
+
+    def _repr_html_(self) -> str:
+        kept = [("lm", repr(self.lm)), ("learning_rate", self.learning_rate), ("converged", self.converged)]
+        names = ("step", "train_loss", "validation_loss", "validation_accuracy")
+        way = [[getattr(epoch, name) for name in names] for epoch in self.history]
+        parts = [("head", self.head), *([] if self.prompt is None else [("prompt", self.prompt)])]
+        return card("Tuned", facts([*kept, *parts]), *([listing(names, way)] if way else []))
 
     @torch.no_grad()
     def values(self, tokens: ArrayLike) -> Tensor:
