@@ -30,7 +30,8 @@ from sphinx.writers.html5 import HTML5Translator
 from explorer_machines import MACHINES
 
 PANELS = ("reveal", "prompt", "head", "machine")
-SCRIPTS = ("explorer_maths.js", "explorer_widgets.js", "explorer.js")
+PARTS = ("maths", "widgets", "texts", "laws", "decisions")
+SCRIPTS = (*(f"explorer_{part}.js" for part in PARTS), "explorer.js")
 
 
 class Explorer(nodes.General, nodes.Element):  # type: ignore[misc]

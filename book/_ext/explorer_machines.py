@@ -78,7 +78,7 @@ def prompt() -> Machine:
         emission=[[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.4, 0.4, 0.2], [0.2, 0.2, 0.6], [0.1, 0.1, 0.8]],
     )
     title = "chapter 4: five states, three tokens"
-    return _plain(hmm, title, mu=[1, 0, 0, 0, -1], text="cacbaccac", prompt=[0, 0, 0, 1, 1])
+    return _plain(hmm, title, mu=[1, 0, 0, 0, -1], text="aaacacac", prompt=[0, 0, 0, 1, 1])
 
 
 NOUNS = {

@@ -71,8 +71,7 @@ var ExplorerMaths = (() => {
   }
 
   /** The embedding of a token: its probability in each emission column; all ones for a blank. */
-  const embed = (machine, token) =>
-    machine.emission.map((law) => (token === BLANK ? 1 : law[token]));
+  const embed = (machine, token) => machine.emission.map((law) => (token === BLANK ? 1 : law[token]));
 
   /** One step of every chain, in logarithms. */
   function step(logs, logTransition) {
@@ -184,10 +183,12 @@ var ExplorerMaths = (() => {
     // left[k] still carries its singular value; of the tall matrix, or of its transpose.
     const [columns, rows] = tall ? [left, right] : [right, left];
     const inverse = table(matrix[0].length, matrix.length, (i, j) =>
-      sum(kept.map((k) => (rows[k][i] * columns[k][j]) / sizes[k] ** 2))
+      sum(kept.map((k) => (rows[k][i] * columns[k][j]) / sizes[k] ** 2)),
     );
-    const projection = table(matrix[0].length, matrix[0].length, (i, j) =>
-      Number(i === j) - sum(kept.map((k) => (rows[k][i] * rows[k][j]) / (tall ? 1 : sizes[k] ** 2)))
+    const projection = table(
+      matrix[0].length,
+      matrix[0].length,
+      (i, j) => Number(i === j) - sum(kept.map((k) => (rows[k][i] * rows[k][j]) / (tall ? 1 : sizes[k] ** 2))),
     );
     return { inverse, leak: projection.map(norm), rank: kept.length };
   }
@@ -266,7 +267,9 @@ var ExplorerMaths = (() => {
   }
 
   const withoutFirst = (found) =>
-    Object.fromEntries(Object.entries(found).map(([kind, rows]) => [kind, Array.isArray(rows) ? rows.slice(1) : rows]));
+    Object.fromEntries(
+      Object.entries(found).map(([kind, rows]) => [kind, Array.isArray(rows) ? rows.slice(1) : rows]),
+    );
 
   // --- memory and the attention head ---
 
@@ -275,7 +278,7 @@ var ExplorerMaths = (() => {
     const chain = chainOf(machine);
     const size = chain.transition.length;
     const live = chain.initial.map((p) => p > 0);
-    for (let grown = true; grown; ) {
+    for (let grown = true; grown;) {
       grown = false;
       live.forEach((reached, state) => {
         if (!reached) return;
@@ -333,7 +336,10 @@ var ExplorerMaths = (() => {
    * the margin where a key is one. `head` is null where no state is recoverable.
    */
   function readMemory(machine, tokens, { mu, cell = 0 }) {
-    const found = posteriors(machine, [BLANK, ...tokens].map((token) => embed(machine, token)));
+    const found = posteriors(
+      machine,
+      [BLANK, ...tokens].map((token) => embed(machine, token)),
+    );
     const memory = memoryPosterior(machine, found.smoothed[0], cell);
     const margin = dot(mu, memory);
     const recovered = recovery(machine, cell);
@@ -396,9 +402,22 @@ var ExplorerMaths = (() => {
   }
 
   return {
-    BLANK, ImpossibleEvidence, ImpossibleAfterPrompt, EmptyPrompt,
-    embed, posteriors, analyse, promptedPrior, headForPrior, readText,
-    liveColumns, recovery, memoryPosterior, statePosterior, readMemory,
-    setEntry, sample,
+    BLANK,
+    ImpossibleEvidence,
+    ImpossibleAfterPrompt,
+    EmptyPrompt,
+    embed,
+    posteriors,
+    analyse,
+    promptedPrior,
+    headForPrior,
+    readText,
+    liveColumns,
+    recovery,
+    memoryPosterior,
+    statePosterior,
+    readMemory,
+    setEntry,
+    sample,
   };
 })();

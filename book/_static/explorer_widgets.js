@@ -56,7 +56,13 @@ var ExplorerWidgets = (() => {
 
   function range(name, { min = 0, max = 1, step = 0.01, digits = 2, onInput }) {
     const input = el("input", {
-      type: "range", min, max, step, class: "ex-range", "aria-label": name, autocomplete: "off",
+      type: "range",
+      min,
+      max,
+      step,
+      class: "ex-range",
+      "aria-label": name,
+      autocomplete: "off",
       input: () => onInput(Number(input.value)),
     });
     input.show = (value) => {
@@ -84,21 +90,28 @@ var ExplorerWidgets = (() => {
       return el("tr", {}, el("th", { scope: "row", text: row }), ...cells);
     });
     const head = el(
-      "tr", {},
+      "tr",
+      {},
       el("td", { class: "ex-corner" }, el("span", { text: rowTitle }), el("span", { text: columnTitle })),
-      ...columns.map((column) => el("th", { scope: "col", text: column }))
+      ...columns.map((column) => el("th", { scope: "col", text: column })),
     );
     const node = el(
-      "div", { class: "ex-scroll" },
-      el("table", { class: `ex-matrix ex-${tone}` },
-        el("caption", {}, ...caption), el("thead", {}, head), el("tbody", {}, ...body))
+      "div",
+      { class: "ex-scroll" },
+      el(
+        "table",
+        { class: `ex-matrix ex-${tone}` },
+        el("caption", {}, ...caption),
+        el("thead", {}, head),
+        el("tbody", {}, ...body),
+      ),
     );
     const update = (laws) =>
       laws.forEach((law, i) =>
         law.forEach((p, j) => {
           inputs[i][j].show(p);
           numbers[i][j].textContent = p.toFixed(2);
-        })
+        }),
       );
     return { node, update };
   }
@@ -111,11 +124,20 @@ var ExplorerWidgets = (() => {
         ? range(describe(name), { min, max, step, digits, onInput: (value) => onInput(i, value) })
         : el("span", { class: "ex-bar", "aria-hidden": "true" });
       const number = el("span", { class: "ex-value", "aria-hidden": onInput ? "true" : null });
-      const node = el(onInput ? "div" : "li", { class: "ex-row" }, el("span", { class: "ex-name", text: name }), bar, number);
+      const node = el(
+        onInput ? "div" : "li",
+        { class: "ex-row" },
+        el("span", { class: "ex-name", text: name }),
+        bar,
+        number,
+      );
       return { node, bar, number };
     });
-    const node = el(onInput ? "div" : "ul", { class: `ex-bars ex-${tone}`, role: onInput ? "group" : "list", "aria-label": label },
-      ...rows.map((row) => row.node));
+    const node = el(
+      onInput ? "div" : "ul",
+      { class: `ex-bars ex-${tone}`, role: onInput ? "group" : "list", "aria-label": label },
+      ...rows.map((row) => row.node),
+    );
     node.style.setProperty("--names", `${Math.max(2, ...names.map((name) => name.length))}ch`);
     const update = (values, scale = max) =>
       values.forEach((value, i) => {
@@ -142,7 +164,11 @@ var ExplorerWidgets = (() => {
     function rebuild(positions, groups) {
       cells = [];
       heads = positions.map((position, t) =>
-        el("th", { scope: "col", title: position.title, click: () => onSelect(t) }, el("span", { text: position.label }))
+        el(
+          "th",
+          { scope: "col", title: position.title, click: () => onSelect(t) },
+          el("span", { text: position.label }),
+        ),
       );
       const bodies = groups.map((group) => {
         const mine = [];
@@ -152,14 +178,22 @@ var ExplorerWidgets = (() => {
           return el("tr", {}, el("th", { scope: "row", text: name }), ...line);
         });
         cells.push(mine);
-        const title = el("th", { class: "ex-group", colspan: positions.length + 1, scope: "rowgroup" }, el("span", {}, ...group.title));
+        const title = el(
+          "th",
+          { class: "ex-group", colspan: positions.length + 1, scope: "rowgroup" },
+          el("span", {}, ...group.title),
+        );
         return el("tbody", { class: `ex-${group.tone}` }, el("tr", {}, title), ...lines);
       });
       const long = positions.some((position) => position.label.length > 2);
       const short = positions.length <= 14;
       node.replaceChildren(
-        el("table", { class: `ex-heat${long ? " ex-words" : ""}${short ? " ex-short" : ""}` },
-          el("thead", {}, el("tr", {}, el("td", {}), ...heads)), ...bodies)
+        el(
+          "table",
+          { class: `ex-heat${long ? " ex-words" : ""}${short ? " ex-short" : ""}` },
+          el("thead", {}, el("tr", {}, el("td", {}), ...heads)),
+          ...bodies,
+        ),
       );
     }
 
@@ -173,7 +207,7 @@ var ExplorerWidgets = (() => {
           if (cell.textContent !== text) cell.textContent = text;
           cell.style.setProperty("--p", p.toFixed(3));
           cell.classList.toggle("ex-ring", ring(t) === row);
-        })
+        }),
       );
     }
 
@@ -191,10 +225,20 @@ var ExplorerWidgets = (() => {
   /** A line with zero in its middle, label 0 to the left and label 1 to the right. */
   function gauge(names) {
     const marker = (kind) => el("span", { class: `ex-marker ex-marker-${kind}` });
-    const markers = Object.fromEntries(names.flatMap((name) => [[`${name}-pin`, marker(`${name} ex-pin`)], [name, marker(name)]]));
-    const node = el("div", { class: "ex-gauge", "aria-hidden": "true" },
-      el("span", { class: "ex-side", text: "label 0" }), el("span", { class: "ex-zero" }),
-      el("span", { class: "ex-side ex-right", text: "label 1" }), ...Object.values(markers));
+    const markers = Object.fromEntries(
+      names.flatMap((name) => [
+        [`${name}-pin`, marker(`${name} ex-pin`)],
+        [name, marker(name)],
+      ]),
+    );
+    const node = el(
+      "div",
+      { class: "ex-gauge", "aria-hidden": "true" },
+      el("span", { class: "ex-side", text: "label 0" }),
+      el("span", { class: "ex-zero" }),
+      el("span", { class: "ex-side ex-right", text: "label 1" }),
+      ...Object.values(markers),
+    );
     const update = (values, scale) => {
       for (const [name, mark] of Object.entries(markers)) {
         const value = values[name];
@@ -209,9 +253,19 @@ var ExplorerWidgets = (() => {
   function choice(label, options, chosen, onChange) {
     const name = newId("choice");
     const items = Object.entries(options).map(([value, text]) =>
-      el("label", {},
-        el("input", { type: "radio", name, value, checked: value === chosen, autocomplete: "off", change: () => onChange(value) }),
-        el("span", { text }))
+      el(
+        "label",
+        {},
+        el("input", {
+          type: "radio",
+          name,
+          value,
+          checked: value === chosen,
+          autocomplete: "off",
+          change: () => onChange(value),
+        }),
+        el("span", { text }),
+      ),
     );
     return el("div", { class: "ex-choice", role: "radiogroup", "aria-label": label }, ...items);
   }
