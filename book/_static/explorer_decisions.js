@@ -193,7 +193,7 @@ var ExplorerDecisions = (() => {
 
   function memoryPanel(state, changed) {
     const lists = el("div", { class: "ex-pair" });
-    const verdict = el("p", { class: "ex-note", role: "status" });
+    const verdict = el("p", { class: "ex-note" });
     let parts = [];
     function rebuild() {
       const { memory } = state.machine;

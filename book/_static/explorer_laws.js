@@ -8,18 +8,17 @@ var ExplorerLaws = (() => {
   // --- editing the machine ---
 
   /** Set an entry of a law in place; remembers the proportions that a full entry wipes out. */
-  function editor(changed) {
+  function editor() {
     const before = new WeakMap();
     return (laws, row, index, value) => {
       const law = laws[row];
       if (law.some((p, i) => i !== index && p > 0)) before.set(laws, { ...before.get(laws), [row]: law });
       laws[row] = M.setEntry(law, index, value, before.get(laws)?.[row] ?? law);
-      changed("machine");
     };
   }
 
   function machinePanel(state, changed) {
-    const edit = editor(changed);
+    const edit = editor();
     const node = panel("The machine: drag a bar, the rest of its row follows", "machine");
     let parts = [];
 
@@ -35,7 +34,10 @@ var ExplorerLaws = (() => {
           columnTitle,
           describe,
           tone,
-          onInput: (i, j, value) => edit(object(), i, j, value),
+          onInput: (i, j, value) => {
+            edit(object(), i, j, value);
+            changed("machine");
+          },
         });
         return { node: widget.node, update: () => widget.update(object()) };
       };
@@ -98,7 +100,10 @@ var ExplorerLaws = (() => {
           columnTitle: "word",
           tone: "tokens",
           describe: (value, token) => `${kind.name}, ${value}: emission of ${token}`,
-          onInput: (i, j, value) => edit(machine.emission, kind.columns[i], j, value),
+          onInput: (i, j, value) => {
+            edit(machine.emission, kind.columns[i], j, value);
+            changed("machine");
+          },
         });
         return {
           node: widget.node,

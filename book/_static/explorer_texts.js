@@ -17,19 +17,19 @@ var ExplorerTexts = (() => {
   const separator = (machine) => (machine.tokens.every((token) => token.length === 1) ? "" : " ");
   const spell = (machine, text) => text.map((token) => machine.tokens[token]).join(separator(machine));
 
-  /** Tokens from what was typed; throws an error that names what is no token. */
+  /** Tokens from what was typed, or an error that names what is no token. */
   function parse(machine, typed) {
     const parts = separator(machine) ? typed.split(/\s+/).filter(Boolean) : [...typed.replace(/\s+/g, "")];
-    const tokens = parts.map((part, i) => {
-      const token = machine.tokens.indexOf(part);
-      if (token < 0)
-        throw new Error(
-          `“${part}” at position ${i + 1} is no token of this machine. It writes ${machine.tokens.join(", ")}.`,
-        );
-      return token;
-    });
-    if (tokens.length > LONGEST) throw new Error(`${tokens.length} tokens; at most ${LONGEST} are read here.`);
-    return tokens;
+    const tokens = parts.map((part) => machine.tokens.indexOf(part));
+    const unknown = tokens.indexOf(-1);
+    if (unknown >= 0) {
+      const words = machine.tokens.join(", ");
+      return {
+        error: `“${parts[unknown]}” at position ${unknown + 1} is no token of this machine. It writes ${words}.`,
+      };
+    }
+    if (tokens.length > LONGEST) return { error: `${tokens.length} tokens; at most ${LONGEST} are read here.` };
+    return { tokens };
   }
 
   function positionName(machine, text, t) {
@@ -61,11 +61,9 @@ var ExplorerTexts = (() => {
       autocomplete: "off",
       "aria-describedby": messageId,
       input: () => {
-        try {
-          write(parse(state.machine, field.value));
-        } catch (error) {
-          complain(error.message);
-        }
+        const { tokens, error } = parse(state.machine, field.value);
+        if (error) complain(error);
+        else write(tokens);
       },
     });
     const length = el("input", {
@@ -142,10 +140,7 @@ var ExplorerTexts = (() => {
         message.textContent = "";
         field.removeAttribute("aria-invalid");
       },
-      fail: (text) => {
-        message.textContent = text;
-        field.setAttribute("aria-invalid", "true");
-      },
+      fail: complain,
     };
   }
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from explorer_machines import TEXT, memory_hmm
 from hmmlib import (
     HMM,
     ExactMaskedLM,
@@ -138,11 +139,8 @@ def cold_cases() -> list[Case]:
     return cases
 
 
-def memory_case(model: MemoryHMM, seed: int, length: int) -> Case:
+def memory_case(model: MemoryHMM, tokens: Tensor, mu: np.ndarray, cell: int) -> Case:
     """One text of a machine with memory, and its attention head."""
-    mu = np.random.default_rng(seed).standard_normal(model.n_values)
-    cell = seed % model.n_cells
-    tokens = sample_tokens(model, batch=1, time=length + 1, generator=seed)[:, 1:]
     padded, seen = prepend_blank(tokens)
     found = posteriors(model, padded, observed=seen)
     memory = model.memory_posterior(found.smoothed[:, 0], cell)[0]
@@ -183,8 +181,22 @@ def memory_cases() -> list[Case]:
             model = random_memory_hmm(
                 n_tokens=6, generator=seed, transition_temperature=0.3, emission_temperature=0.3, **sizes
             )
-        cases.append(memory_case(model, seed, [1, 9, 30, 128][seed // 2 % 4]))
+        length = [1, 9, 30, 128][seed // 2 % 4]
+        tokens = sample_tokens(model, batch=1, time=length + 1, generator=seed)[:, 1:]
+        mu = np.random.default_rng(seed).standard_normal(model.n_values)
+        cases.append(memory_case(model, tokens, mu, seed % model.n_cells))
     return cases
+
+
+def near_tie() -> Case:
+    """Keys that are nearly equal to the largest, and not to be mistaken for it."""
+    model, words = memory_hmm()
+    moves = model.transition.clone()
+    # What follows an article is a noun, but for one time in ten thousand.
+    moves[0] = torch.tensor([0.0, 1 - 1e-4, 0.0, 1e-4])
+    tokens = torch.tensor([[words.index(word) for word in TEXT]])
+    nearly = MemoryHMM(model.initial, moves, model.emission)
+    return memory_case(nearly, tokens, np.array([1.0, -1.5, 0.8]), 0)
 
 
 def impossible_cases() -> list[Case]:

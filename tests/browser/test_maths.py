@@ -13,6 +13,7 @@ from browser.cases import (
     cold_cases,
     impossible_cases,
     memory_cases,
+    near_tie,
     plain_cases,
 )
 from browser.conftest import STATIC
@@ -86,6 +87,17 @@ def test_memory_and_the_attention_head(run: Run) -> None:
     cases = memory_cases()
     assert {len(case["tokens"]) for case in cases} == {1, 9, 30, 128}
     assert {case["head"] is None for case in cases} == {True, False}
+    check_memories(run, cases)
+
+
+def test_nearly_the_largest_key_is_not_the_largest(run: Run) -> None:
+    case = near_tie()
+    best = max(case["head"]["keys"])
+    assert any(1e-9 < best - key < 1e-3 for key in case["head"]["keys"])
+    check_memories(run, [case])
+
+
+def check_memories(run: Run, cases: list[Case]) -> None:
     for number, (case, found) in enumerate(zip(cases, run(READ_MEMORY, cases), strict=True)):
         for table in TABLES:
             close(found["found"][table], case["plain"][table], f"case {number}, {table}")
