@@ -115,4 +115,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     )
     app.add_directive("explorer", ExplorerDirective)
     app.connect("html-page-context", load_scripts)
+    # A setting only so that pages are written anew when the list changes, also those whose text has not.
+    app.add_config_value("explorer_scripts", list(SCRIPTS), "html")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

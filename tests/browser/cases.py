@@ -193,7 +193,7 @@ def near_tie() -> Case:
     model, words = memory_hmm()
     moves = model.transition.clone()
     # What follows an article is a noun, but for one time in ten thousand.
-    moves[0] = torch.tensor([0.0, 1 - 1e-4, 0.0, 1e-4])
+    moves[0] = torch.tensor([0.0, 1 - 1e-4, 0.0, 1e-4], dtype=torch.float64)
     tokens = torch.tensor([[words.index(word) for word in TEXT]])
     nearly = MemoryHMM(model.initial, moves, model.emission)
     return memory_case(nearly, tokens, np.array([1.0, -1.5, 0.8]), 0)
