@@ -98,7 +98,20 @@ where:
 test: lint ## lint, types, then unit, property and notebook tests
 	@echo "==> Tests: library, book and every notebook output ($(WORKERS) processes)"
 	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
-		--nbval-sanitize-with tests/nbval_sanitize.cfg -n $(WORKERS) --dist loadfile tests notebooks
+		--nbval-sanitize-with tests/nbval_sanitize.cfg -n $(WORKERS) --dist loadfile -m "not browser" tests notebooks
+
+# Chromium of the system, not one that playwright downloads.
+.PHONY: test-browser
+test-browser: $(STAMP) ## test the explorer in Chromium, also in the built book if there is one (installs Chromium when run as root)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$${CHROMIUM:-}" ] || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "==> Installing Chromium"; \
+			apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
+		else \
+			echo "Chromium is needed. On Debian: apt install chromium; elsewhere say where it is:" >&2; \
+			echo "make test-browser CHROMIUM=/path/to/chromium" >&2; exit 1; fi; }
+	@echo "==> Tests in Chromium"
+	@OMP_NUM_THREADS=1 REQUIRE_BROWSER=1 $(PY) -m pytest -m browser tests/browser
 
 .PHONY: lint
 lint: $(STAMP) ## check style, formatting and types, change nothing

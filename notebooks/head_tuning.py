@@ -185,6 +185,20 @@ print(
 print(f"wrong labels: {int(((value >= 0).long() != labels).sum())} of {len(labels)}")
 
 # %% [markdown]
+# ### Change it
+#
+# The machine above, computed in your browser. *Keep this b*, drag the emissions, and watch the head's value leave the
+# margin; choose *b rebuilt* and it is back. Then make two rows of the emissions equal. {doc}`../book/explorer` has more to try.
+#
+# :::{explorer} A head and its machine
+# :machines: head
+# :panels: head, machine
+#
+# The machine of this chapter can be changed here. That needs JavaScript, which is switched off; the cell above prints the head's
+# deviation from the margin for 400 texts.
+# :::
+
+# %% [markdown]
 # ## A check over many random draws
 #
 # One machine proves little. The next cell draws 300 machines of 2 to 10 states with ten tokens, a random task for

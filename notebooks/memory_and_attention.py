@@ -336,6 +336,21 @@ plt.show()
 # that it is a noun, but the key does not look at the token. We come back to this in an exercise.
 
 # %% [markdown]
+# ### Change it
+#
+# The same machine, computed in your browser, with texts to type or sample. Replace one noun by another: the values
+# move at *all* starred positions, as the memory is one for the whole text. {doc}`../book/explorer` has the
+# machine's tables to drag as well.
+#
+# :::{explorer} A memory and an attention head
+# :machines: memory
+# :panels: reveal, head
+#
+# The machine of scene and mood can be changed here. That needs JavaScript, which is switched off; the figure above shows the head
+# on one text.
+# :::
+
+# %% [markdown]
 # ## A check over many random machines
 #
 # The next cells draw 1,000 machines with one or two cells, 2 to 4 values, and one or two recoverable syntax states;

@@ -201,6 +201,20 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 #   for it; and its margin is exactly zero.
 # :::
 #
+# ### Change it
+#
+# The machine of five states, computed in your browser. Without the prompt no $b$ is right for all texts; switch the
+# prompt on and one is. Now give state 2 a little of the prompt: what is left under the blank, and what becomes of the head?
+# {doc}`../book/explorer` has the transitions to drag as well.
+#
+# :::{explorer} A prompt and a head
+# :machines: prompt
+# :panels: prompt, head
+#
+# The machine of five states can be changed here. That needs JavaScript, which is switched off; the figures above show it with one
+# prompt and without.
+# :::
+#
 # ## The construction
 #
 # First the head alone. {py:func}`~hmmlib.certificates.separation.separate` looks for a head that gets all labels of

@@ -276,6 +276,21 @@ posterior_maps(tables, letters[0, :12])
 plt.show()
 
 # %% [markdown]
+# ### Change it
+#
+# The small machine from the beginning, to type on and to drag, computed in your browser as you go. Make state 0 write
+# `d` now and then: which positions become less certain? What does the model expect at the blank, and can any
+# text change its mind, as long as the machine starts in state 0?
+#
+# :::{explorer} A text and its machine
+# :machines: letters
+# :panels: reveal, machine
+#
+# The small machine of this chapter can be changed here. That needs JavaScript, which is switched off; the figures above
+# show the same quantities for fixed texts.
+# :::
+
+# %% [markdown]
 # ## The loss that nobody can beat
 #
 # Even the perfect model is not always certain. Its loss is what is left when everything that can be learnt has
