@@ -69,9 +69,11 @@ def test_every_rung_is_there(prompt_record, memory_record):
 
 def test_rungs_of_the_exact_model_agree_with_the_experiment_on_it(prompt_record):
     scale = downstream_scale("smoke")
-    exact = exact_cell(6, 2, sizes=scale.sizes, length=scale.length, restarts=scale.restarts)
+    how = {"sizes": scale.sizes, "length": scale.length, "restarts": scale.restarts}
+    exact = exact_cell(6, 2, **how, recipe=scale.recipes(2)["paper"].to_dict())
     names = {"majority": "majority", "posterior": "posterior", "head": "exact_head"}
-    for theirs, ours in (names | {"prompt_1": "exact_prompt"}).items():
+    names |= {"head_paper": "exact_head_paper", "prompt_1": "exact_prompt"}
+    for theirs, ours in names.items():
         for part in ("test", "clear"):
             assert prompt_record["methods"][ours][part] == exact["methods"][theirs][part]
 

@@ -29,7 +29,7 @@ def test_a_cell_is_a_function_of_its_arguments():
     assert without_time(first) == without_time(second)
     assert json.loads(json.dumps(first)) == first
     assert (first["n_states"], first["seed"]) == (12, 2)
-    assert list(first["methods"]) == ["majority", "head", "posterior", "prompt_1", "prompt_2"]
+    assert list(first["methods"]) == ["majority", "head", "posterior", "head_paper", "prompt_1", "prompt_2"]
 
 
 def test_what_a_cell_says_is_consistent():
@@ -56,6 +56,7 @@ def test_without_clear_margins_there_is_no_accuracy_on_them():
     assert record["clear_share"] == 0
     assert record["methods"]["head"]["clear"] is None
     assert "path" not in record["methods"]["head"]
+    assert "head_paper" not in record["methods"]
 
 
 def test_the_library_does_without_scipy():
@@ -100,7 +101,7 @@ def test_the_committed_result_is_complete_and_of_the_default_configuration(commi
 def test_the_committed_cells_hold_what_their_configuration_asks_for(committed):
     for cell, asked in zip(committed["cells"], ExactPromptsConfig().cells(), strict=True):
         prompts = [f"prompt_{size}" for size in asked["prompt_lengths"]]
-        assert list(cell["methods"]) == ["majority", "head", "posterior", *prompts]
+        assert list(cell["methods"]) == ["majority", "head", "posterior", "head_paper", *prompts]
         for name in prompts:
             assert len(cell["methods"][name]["restart_losses"]) == committed["config"]["restarts"]
 
