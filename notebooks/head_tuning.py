@@ -25,13 +25,13 @@
 # :::{prf:definition} Downstream task
 # :label: def-task
 #
-# Given weights $\mu \in \R^H$, the label of a text is
+# Given weights $\mu \in \mathbb{R}^H$, the label of a text is
 #
 # $$
-# F^\star(x) = \mathbf{1}\bigl(\mu^\top\, \P[H_0 \mid X_{1:T} = x] \ge 0\bigr).
+# F^\star(x) = \mathbf{1}\bigl(\mu^\top\, \mathbb{P}[H_0 \mid X_{1:T} = x] \ge 0\bigr).
 # $$
 #
-# The number $\mu^\top \P[H_0 \mid x]$ is the text's *margin*.
+# The number $\mu^\top \mathbb{P}[H_0 \mid x]$ is the text's *margin*.
 # :::
 #
 # Labels follow the *posterior*, not the state itself: they ask what can be known, and so every text has one right
@@ -41,7 +41,7 @@
 # :::{prf:definition} Linear head
 # :label: def-head
 #
-# With weights $b \in \R^V$, the head answers $\mathbf{1}\bigl(b^\top G_\varnothing(\varnothing, x) \ge 0\bigr)$.
+# With weights $b \in \mathbb{R}^V$, the head answers $\mathbf{1}\bigl(b^\top G_\varnothing(\varnothing, x) \ge 0\bigr)$.
 # :::
 #
 # The next cell is the one to change.
@@ -87,17 +87,17 @@ print("share of label 1:", round(float(labels.double().mean()), 3))
 # If $U$ and $V$ are independent given $Z$, then
 #
 # $$
-# \P[U \mid V = v] = \P[U \mid Z]\; \P[Z \mid V = v],
+# \mathbb{P}[U \mid V = v] = \mathbb{P}[U \mid Z]\; \mathbb{P}[Z \mid V = v],
 # $$
 #
-# where $\P[U \mid Z]$ is the matrix with entries $\P[U = u \mid Z = z]$.
+# where $\mathbb{P}[U \mid Z]$ is the matrix with entries $\mathbb{P}[U = u \mid Z = z]$.
 # :::
 #
 # :::{prf:proof}
 # Sum over the values of $Z$:
 #
 # $$
-# \P[U = u \mid V = v] = \sum_z \P[U = u \mid Z = z, V = v]\, \P[Z = z \mid V = v],
+# \mathbb{P}[U = u \mid V = v] = \sum_z \mathbb{P}[U = u \mid Z = z, V = v]\, \mathbb{P}[Z = z \mid V = v],
 # $$
 #
 # and given $Z = z$ the condition $V = v$ can be dropped.
@@ -106,7 +106,7 @@ print("share of label 1:", round(float(labels.double().mean()), 3))
 # The token at the blank, its hidden state and the text are such a triple. So
 #
 # $$
-# G_\varnothing(\varnothing, x) = W\, \P[H_0 \mid X_{1:T} = x],
+# G_\varnothing(\varnothing, x) = W\, \mathbb{P}[H_0 \mid X_{1:T} = x],
 # $$ (eq-through-w)
 #
 # as in equation {eq}`eq-blank`: the matrix $W$ maps the simplex of posteriors linearly into the simplex of token
@@ -139,7 +139,7 @@ plt.show()
 # every text $x$ that can occur
 #
 # $$
-# b^\top G_\varnothing(\varnothing, x) = \mu^\top\, \P[H_0 \mid X_{1:T} = x],
+# b^\top G_\varnothing(\varnothing, x) = \mu^\top\, \mathbb{P}[H_0 \mid X_{1:T} = x],
 # $$
 #
 # and therefore $F^\star(x) = \mathbf{1}\bigl(b^\top G_\varnothing(\varnothing, x) \ge 0\bigr)$.
@@ -148,7 +148,7 @@ plt.show()
 # :::{prf:proof}
 # In three steps:
 #
-# 1. Write $p = \P[H_0 \mid X_{1:T} = x]$. By {eq}`eq-through-w`, $G_\varnothing(\varnothing, x) = W p$.
+# 1. Write $p = \mathbb{P}[H_0 \mid X_{1:T} = x]$. By {eq}`eq-through-w`, $G_\varnothing(\varnothing, x) = W p$.
 # 2. As the columns of $W$ are linearly independent, $W^\top W$ is invertible and
 #    $W^+ = (W^\top W)^{-1} W^\top$, so $W^+ W$ is the identity.
 # 3. Hence $b^\top G_\varnothing(\varnothing, x)$ $= \mu^\top W^+ W p$ $= \mu^\top p$.
@@ -366,8 +366,8 @@ print("G at blank:", blank_probs(ExactMaskedLM(fork), x).tolist())
 # :::{exercise}
 # :label: ex-classes
 #
-# A task with $K$ classes gives class $k$ the score $\mu_k^\top \P[H_0 \mid x]$ and picks the largest. Show that under
-# the assumption of {prf:ref}`thm-head-tuning` a linear head $B \in \R^{V \times K}$ on $G_\varnothing$ gets all labels
+# A task with $K$ classes gives class $k$ the score $\mu_k^\top \mathbb{P}[H_0 \mid x]$ and picks the largest. Show that under
+# the assumption of {prf:ref}`thm-head-tuning` a linear head $B \in \mathbb{R}^{V \times K}$ on $G_\varnothing$ gets all labels
 # right, and check it for $K = 4$.
 # :::
 
@@ -424,7 +424,7 @@ print("solves W'b = mu:", torch.allclose(W.T @ b, wanted, atol=1e-12))
 #
 # ## Summary
 #
-# - At the blank the frozen model shows $G_\varnothing = W\,\P[H_0 \mid x]$, and a head can use nothing else.
+# - At the blank the frozen model shows $G_\varnothing = W\,\mathbb{P}[H_0 \mid x]$, and a head can use nothing else.
 # - If the columns of $W$ are independent, $b = (W^+)^\top \mu$ reproduces every margin, hence every label.
 # - How well it does so on an imperfect model depends on $\sigma_{\min}(W)$. On the paper's machines that number is
 #   often tiny, already for $H \le V$.

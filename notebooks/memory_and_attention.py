@@ -30,7 +30,7 @@
 # which *syntax state* $S_i \in \mathcal{S}$ the text is. The token depends on the one value that is read:
 #
 # $$
-# \P[X_i \mid M,\, H_i = (j, s)] = W_{:,(M_j, j, s)}.
+# \mathbb{P}[X_i \mid M,\, H_i = (j, s)] = W_{:,(M_j, j, s)}.
 # $$
 # :::
 #
@@ -97,14 +97,14 @@ text_and_reader(spelt, states[0], names, starred=[1], title=title)
 plt.show()
 
 # %% [markdown]
-# A task asks for the value of *one* cell $j^\star$. Here it is the scene: given $\mu \in \R^{\mathcal{M}}$,
+# A task asks for the value of *one* cell $j^\star$. Here it is the scene: given $\mu \in \mathbb{R}^{\mathcal{M}}$,
 #
 # $$
-# F^\star(x) = \mathbf{1}\bigl(\mu^\top\, \P[M_{j^\star} \mid X_{1:T} = x] \ge 0\bigr),
+# F^\star(x) = \mathbf{1}\bigl(\mu^\top\, \mathbb{P}[M_{j^\star} \mid X_{1:T} = x] \ge 0\bigr),
 # $$
 #
-# and $\mu^\top\, \P[M_{j^\star} \mid x]$ is the text's margin. As before the frozen model knows nothing of the task.
-# It shows $G_i(x) = \P[X_i \mid X_{-i} = x_{-i}]$, now at *every* position of the text. (A blank precedes the text,
+# and $\mu^\top\, \mathbb{P}[M_{j^\star} \mid x]$ is the text's margin. As before the frozen model knows nothing of the task.
+# It shows $G_i(x) = \mathbb{P}[X_i \mid X_{-i} = x_{-i}]$, now at *every* position of the text. (A blank precedes the text,
 # as in {doc}`text_from_an_hmm`, so that the first token is one step after $H_0$; the head of this chapter does not
 # read what is shown there.)
 
@@ -261,8 +261,8 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 #
 # $$
 # \begin{aligned}
-# \text{key}_i &= \P[H_i \in \mathcal{H}^\star \mid x_{-i}], \\
-# \text{value}_i &= G_i(x)[x_i]\, \sum_m \mu_m\, \P[M_{j^\star} = m,\, H_i \in \mathcal{H}^\star \mid x].
+# \text{key}_i &= \mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{-i}], \\
+# \text{value}_i &= G_i(x)[x_i]\, \sum_m \mu_m\, \mathbb{P}[M_{j^\star} = m,\, H_i \in \mathcal{H}^\star \mid x].
 # \end{aligned}
 # $$
 # :::
@@ -272,12 +272,12 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 #
 # 1. Let $Z_i = (M_{J_i}, J_i, S_i)$ be the column that position $i$ uses. Given $M$ and $H_i$, the token $X_i$ is
 #    independent of the others and its law is the column $Z_i$. So given $Z_i$ it is independent of the others too,
-#    and {prf:ref}`lem-middle` gives $G_i(x) = W\, \P[Z_i \mid x_{-i}]$.
-# 2. Apply $\Phi$: the entry $(m, h)$ of $\Phi\, G_i(x)$ is $\P[M_{j^\star} = m,\, H_i = h \mid x_{-i}]$. Summing over
+#    and {prf:ref}`lem-middle` gives $G_i(x) = W\, \mathbb{P}[Z_i \mid x_{-i}]$.
+# 2. Apply $\Phi$: the entry $(m, h)$ of $\Phi\, G_i(x)$ is $\mathbb{P}[M_{j^\star} = m,\, H_i = h \mid x_{-i}]$. Summing over
 #    all entries gives the key.
 # 3. Multiply the entry by $W_{x_i,(m, h)}$, the probability of the token that is seen. The result is
-#    $\P[M_{j^\star} = m,\, H_i = h,\, X_i = x_i \mid x_{-i}]$, which is $G_i(x)[x_i]$ times
-#    $\P[M_{j^\star} = m,\, H_i = h \mid x]$. Sum with the weights $\mu_m$.
+#    $\mathbb{P}[M_{j^\star} = m,\, H_i = h,\, X_i = x_i \mid x_{-i}]$, which is $G_i(x)[x_i]$ times
+#    $\mathbb{P}[M_{j^\star} = m,\, H_i = h \mid x]$. Sum with the weights $\mu_m$.
 # :::
 #
 # The multiplication in step 3 is the reason why the head needs the token as well as $G_i$: the model leaves out
@@ -287,7 +287,7 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 # :label: att-thm-head
 #
 # Let $\mathcal{H}^\star$ be recoverable, and let $x$ be a text that can occur in which some position is sure to read
-# $\mathcal{H}^\star$: for some $i$, $\P[H_i \in \mathcal{H}^\star \mid x_{-i}] = 1$. Then the attention head answers
+# $\mathcal{H}^\star$: for some $i$, $\mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{-i}] = 1$. Then the attention head answers
 # $F^\star(x)$.
 # :::
 #
@@ -297,7 +297,7 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 # lemma reads
 #
 # $$
-# \text{value}_i = G_i(x)[x_i] \cdot \mu^\top\, \P[M_{j^\star} \mid x].
+# \text{value}_i = G_i(x)[x_i] \cdot \mu^\top\, \mathbb{P}[M_{j^\star} \mid x].
 # $$
 #
 # As $x$ can occur, $G_i(x)[x_i] > 0$. So all values that are averaged have the sign of the margin, or are all
@@ -305,7 +305,7 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 # :::
 #
 # It is enough that *one* position of the text is certain. The head finds it by itself, and what it reads there
-# is not a local guess: $\P[M_{j^\star} \mid x]$ is the posterior given the whole text. The model has carried the
+# is not a local guess: $\mathbb{P}[M_{j^\star} \mid x]$ is the posterior given the whole text. The model has carried the
 # evidence of all other positions to this one. Nothing was asked of the transitions, nor of the columns off
 # $\mathcal{H}^\star$ among themselves.
 
@@ -504,14 +504,14 @@ print(f"labels right at the highest temperature: {100 * agree[-1]:.1f}%")
 # Let $\mathcal{H}^\star$ be recoverable. For every text $x$ that can occur and every position $i$,
 #
 # $$
-# \left\lvert \frac{\text{value}_i}{G_i(x)[x_i]} - \mu^\top\, \P[M_{j^\star} \mid x] \right\rvert
-#   \le \max_m \lvert \mu_m \rvert \cdot \P[H_i \notin \mathcal{H}^\star \mid x].
+# \left\lvert \frac{\text{value}_i}{G_i(x)[x_i]} - \mu^\top\, \mathbb{P}[M_{j^\star} \mid x] \right\rvert
+#   \le \max_m \lvert \mu_m \rvert \cdot \mathbb{P}[H_i \notin \mathcal{H}^\star \mid x].
 # $$
 #
 # The head can compute the right-hand side itself, since
 #
 # $$
-# \P[H_i \in \mathcal{H}^\star \mid x]
+# \mathbb{P}[H_i \in \mathcal{H}^\star \mid x]
 #   = \frac{\mathbf{1}^\top \bigl(\Phi\, G_i(x) \odot e^\star(x_i)\bigr)}{G_i(x)[x_i]}.
 # $$ (att-eq-inside)
 # :::
@@ -521,14 +521,14 @@ print(f"labels right at the highest temperature: {100 * agree[-1]:.1f}%")
 #
 # $$
 # \begin{aligned}
-# \mu^\top\, \P[M_{j^\star} \mid x]
-#   &= \sum_m \mu_m\, \P[M_{j^\star} = m,\, H_i \in \mathcal{H}^\star \mid x] \\
-#   &\quad + \sum_m \mu_m\, \P[M_{j^\star} = m,\, H_i \notin \mathcal{H}^\star \mid x].
+# \mu^\top\, \mathbb{P}[M_{j^\star} \mid x]
+#   &= \sum_m \mu_m\, \mathbb{P}[M_{j^\star} = m,\, H_i \in \mathcal{H}^\star \mid x] \\
+#   &\quad + \sum_m \mu_m\, \mathbb{P}[M_{j^\star} = m,\, H_i \notin \mathcal{H}^\star \mid x].
 # \end{aligned}
 # $$
 #
 # By {prf:ref}`att-lem-keys` the first sum is $\text{value}_i / G_i(x)[x_i]$. The second is at most
-# $\max_m \lvert \mu_m \rvert$ times $\P[H_i \notin \mathcal{H}^\star \mid x]$. Taking $\mu_m = 1$ for all $m$ in the
+# $\max_m \lvert \mu_m \rvert$ times $\mathbb{P}[H_i \notin \mathcal{H}^\star \mid x]$. Taking $\mu_m = 1$ for all $m$ in the
 # lemma gives the last formula.
 # :::
 #
@@ -827,7 +827,7 @@ for kind, basis in [("orthonormal", N), ("skew", skew @ N)]:
 # :::{exercise}
 # :label: att-ex-position
 #
-# The key looks at $x_{-i}$ only. Let a head choose the position by $\P[H_i \in \mathcal{H}^\star \mid x]$ instead, from
+# The key looks at $x_{-i}$ only. Let a head choose the position by $\mathbb{P}[H_i \in \mathcal{H}^\star \mid x]$ instead, from
 # {eq}`att-eq-inside`, and read the value there. Show that this choice has the smallest bound of
 # {prf:ref}`att-prop-robust`, and that it is right on every text that {prf:ref}`att-thm-head` covers. On how many of the
 # short texts is it sure?
@@ -838,7 +838,7 @@ for kind, basis in [("orthonormal", N), ("skew", skew @ N)]:
 # :class: dropdown
 # :::
 #
-# The bound is $\max\lvert\mu\rvert\,(1 - \P[H_i \in \mathcal{H}^\star \mid x])$, smallest where that probability is
+# The bound is $\max\lvert\mu\rvert\,(1 - \mathbb{P}[H_i \in \mathcal{H}^\star \mid x])$, smallest where that probability is
 # largest. A key of 1 makes it 1, so the new choice is certain wherever the old one was; with probability 1 the bound
 # is 0, and the sign is right. It gains the texts in which a token gives its state away: `horse` can only be a noun.
 
@@ -875,7 +875,7 @@ print(
 # :::
 #
 # Give the head one row of weights per class, $b_{k,(m, h)} = \mu_{k,m}$; keys do not depend on the task. At a certain
-# position all values are $G_i(x)[x_i]$ times the scores $\mu_k^\top \P[M_{j^\star} \mid x]$, with one positive factor
+# position all values are $G_i(x)[x_i]$ times the scores $\mu_k^\top \mathbb{P}[M_{j^\star} \mid x]$, with one positive factor
 # for all classes, and so is their mean: the largest stays the largest. Here $\mu_k = e_k$.
 
 # %%
@@ -904,7 +904,7 @@ print("covered texts:", int(clear.sum()), " wrong labels:", int(wrong[clear].sum
 # :class: dropdown
 # :::
 #
-# The key is $\P[H_i \in \mathcal{H}^\star \mid x_{-i}]$, which grows with the set. So a position that is certain for the
+# The key is $\mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{-i}]$, which grows with the set. So a position that is certain for the
 # small set is certain for the large one, and the bound of {prf:ref}`att-prop-robust` only gets smaller. In these
 # machines the cue says that one of the two states follows, but not which: the smaller set is never certain.
 
@@ -968,7 +968,7 @@ print("recoverable now:", [kinds[2 + s] for s in recoverable_states(mended, cell
 #   largest such set, and $\Phi$ is a part of $W^+$.
 # - The attention head then gets every label right on texts in which some position is certain to read these states.
 #   Softmax attention gets there as $n\,e^{-\Delta/\tau}$ vanishes.
-# - Without certainty its error is at most $\max\lvert\mu\rvert \cdot \P[H_i \notin \mathcal{H}^\star \mid x]$, which it
+# - Without certainty its error is at most $\max\lvert\mu\rvert \cdot \mathbb{P}[H_i \notin \mathcal{H}^\star \mid x]$, which it
 #   can compute.
 # - Drop any of the three assumptions, and there are machines on which no attention head is right.
 # - On the paper's machines with $|\mathcal{M}| \ge 3$ no state is recoverable. The theorem does not explain the high

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Pretraining, measured against Bayes
 #
-# So far the pretrained model was perfect by decree: a function that computes $G_i(x) = \P[X_i \mid X_{-i} = x_{-i}]$
+# So far the pretrained model was perfect by decree: a function that computes $G_i(x) = \mathbb{P}[X_i \mid X_{-i} = x_{-i}]$
 # exactly. The theory of {cite:t}`wei2021why` assumes as much of a network that was trained to fill in blanks. How
 # nearly is it true?
 #
@@ -32,20 +32,20 @@
 # :::{prf:proposition} Cross-entropy is a floor plus a divergence
 # :label: pt-prop-score
 #
-# Let $Y$ be what is shown of a text $X$, let $C_i = 1$ if token $i$ is to be predicted, and write $\E_i$ for the
+# Let $Y$ be what is shown of a text $X$, let $C_i = 1$ if token $i$ is to be predicted, and write $\mathbb{E}_i$ for the
 # expectation given $C_i = 1$. Call
 #
 # $$
-# G^Y_i(y) = \P[X_i \mid Y = y,\, C_i = 1]
+# G^Y_i(y) = \mathbb{P}[X_i \mid Y = y,\, C_i = 1]
 # $$
 #
 # the *target*. Then any prediction $q_i(y)$ has the expected loss
 #
 # $$
 # \begin{aligned}
-# \E_i\bigl[-\log q_i(Y)[&X_i]\bigr] \\
-#  = {}& \underbrace{\E_i\bigl[\mathrm{Ent}\, G^Y_i(Y)\bigr]}_{\text{Bayes floor}} \\
-#  & + \underbrace{\E_i\bigl[\mathrm{KL}(G^Y_i(Y) \,\|\, q_i(Y))\bigr]}_{\ge\, 0},
+# \mathbb{E}_i\bigl[-\log q_i(Y)[&X_i]\bigr] \\
+#  = {}& \underbrace{\mathbb{E}_i\bigl[\mathrm{Ent}\, G^Y_i(Y)\bigr]}_{\text{Bayes floor}} \\
+#  & + \underbrace{\mathbb{E}_i\bigl[\mathrm{KL}(G^Y_i(Y) \,\|\, q_i(Y))\bigr]}_{\ge\, 0},
 # \end{aligned}
 # $$ (pt-eq-score)
 #
@@ -501,7 +501,7 @@ for run in best["short texts first"]:
 # cases, by a random word in 10%, and shown as it is in the other 10%; it is predicted in any case. The reason given by
 # {cite:t}`devlin2019bert` is that later on, in a task, there are no blanks, and the model should have something to say about
 # words that it sees. The paper's experiments use the rule too. But then the network is not asked for
-# $\P[X_i \mid X_{-i}]$: some of the words that it sees are not the text's. What *is* the target?
+# $\mathbb{P}[X_i \mid X_{-i}]$: some of the words that it sees are not the text's. What *is* the target?
 #
 # :::{prf:definition} Masking by a rule
 # :label: pt-def-rule
@@ -532,8 +532,8 @@ for run in best["short texts first"]:
 # \end{aligned}
 # $$ (pt-eq-noise)
 #
-# and let $\widetilde{\P}$ be the law of a machine with the same chain and the emissions $\widetilde W$. Define
-# $\widetilde G_i(y) = W\, \widetilde{\P}[H_i \mid y_{-i}]$. Then the target at a chosen position $i$ is
+# and let $\widetilde{\mathbb{P}}$ be the law of a machine with the same chain and the emissions $\widetilde W$. Define
+# $\widetilde G_i(y) = W\, \widetilde{\mathbb{P}}[H_i \mid y_{-i}]$. Then the target at a chosen position $i$ is
 #
 # 1. $\widetilde G_i(y)$, if $y_i$ is the blank;
 # 2. proportional to $\widetilde G_i(y)[x] \cdot \bigl(\kappa\, \mathbf{1}[x = z] + r/V\bigr)$ as a function of $x$, if
@@ -549,25 +549,25 @@ for run in best["short texts first"]:
 #
 #    $$
 #    \begin{aligned}
-#    \P[Y_j = w \mid X_j = x]
+#    \mathbb{P}[Y_j = w \mid X_j = x]
 #     &= (1 - p + p\kappa)\, \mathbf{1}[w = x] + \tfrac{p r}{V} \\
 #     &= (1 - p\beta) \bigl( (1 - \varepsilon)\, \mathbf{1}[w = x] + \tfrac{\varepsilon}{V} \bigr),
 #    \end{aligned}
 #    $$
 #
-#    because $1 - p + p\kappa = 1 - p\beta - pr$. And $\P[Y_j = \varnothing \mid X_j = x] = p\beta$, whatever $x$ is. Sum
+#    because $1 - p + p\kappa = 1 - p\beta - pr$. And $\mathbb{P}[Y_j = \varnothing \mid X_j = x] = p\beta$, whatever $x$ is. Sum
 #    over $x$: state $h$ shows $w$ with probability $(1 - p\beta)\, \widetilde W[w, h]$ and the blank with probability
 #    $p\beta$.
 # 2. *The hidden states.* Given $y_{-i}$, a path of states has weight $\pi_0 \times$ transitions $\times$ these probabilities.
 #    The factors $1 - p\beta$ and $p\beta$ are the same for all paths, and a blank has no other. What is left are the weights
-#    under $\widetilde{\P}$, so $\P[H_i \mid Y_{-i} = y_{-i}]$ $= \widetilde{\P}[H_i \mid y_{-i}]$. Given $H_i$, the token $X_i$
-#    does not depend on $Y_{-i}$, hence $\P[X_i \mid Y_{-i} = y_{-i}] = \widetilde G_i(y)$.
+#    under $\widetilde{\mathbb{P}}$, so $\mathbb{P}[H_i \mid Y_{-i} = y_{-i}]$ $= \widetilde{\mathbb{P}}[H_i \mid y_{-i}]$. Given $H_i$, the token $X_i$
+#    does not depend on $Y_{-i}$, hence $\mathbb{P}[X_i \mid Y_{-i} = y_{-i}] = \widetilde G_i(y)$.
 # 3. *The position itself.* Given $X_i$, the pair $(C_i, Y_i)$ does not depend on $Y_{-i}$. By Bayes' rule
 #
 #    $$
 #    \begin{aligned}
-#    \P[X_i = x \mid{} & Y = y,\, C_i = 1] \\
-#     &\propto \widetilde G_i(y)[x]\; \P[C_i = 1, Y_i = y_i \mid X_i = x].
+#    \mathbb{P}[X_i = x \mid{} & Y = y,\, C_i = 1] \\
+#     &\propto \widetilde G_i(y)[x]\; \mathbb{P}[C_i = 1, Y_i = y_i \mid X_i = x].
 #    \end{aligned}
 #    $$
 #
@@ -950,7 +950,7 @@ print("in pieces, less than a third of that:", kl_pieces < kl_far / 3)
 # :::{exercise}
 # :label: pt-ex-doubt
 #
-# Show that on clean texts of which $n$ tokens are seen, $\E\, \mathrm{KL}\bigl(G_i \,\|\, \widetilde G_i\bigr) \le -n
+# Show that on clean texts of which $n$ tokens are seen, $\mathbb{E}\, \mathrm{KL}\bigl(G_i \,\|\, \widetilde G_i\bigr) \le -n
 # \log(1 - \varepsilon)$. (Compare the clean and the noisy law of all seen tokens together with $X_i$.)
 # :::
 
@@ -961,7 +961,7 @@ print("in pieces, less than a third of that:", kl_pieces < kl_far / 3)
 #
 # Let $P$ be the joint law of $X_i$ and the seen tokens in clean text, and $\widetilde P$ that of $X_i$ and the seen words
 # when each of them went through the channel. The channel leaves all $n$ words alone with probability $(1 - \varepsilon)^n$,
-# so $\widetilde P \ge (1 - \varepsilon)^n P$ everywhere, and $\mathrm{KL}(P \| \widetilde P) = \E_P \log (P / \widetilde P) \le
+# so $\widetilde P \ge (1 - \varepsilon)^n P$ everywhere, and $\mathrm{KL}(P \| \widetilde P) = \mathbb{E}_P \log (P / \widetilde P) \le
 # -n \log (1 - \varepsilon)$. By the chain rule this KL is that of the seen tokens, which is not negative, plus the expected
 # KL of $X_i$ given them, which is ours. For one blank in texts of 128 tokens, on the machine of {numref}`pt-fig-doubt` with
 # the largest mean:

@@ -26,11 +26,11 @@
 # depends on the value of that one cell:
 #
 # $$
-# \P[X_i \mid M, H_i = (j, s)] = W_{:,(M_j, j, s)}.
+# \mathbb{P}[X_i \mid M, H_i = (j, s)] = W_{:,(M_j, j, s)}.
 # $$
 #
 # A task asks about one cell $j^\star$. Its label is
-# $F^\star(x) = \mathbf{1}\bigl(\mu^\top \P[M_{j^\star} \mid x] \ge 0\bigr)$, with one weight for each value. Let
+# $F^\star(x) = \mathbf{1}\bigl(\mu^\top \mathbb{P}[M_{j^\star} \mid x] \ge 0\bigr)$, with one weight for each value. Let
 #
 # $$
 # \mathcal{M}^\star = \{m : \mu_m \ne 0\}
@@ -102,23 +102,23 @@ plt.show()
 # :label: mp-lem-condition
 #
 # Let $N = 1$ and $u_{(m,s)} = \mathbf{1}[m \in \mathcal{M}^\star]$, in the place of the blank. For every text with
-# $\P[x,\, M \in \mathcal{M}^\star] > 0$ the prompted model computes
+# $\mathbb{P}[x,\, M \in \mathcal{M}^\star] > 0$ the prompted model computes
 #
 # $$
-# \overline{G}_i(u, x) = \P[X_i \mid x_{-i},\, M \in \mathcal{M}^\star],
+# \overline{G}_i(u, x) = \mathbb{P}[X_i \mid x_{-i},\, M \in \mathcal{M}^\star],
 # $$
 #
 # at every position $i$ of the text. Only columns $W_{:,(m,s)}$ with $m \in \mathcal{M}^\star$ occur in it.
 # :::
 #
 # :::{prf:proof}
-# Write $\tilde{\P}$ for the law given $M \in \mathcal{M}^\star$. The prompt multiplies the joint law of $M$, the chain
+# Write $\tilde{\mathbb{P}}$ for the law given $M \in \mathcal{M}^\star$. The prompt multiplies the joint law of $M$, the chain
 # $H_0, \dots, H_T$ and the tokens by $u_{(M, S_0)} = \mathbf{1}[M \in \mathcal{M}^\star]$ and normalises. As that factor
-# does not depend on the chain, the result is $\tilde{\P}$, and $\overline{G}_i$ is its conditional law of $X_i$. Writing it out,
+# does not depend on the chain, the result is $\tilde{\mathbb{P}}$, and $\overline{G}_i$ is its conditional law of $X_i$. Writing it out,
 #
 # $$
 # \overline{G}_i = \sum_{m \in \mathcal{M}^\star} \sum_s
-#   \tilde{\P}[M = m, S_i = s \mid x_{-i}]\, W_{:,(m,s)},
+#   \tilde{\mathbb{P}}[M = m, S_i = s \mid x_{-i}]\, W_{:,(m,s)},
 # $$
 #
 # since $X_i$ is independent of the other tokens given $M$ and $S_i$.
@@ -133,20 +133,20 @@ plt.show()
 # :::{prf:lemma} Values of weight zero do not matter
 # :label: mp-lem-sign
 #
-# If $q(x) = \P[M \in \mathcal{M}^\star \mid x] > 0$, then
+# If $q(x) = \mathbb{P}[M \in \mathcal{M}^\star \mid x] > 0$, then
 #
 # $$
 # \begin{aligned}
-# \mu^\top \P[M \mid x] &= q(x)\, c(x), \\
-# c(x) &= \mu^\top \P[M \mid x,\, M \in \mathcal{M}^\star].
+# \mu^\top \mathbb{P}[M \mid x] &= q(x)\, c(x), \\
+# c(x) &= \mu^\top \mathbb{P}[M \mid x,\, M \in \mathcal{M}^\star].
 # \end{aligned}
 # $$
 # :::
 #
 # :::{prf:proof}
 # On the left only values in $\mathcal{M}^\star$ have weight. For these the event $M = m$ is part of the event
-# $M \in \mathcal{M}^\star$, so $\P[M = m \mid x]$ is $q(x)$ times
-# $\P[M = m \mid x,\, M \in \mathcal{M}^\star]$.
+# $M \in \mathcal{M}^\star$, so $\mathbb{P}[M = m \mid x]$ is $q(x)$ times
+# $\mathbb{P}[M = m \mid x,\, M \in \mathcal{M}^\star]$.
 # :::
 #
 # We call $c(x)$ the *margin given* $\mathcal{M}^\star$. It has the sign of the margin, and its size is larger by the factor
@@ -204,35 +204,35 @@ print(
 # :label: mp-thm-prompt
 #
 # Let $N = 1$, let $\mathcal{S}^\star$ be recoverable for $\mathcal{M}^\star$, and let
-# $u_{(m,s)} = \mathbf{1}[m \in \mathcal{M}^\star]$. For every text with $\P[x,\, M \in \mathcal{M}^\star] > 0$ and a
+# $u_{(m,s)} = \mathbf{1}[m \in \mathcal{M}^\star]$. For every text with $\mathbb{P}[x,\, M \in \mathcal{M}^\star] > 0$ and a
 # position $i$ such that
 #
 # $$
-# \P[S_i \in \mathcal{S}^\star \mid x_{-i},\, M \in \mathcal{M}^\star] = 1,
+# \mathbb{P}[S_i \in \mathcal{S}^\star \mid x_{-i},\, M \in \mathcal{M}^\star] = 1,
 # $$
 #
 # the attention head on $\overline{G}(u, x)$ answers $F^\star(x)$. At every such position
 #
 # $$
-# \frac{v_i}{\overline{G}_i[x_i]} = c(x) = \mu^\top \P[M \mid x,\, M \in \mathcal{M}^\star].
+# \frac{v_i}{\overline{G}_i[x_i]} = c(x) = \mu^\top \mathbb{P}[M \mid x,\, M \in \mathcal{M}^\star].
 # $$
 # :::
 #
 # :::{prf:proof}
-# Write $\tilde{\P}$ for the law given $M \in \mathcal{M}^\star$. In four steps:
+# Write $\tilde{\mathbb{P}}$ for the law given $M \in \mathcal{M}^\star$. In four steps:
 #
 # 1. By {prf:ref}`mp-lem-condition`, $\overline{G}_i$ is a combination of columns on which $\Phi$ is known. So the entry
 #    of $\Phi\, \overline{G}_i$ for $m \in \mathcal{M}^\star$ and $s \in \mathcal{S}^\star$ is
-#    $\tilde{\P}[M = m, S_i = s \mid x_{-i}]$. Summed up,
-#    $k_i = \tilde{\P}[S_i \in \mathcal{S}^\star \mid x_{-i}] \le 1$.
-# 2. Times $W[x_i, (m,s)]$ that entry is $\tilde{\P}[M = m, S_i = s, X_i = x_i \mid x_{-i}]$. Weighing by $\mu_m$ and
+#    $\tilde{\mathbb{P}}[M = m, S_i = s \mid x_{-i}]$. Summed up,
+#    $k_i = \tilde{\mathbb{P}}[S_i \in \mathcal{S}^\star \mid x_{-i}] \le 1$.
+# 2. Times $W[x_i, (m,s)]$ that entry is $\tilde{\mathbb{P}}[M = m, S_i = s, X_i = x_i \mid x_{-i}]$. Weighing by $\mu_m$ and
 #    summing, $v_i/\overline{G}_i[x_i]$ is the sum over $m$ of
-#    $\mu_m\, \tilde{\P}[M = m, S_i \in \mathcal{S}^\star \mid x]$.
+#    $\mu_m\, \tilde{\mathbb{P}}[M = m, S_i \in \mathcal{S}^\star \mid x]$.
 # 3. By assumption the largest key is 1. At a position where $k_i = 1$ the state is in $\mathcal{S}^\star$ with
 #    certainty, given $x_{-i}$ and so given $x$. There
-#    $v_i = \overline{G}_i[x_i]\; \mu^\top \tilde{\P}[M \mid x]$.
-# 4. As $\overline{G}_i[x_i] > 0$, all positions that the head reads have the sign of $\mu^\top \tilde{\P}[M \mid x]$,
-#    and so has their mean. By {prf:ref}`mp-lem-sign` that is the sign of $\mu^\top \P[M \mid x]$.
+#    $v_i = \overline{G}_i[x_i]\; \mu^\top \tilde{\mathbb{P}}[M \mid x]$.
+# 4. As $\overline{G}_i[x_i] > 0$, all positions that the head reads have the sign of $\mu^\top \tilde{\mathbb{P}}[M \mid x]$,
+#    and so has their mean. By {prf:ref}`mp-lem-sign` that is the sign of $\mu^\top \mathbb{P}[M \mid x]$.
 # :::
 #
 # :::{prf:remark}
@@ -281,7 +281,7 @@ plt.show()
 # %% [markdown]
 # ## Texts that the prompt rules out
 #
-# The theorem leaves out texts with $\P[x,\, M \in \mathcal{M}^\star] = 0$. They are easily overlooked. Such a text
+# The theorem leaves out texts with $\mathbb{P}[x,\, M \in \mathcal{M}^\star] = 0$. They are easily overlooked. Such a text
 # proves that the memory holds a value of weight zero, so its margin is *exactly* zero, and by the convention of
 # $F^\star$ its label is 1. The prompted model is asked to condition on something impossible. Here value 2 alone can
 # write a `c`:
@@ -548,36 +548,36 @@ print(
 #
 # Let the memory be independent of $H_0$, let $\mathcal{S}^\star$ be recoverable for cell $j^\star$ under the contents with
 # $M_{j^\star} \in \mathcal{M}^\star$, and let $\delta = \delta_k < 1$. For every text with
-# $\P[x,\, M_{j^\star} \in \mathcal{M}^\star] > 0$ and every position $i$ with key one,
+# $\mathbb{P}[x,\, M_{j^\star} \in \mathcal{M}^\star] > 0$ and every position $i$ with key one,
 #
 # $$
 # \left\lvert \frac{v_i}{\overline{G}_i[x_i]} - c(x) \right\rvert
 # \le \max_m \lvert\mu_m\rvert\, \frac{2\delta}{1 - \delta},
 # $$
 #
-# where $c(x) = \mu^\top \P[M_{j^\star} \mid x,\, M_{j^\star} \in \mathcal{M}^\star]$ is again the margin given
+# where $c(x) = \mu^\top \mathbb{P}[M_{j^\star} \mid x,\, M_{j^\star} \in \mathcal{M}^\star]$ is again the margin given
 # $\mathcal{M}^\star$. So a text with some key of one gets the right label if $\lvert c(x) \rvert$ exceeds the right-hand
 # side. If the chain is irreducible and aperiodic and starts in its stationary law, $\delta_k$ goes to zero geometrically.
 # :::
 #
 # :::{prf:proof}
-# Write $\tilde{\P}$ for the law under prompt and blanks, and drop the index $j^\star$ of the cell. In five steps:
+# Write $\tilde{\mathbb{P}}$ for the law under prompt and blanks, and drop the index $j^\star$ of the cell. In five steps:
 #
 # 1. The prompt multiplies by $\mathbf{1}[M \in \mathcal{M}^\star]\, \mathbf{1}[J_0 = j^\star]$, one factor for the memory and
-#    one for the chain. As the two are independent at the start, they remain so: under $\tilde{\P}$ the memory has
+#    one for the chain. As the two are independent at the start, they remain so: under $\tilde{\mathbb{P}}$ the memory has
 #    its law given $M \in \mathcal{M}^\star$, and the text's first state has the law $\lambda_k$, whatever the memory.
-# 2. Hence $\tilde{\P}[x \mid M = m] = \sum_h \lambda_k(h)\, \P[x \mid M = m, H_1 = h]$, which is
-#    $\P[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. As $\lambda_k(h)$ is between $(1 - \delta)\,\pi(h)$ and
+# 2. Hence $\tilde{\mathbb{P}}[x \mid M = m] = \sum_h \lambda_k(h)\, \mathbb{P}[x \mid M = m, H_1 = h]$, which is
+#    $\mathbb{P}[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. As $\lambda_k(h)$ is between $(1 - \delta)\,\pi(h)$ and
 #    $(1 + \delta)\,\pi(h)$, there are $f_m \in [1 - \delta, 1 + \delta]$ with
-#    $\tilde{\P}[x \mid M = m] = f_m\, \P[x \mid M = m]$.
-# 3. Let $p_m = \P[M = m \mid x,\, M \in \mathcal{M}^\star]$ and $\bar f = \sum_m f_m p_m \ge 1 - \delta$. By Bayes' rule
-#    $\tilde{\P}[M = m \mid x] = f_m p_m / \bar f$.
+#    $\tilde{\mathbb{P}}[x \mid M = m] = f_m\, \mathbb{P}[x \mid M = m]$.
+# 3. Let $p_m = \mathbb{P}[M = m \mid x,\, M \in \mathcal{M}^\star]$ and $\bar f = \sum_m f_m p_m \ge 1 - \delta$. By Bayes' rule
+#    $\tilde{\mathbb{P}}[M = m \mid x] = f_m p_m / \bar f$.
 # 4. Two numbers in $[1 - \delta, 1 + \delta]$ are at most $2\delta$ apart, so that probability differs from $p_m$ by
 #    $p_m \lvert f_m - \bar f \rvert / \bar f$ $\le p_m \cdot 2\delta/(1 - \delta)$.
-#    Weighing by $\mu_m$ and summing over $m$ gives the bound for $\mu^\top \tilde{\P}[M \mid x]$.
-# 5. Steps 1 to 3 of the proof of {prf:ref}`mp-thm-prompt` hold for $\tilde{\P}$ word for word, with
+#    Weighing by $\mu_m$ and summing over $m$ gives the bound for $\mu^\top \tilde{\mathbb{P}}[M \mid x]$.
+# 5. Steps 1 to 3 of the proof of {prf:ref}`mp-thm-prompt` hold for $\tilde{\mathbb{P}}$ word for word, with
 #    $H_i \in \{j^\star\} \times \mathcal{S}^\star$ for $S_i \in \mathcal{S}^\star$: where the key is one,
-#    $v_i/\overline{G}_i[x_i]$ is $\mu^\top \tilde{\P}[M \mid x]$.
+#    $v_i/\overline{G}_i[x_i]$ is $\mu^\top \tilde{\mathbb{P}}[M \mid x]$.
 #
 # For the last claim, $\lambda_k - \pi = A^{k+1}(\nu - \pi)$, where $\nu$ is $\pi$ restricted to $J = j^\star$ and
 # normalised, and the entries of $\nu - \pi$ sum to zero. On such vectors the powers of $A$ shrink geometrically, at the
@@ -875,7 +875,7 @@ print("without it, given 0 or 1:", (given / given.sum()).numpy().round(3))
 # :::{exercise}
 # :label: mp-ex-classes
 #
-# A task with $K$ classes gives class $k$ the score $\mu_k^\top \P[M \mid x]$ and picks the largest. Which values may a
+# A task with $K$ classes gives class $k$ the score $\mu_k^\top \mathbb{P}[M \mid x]$ and picks the largest. Which values may a
 # prompt drop? Build a task with three classes on a machine of six values in which two values are enough, although no
 # weight is zero.
 # :::
@@ -921,8 +921,8 @@ print("wrong:", int((tuned.head.labels(G, x) != three.labels(x))[read].sum()))
 # :class: dropdown
 # :::
 #
-# The prompted posterior is $\tilde{\P}[M = m \mid x] \propto u_m\, \P[M = m \mid x]$. With $b_{(m,s)} = \mu_m / u_m$
-# the head reads $\sum_m (\mu_m / u_m)\, \tilde{\P}[M = m \mid x]$, which is $\mu^\top \P[M \mid x]$ up to a positive
+# The prompted posterior is $\tilde{\mathbb{P}}[M = m \mid x] \propto u_m\, \mathbb{P}[M = m \mid x]$. With $b_{(m,s)} = \mu_m / u_m$
+# the head reads $\sum_m (\mu_m / u_m)\, \tilde{\mathbb{P}}[M = m \mid x]$, which is $\mu^\top \mathbb{P}[M \mid x]$ up to a positive
 # factor. Which positions have key one does not change, since the supports do not.
 
 # %%

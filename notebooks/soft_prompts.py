@@ -27,13 +27,13 @@
 # :::{prf:definition} Soft prompt
 # :label: sp-def-prompt
 #
-# A *soft prompt* is a sequence of vectors $u_1, \dots, u_k \in \R^H$ with $u_j \ge 0$. It is put before the blank, so
+# A *soft prompt* is a sequence of vectors $u_1, \dots, u_k \in \mathbb{R}^H$ with $u_j \ge 0$. It is put before the blank, so
 # that the frozen model reads $(u_1, \dots, u_k, \varnothing, x)$, and a head reads
 # $\overline{G}_\varnothing(u_1, \dots, u_k, \varnothing, x)$, what the model shows at the blank. We write $u$ for a
 # prompt of a single vector, $k = 1$.
 # :::
 #
-# Labels do not change: they are those of $x$, $F^\star(x) = \mathbf{1}(\mu^\top \P[H_0 \mid x] \ge 0)$ as in
+# Labels do not change: they are those of $x$, $F^\star(x) = \mathbf{1}(\mu^\top \mathbb{P}[H_0 \mid x] \ge 0)$ as in
 # {prf:ref}`def-task`, and know nothing of a prompt. Here is a machine of five states and three tokens. Every state has
 # two followers. The task asks whether state 0 is more likely than state 4, and the prompt is one on states 3 and
 # 4, zero elsewhere.
@@ -87,7 +87,7 @@ plt.show()
 # :::{prf:lemma} A prompt re-weights the prior
 # :label: sp-lem-prior
 #
-# Let $\rho = A\,(u \odot \pi_0)$ and $L(x)_h = \P[X_{1:T} = x \mid H_0 = h]$. For every text $x$ with
+# Let $\rho = A\,(u \odot \pi_0)$ and $L(x)_h = \mathbb{P}[X_{1:T} = x \mid H_0 = h]$. For every text $x$ with
 # $\rho^\top L(x) > 0$,
 #
 # $$
@@ -162,7 +162,7 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 # $$
 # \begin{aligned}
 # c(x)\; b^\top\, \overline{G}_\varnothing(&u, \varnothing, x) \\
-#   &= \mu^\top\, \P[H_0 \mid x], \\
+#   &= \mu^\top\, \mathbb{P}[H_0 \mid x], \\
 # c(x) &= \frac{\rho^\top L(x)}{\pi_0^\top L(x)} > 0,
 # \end{aligned}
 # $$ (sp-eq-value)
@@ -178,15 +178,15 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 # 2. The columns of $W_B$ are independent, so $W_B^+ W_B$ is the identity, and $b^\top W_B\, \tilde p_B$
 #    $= (\mu \odot \pi_0 / \rho)_B^\top\, \tilde p_B$
 #    $= \sum_{h \in B} \mu_h\, \pi_{0,h}\, L_h / \rho^\top L$, where $\rho_h$ has cancelled.
-# 3. As $\mu$ is zero off $B$, the sum runs over all $h$. By Bayes' rule $\P[H_0 = h \mid x] = \pi_{0,h} L_h /
-#    \pi_0^\top L$. So the value is $\mu^\top \P[H_0 \mid x]$ times $\pi_0^\top L / \rho^\top L$.
+# 3. As $\mu$ is zero off $B$, the sum runs over all $h$. By Bayes' rule $\mathbb{P}[H_0 = h \mid x] = \pi_{0,h} L_h /
+#    \pi_0^\top L$. So the value is $\mu^\top \mathbb{P}[H_0 \mid x]$ times $\pi_0^\top L / \rho^\top L$.
 #
 # Both $\rho^\top L$ and $\pi_0^\top L$ are positive by assumption, so that the sign is that of the margin.
 # :::
 #
 # The head gives back what the prompt has done to the prior: it divides by $\rho$ and multiplies by $\pi_0$. It no longer
 # reproduces the margin, only a positive multiple of it, which is all a label needs. Where $\pi_0 > 0$ on $B$ the factor
-# can be read off the ordinary posterior, $c(x) = \sum_h (\rho_h / \pi_{0,h})\, \P[H_0 = h \mid x]$.
+# can be read off the ordinary posterior, $c(x) = \sum_h (\rho_h / \pi_{0,h})\, \mathbb{P}[H_0 = h \mid x]$.
 #
 # :::{prf:remark}
 # :label: sp-rem-weaker
@@ -561,11 +561,11 @@ print("separable:", verdict.separable, " bound < 1e-12:", verdict.bound < 1e-12)
 # :::{prf:proof}
 # Let $p_h = W[a, h]$. By {prf:ref}`sp-lem-prior` (for several vectors, by the proof of {prf:ref}`sp-prop-length`) the
 # model's weights are $\tilde p_h \propto \rho_h\, p_h^n (1 - p_h)^{T-n}$. One more a in place of the other token
-# multiplies them by $r_h = p_h/(1 - p_h)$. Taking means under the weights for $n$, what is shown goes from $\E[p]$ to
-# $\E[p\,r] / \E[r]$. And
+# multiplies them by $r_h = p_h/(1 - p_h)$. Taking means under the weights for $n$, what is shown goes from $\mathbb{E}[p]$ to
+# $\mathbb{E}[p\,r] / \mathbb{E}[r]$. And
 #
 # $$
-# \E[p\,r] - \E[p]\,\E[r] = \tfrac12 \sum_{g, h} \tilde p_g\, \tilde p_h\, (p_g - p_h)(r_g - r_h) \ge 0,
+# \mathbb{E}[p\,r] - \mathbb{E}[p]\,\mathbb{E}[r] = \tfrac12 \sum_{g, h} \tilde p_g\, \tilde p_h\, (p_g - p_h)(r_g - r_h) \ge 0,
 # $$
 #
 # because $r$ grows with $p$. A head's value is $b_a\, \overline{G}_\varnothing[a] + b_b\,(1 -
@@ -660,7 +660,7 @@ print(f"{'more frequent label':22s} {max(ones, 1 - ones):.2f}")
 
 # %% [markdown]
 # Heads are solved to convergence by logistic regression; no network is involved. The third line reads the posterior
-# $\P[H_0 \mid x]$ itself, which no emission has touched. It serves as a yardstick: what it misses was missed by fitting
+# $\mathbb{P}[H_0 \mid x]$ itself, which no emission has touched. It serves as a yardstick: what it misses was missed by fitting
 # a linear function to labelled texts, and neither head nor prompt should be blamed for it.
 #
 # ## Every cell of the paper's figure
@@ -823,7 +823,7 @@ for size in [3, 20]:
 # :::{exercise}
 # :label: sp-ex-classes
 #
-# A task with $K$ classes gives class $k$ the score $\mu_k^\top \P[H_0 \mid x]$ and picks the largest. Show that one
+# A task with $K$ classes gives class $k$ the score $\mu_k^\top \mathbb{P}[H_0 \mid x]$ and picks the largest. Show that one
 # prompt with a head of $K$ values gets all labels right if $B$ covers the states that *any* of the $\mu_k$ weighs and
 # $W_B$ has independent columns. Why is it important that the factor $c(x)$ of {eq}`sp-eq-value` does not depend on
 # $\mu$?
@@ -876,7 +876,7 @@ print("wrong labels:   ", int((answers != three.labels(x)).sum()))
 # of $B$, and its value is
 #
 # $$
-# \frac{\sum_{h \in B} \mu_h\, \pi_{0,h} L_h}{\sum_{h \in B} \pi_{0,h} L_h} = \mu^\top\, \P[H_0 \mid x,\, H_0 \in B],
+# \frac{\sum_{h \in B} \mu_h\, \pi_{0,h} L_h}{\sum_{h \in B} \pi_{0,h} L_h} = \mu^\top\, \mathbb{P}[H_0 \mid x,\, H_0 \in B],
 # $$
 #
 # the margin given that the state is in $B$. (The library rescales $\rho$ to sum to one, which multiplies $b$ and the
@@ -1000,7 +1000,7 @@ print(
 # :::
 #
 # The prior under the blank stays $\pi_0$. The vector is evidence about the state *after* the text and changes
-# $L(x)_h = \P[x \mid H_0 = h]$ to $\sum_g \P[x, H_{T+1} = g \mid H_0 = h]\, u_g$. It can switch off states under the
+# $L(x)_h = \mathbb{P}[x \mid H_0 = h]$ to $\sum_g \mathbb{P}[x, H_{T+1} = g \mid H_0 = h]\, u_g$. It can switch off states under the
 # blank only through the whole text. On a chain that forgets, $H_{T+1}$ says ever less about $H_0$, and $u$ loses its say.
 # The mean total variation between what the blank shows with and without it:
 

@@ -124,20 +124,20 @@ for n_states in [4, 8, 10, 15, 25, 30]:
 #
 # Let $x = (x_0, \dots, x_{T-1})$ be a text, and $x_{-i}$ that text without its token at position $i$.
 #
-# - The *filtered* posterior is $\P[H_i \mid x_0, \dots, x_i]$: it reads up to $i$.
-# - The *smoothed* posterior is $\P[H_i \mid x]$: it reads everything.
-# - The *leave-one-out* posterior is $\P[H_i \mid x_{-i}]$: it reads everything but the token at $i$.
+# - The *filtered* posterior is $\mathbb{P}[H_i \mid x_0, \dots, x_i]$: it reads up to $i$.
+# - The *smoothed* posterior is $\mathbb{P}[H_i \mid x]$: it reads everything.
+# - The *leave-one-out* posterior is $\mathbb{P}[H_i \mid x_{-i}]$: it reads everything but the token at $i$.
 # :::
 #
-# All three come from two passes. Write $\alpha_i(h) = \P[H_i = h,\, x_0, \dots, x_{i-1}]$ for what precedes
-# position $i$ and $\beta_i(h) = \P[x_{i+1}, \dots, x_{T-1} \mid H_i = h]$ for what follows it. The Markov property
+# All three come from two passes. Write $\alpha_i(h) = \mathbb{P}[H_i = h,\, x_0, \dots, x_{i-1}]$ for what precedes
+# position $i$ and $\beta_i(h) = \mathbb{P}[x_{i+1}, \dots, x_{T-1} \mid H_i = h]$ for what follows it. The Markov property
 # makes past and future independent given $H_i$, hence
 #
 # $$
 # \begin{aligned}
-# \P[H_i = h \mid x_0, \dots, x_i] &\propto \alpha_i(h)\, W[x_i, h], \\
-# \P[H_i = h \mid x] &\propto \alpha_i(h)\, W[x_i, h]\, \beta_i(h), \\
-# \P[H_i = h \mid x_{-i}] &\propto \alpha_i(h)\, \beta_i(h),
+# \mathbb{P}[H_i = h \mid x_0, \dots, x_i] &\propto \alpha_i(h)\, W[x_i, h], \\
+# \mathbb{P}[H_i = h \mid x] &\propto \alpha_i(h)\, W[x_i, h]\, \beta_i(h), \\
+# \mathbb{P}[H_i = h \mid x_{-i}] &\propto \alpha_i(h)\, \beta_i(h),
 # \end{aligned}
 # $$ (eq-posteriors)
 #
@@ -192,7 +192,7 @@ print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e
 # :::{prf:definition} What the pretrained model computes
 # :label: def-conditionals
 #
-# $G_i(x) = \P[X_i \mid X_{-i} = x_{-i}]$, a probability vector over the $V$ tokens.
+# $G_i(x) = \mathbb{P}[X_i \mid X_{-i} = x_{-i}]$, a probability vector over the $V$ tokens.
 # :::
 #
 # This is what masked-language-model training aims at {cite:p}`devlin2019bert`, and what the theory takes as
@@ -201,14 +201,14 @@ print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e
 # :::{prf:proposition} Conditionals from posteriors
 # :label: prop-conditionals
 #
-# $G_i(x) = W\, \P[H_i \mid x_{-i}]$.
+# $G_i(x) = W\, \mathbb{P}[H_i \mid x_{-i}]$.
 # :::
 #
 # :::{prf:proof}
 # Given $H_i$, the token $X_i$ is independent of all other tokens. Therefore
 #
 # $$
-# \P[X_i = z \mid x_{-i}] = \sum_h \P[X_i = z \mid H_i = h]\, \P[H_i = h \mid x_{-i}],
+# \mathbb{P}[X_i = z \mid x_{-i}] = \sum_h \mathbb{P}[X_i = z \mid H_i = h]\, \mathbb{P}[H_i = h \mid x_{-i}],
 # $$
 #
 # which is row $z$ of the product.
@@ -254,7 +254,7 @@ print("smoothed there = leave-one-out: ", same)
 # $(\varnothing, x_1, \dots, x_T)$, and ask about the state $H_0$ under it; $\pi_0$ is its law. Then
 #
 # $$
-# G_\varnothing(\varnothing, x) = W\, \P[H_0 \mid X_{1:T} = x].
+# G_\varnothing(\varnothing, x) = W\, \mathbb{P}[H_0 \mid X_{1:T} = x].
 # $$ (eq-blank)
 #
 # In words: what the perfect model predicts *at the blank* is the posterior of the hidden state, seen through $W$.
@@ -302,9 +302,9 @@ plt.show()
 # Let $q(x_{-i})$ be any prediction of $X_i$ from the other tokens. Its expected loss splits into
 #
 # $$
-# \E\bigl[-\log q(X_i \mid X_{-i})\bigr]
-#   = \underbrace{\E\bigl[\mathrm{Ent}(G_i(X))\bigr]}_{\text{Bayes floor}}
-#   + \underbrace{\E\bigl[\mathrm{KL}\bigl(G_i(X) \,\|\, q(X_{-i})\bigr)\bigr]}_{\ge\, 0},
+# \mathbb{E}\bigl[-\log q(X_i \mid X_{-i})\bigr]
+#   = \underbrace{\mathbb{E}\bigl[\mathrm{Ent}(G_i(X))\bigr]}_{\text{Bayes floor}}
+#   + \underbrace{\mathbb{E}\bigl[\mathrm{KL}\bigl(G_i(X) \,\|\, q(X_{-i})\bigr)\bigr]}_{\ge\, 0},
 # $$
 #
 # where $\mathrm{Ent}(p) = -\sum_z p(z) \log p(z)$. The floor is reached by $q = G_i$ alone.
@@ -396,7 +396,7 @@ for rate in [None, 0.05, 0.15, 0.4, 0.8]:
 # :label: ex-leave-one-out
 #
 # The leave-one-out posterior can also be had from the smoothed one by *dividing* by the emission of the token that
-# is seen: $\P[H_i = h \mid x_{-i}] \propto \P[H_i = h \mid x] \,/\, W[x_i, h]$. When does that fail, and why does
+# is seen: $\mathbb{P}[H_i = h \mid x_{-i}] \propto \mathbb{P}[H_i = h \mid x] \,/\, W[x_i, h]$. When does that fail, and why does
 # the product $\alpha_i \odot \beta_i$ not? Find a text on which the division goes wrong.
 # :::
 
@@ -457,6 +457,6 @@ for k in [0, 1, 2, 4, 8, 16, 32]:
 # ## Summary
 #
 # - A hidden Markov model writes text; given its parameters, everything about a text's hidden states is exact.
-# - The perfect masked language model is $G_i(x) = W\,\P[H_i \mid x_{-i}]$, for all $i$ in one pass.
+# - The perfect masked language model is $G_i(x) = W\,\mathbb{P}[H_i \mid x_{-i}]$, for all $i$ in one pass.
 # - At a blank, it shows the posterior of the hidden state through $W$. That is all a head on top can use.
 # - Loss = Bayes floor + divergence from $G$. Only the second part can be trained away.

@@ -79,25 +79,25 @@ print(task)
 # %% [markdown]
 # ## First question: every margin?
 #
-# The theorem's head does more than is asked of it: it reproduces the margin $\mu^\top \P[H_0 \mid x]$ itself. What
+# The theorem's head does more than is asked of it: it reproduces the margin $\mu^\top \mathbb{P}[H_0 \mid x]$ itself. What
 # stops other heads from doing that is a direction in which posteriors differ and token laws do not.
 #
 # :::{prf:definition} Posterior span, lost direction
 # :label: def-fail-lost
 #
-# The *posterior span* $\mathcal{P} \subseteq \R^H$ is the span of $\P[H_0 \mid X_{1:T} = x]$ over all texts $x$ of
+# The *posterior span* $\mathcal{P} \subseteq \mathbb{R}^H$ is the span of $\mathbb{P}[H_0 \mid X_{1:T} = x]$ over all texts $x$ of
 # all lengths that can occur. A *lost direction* is a $v \in \mathcal{P}$, $v \ne 0$, with $Wv = 0$.
 # :::
 #
 # :::{prf:theorem} Which margins a head can reproduce; not in the paper
 # :label: thm-fail-converse
 #
-# There is a $b$ with $b^\top G_\varnothing(\varnothing, x) = \mu^\top \P[H_0 \mid x]$ for every text $x$ that can
+# There is a $b$ with $b^\top G_\varnothing(\varnothing, x) = \mu^\top \mathbb{P}[H_0 \mid x]$ for every text $x$ that can
 # occur, if and only if $\mu^\top v = 0$ for every lost direction $v$.
 # :::
 #
 # :::{prf:proof}
-# By equation {eq}`eq-through-w`, $G_\varnothing(\varnothing, x) = Wp$ with $p = \P[H_0 \mid x]$. So $b$ reproduces
+# By equation {eq}`eq-through-w`, $G_\varnothing(\varnothing, x) = Wp$ with $p = \mathbb{P}[H_0 \mid x]$. So $b$ reproduces
 # every margin exactly if $(W^\top b - \mu)^\top p = 0$ for all posteriors $p$, and then for all $p \in \mathcal{P}$.
 #
 # If such a $b$ exists and $v$ is lost, then $\mu^\top v = b^\top W v = 0$.
@@ -111,7 +111,7 @@ print(task)
 # With independent columns nothing is lost, whatever $\mu$: this is {prf:ref}`thm-head-tuning`. With $H > V$ there
 # always are directions with $Wv = 0$, and they are lost if texts can move the posterior along them.
 #
-# How do we get hold of *all* texts? Put $L(x)_h = \P[x \mid H_0 = h]$; the posterior is $\pi_0 \odot L(x)$, rescaled. One
+# How do we get hold of *all* texts? Put $L(x)_h = \mathbb{P}[x \mid H_0 = h]$; the posterior is $\pi_0 \odot L(x)$, rescaled. One
 # more token in front of a text gives
 #
 # $$
@@ -236,7 +236,7 @@ if n_tokens == 3 and not verdict.separable:
 # :label: rem-fail-linear
 #
 # A certificate of this kind rules out *linear* heads. For the coins a head that can bend would do: label 1 wherever
-# $\P[a]$ is between two thresholds. When two texts of different labels show the *same* token law, as on the machine
+# $\mathbb{P}[a]$ is between two thresholds. When two texts of different labels show the *same* token law, as on the machine
 # `fork` of the previous chapter, no function of it whatever can be right. That is the special case in which
 # $\lambda$ has two entries.
 # :::
@@ -468,7 +468,7 @@ for weights in [[1, -1, 0], [1, -1, 0.5]]:
 # :class: dropdown
 # :::
 #
-# A quadratic function of $\P[a]$ is positive between its two zeros, so it can be right where a threshold cannot. On
+# A quadratic function of $\mathbb{P}[a]$ is positive between its two zeros, so it can be right where a threshold cannot. On
 # `fork` the two texts have one and the same $g$, so any features computed from $g$ agree as well.
 
 # %%

@@ -102,3 +102,13 @@ def test_asks_for_nothing_from_another_host(notebook: nbformat.NotebookNode) -> 
         data = output.get("data", {})
         found = FROM_ELSEWHERE.search(data.get("text/html", "") + data.get("image/svg+xml", ""))
         assert not found, f"{found[0]} in the output of:\n{cell.source}"
+
+
+def test_formulas_are_typeset_without_the_books_macros(notebook):
+    # JupyterLab, where readers open them on Binder, does not know what _config.yml defines.
+    config = (FOLDER.parent / "_config.yml").read_text(encoding="utf-8")
+    macros = re.findall(r'^ +(\w+): "\\\\mathbb', config, re.MULTILINE)
+    assert len(macros) == 3
+    used = re.compile(rf"\\(?:{'|'.join(macros)})(?![A-Za-z])")
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert [found for source in cells for found in used.findall(source)] == []
