@@ -223,8 +223,12 @@ class _Worker:
     def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _deaf_to_ctrl_c():
-            self._process.start()
+        try:
+            with _deaf_to_ctrl_c():
+                self._process.start()
+        except KeyboardInterrupt:
+            self.end()
+            raise
         theirs.close()
 
     def end(self) -> int | None:
@@ -253,18 +257,36 @@ def _serve(pipe: Connection) -> None:
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """What is started meanwhile does not hear of Ctrl-C, not even while it imports what it needs.
 
-    It goes to all processes of a terminal, and the parent decides what it means.
+    It goes to all processes of a terminal, and the parent decides what it means: afterwards, lest a process
+    be left half started.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # It is started before the first process otherwise, and lets the signal through again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _ctrl_c_afterwards():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _ctrl_c_afterwards() -> Iterator[None]:
+    """Python interrupts the main thread whichever thread the signal reaches, so a mask is not enough."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _end_with_parent() -> None:
