@@ -102,7 +102,7 @@ test: lint ## lint, types, then unit, property and notebook tests
 
 # Chromium of the system, not one that playwright downloads.
 .PHONY: test-browser
-test-browser: $(STAMP) ## test the explorer in Chromium, also in the built book if there is one (installs Chromium when run as root)
+test-browser: $(STAMP) ## test the explorer and every page of the built book in Chromium (installs it when run as root)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$${CHROMIUM:-}" ] || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "==> Installing Chromium"; \

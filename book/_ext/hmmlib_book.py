@@ -5,7 +5,8 @@
   With ``$BINDERHUB_URL``, the address of a BinderHub, each chapter has a button that runs it there.
 * **Offline.** The part of MathJax that the pages use is copied beside them, and live code, which
   loads scripts from another host, is switched off. A page that would still load anything from
-  another host is a warning, and warnings are errors here.
+  another host is a warning, and warnings are errors here. Read from a folder, the search page lists
+  what it finds without excerpts, which a browser would refuse it.
 * **Images** without an alternative text, or with their file path for one, are warnings too.
 * **Docstrings** may write |M| and (*shape, V); the fields of named tuples are described once.
 * **Accessibility.** A few attributes that the theme leaves out or gets wrong are put right.
@@ -31,6 +32,11 @@ logger = logging.getLogger(__name__)
 
 # What tex-chtml.js loads while it runs; the other 20 MB of MathJax serve other inputs and outputs.
 MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts")
+
+# Sphinx's search fetches the pages it found, for an excerpt; a browser does not let a file do so.
+NO_EXCERPTS_FROM_A_FOLDER = (
+    'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
+)
 
 # An element that makes the browser fetch something from another host; a link to follow does not.
 LOADS_ELSEWHERE = re.compile(
@@ -168,6 +174,7 @@ def finish_pages(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions above to Sphinx's events."""
+    app.add_js_file(None, body=NO_EXCERPTS_FROM_A_FOLDER, priority=300)
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", switch_off_live_code, priority=100)
     app.connect("autodoc-process-docstring", mend_docstring, priority=600)
