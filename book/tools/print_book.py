@@ -55,7 +55,9 @@ FAULTS = """() => {
       say("wider than the page", element);
     }
   }
-  for (const wrong of document.querySelectorAll("mjx-merror")) say("formula with an error", wrong);
+  // MathJax shows a command that it does not know in red.
+  const wrong = 'mjx-merror, mjx-mtext[style*="red"]';
+  for (const formula of document.querySelectorAll(wrong)) say("formula with an error", formula);
   for (const math of document.querySelectorAll(".math")) {
     if (!math.querySelector("mjx-container")) say("formula that is not typeset", math);
   }
