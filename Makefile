@@ -89,6 +89,15 @@ preview: $(STAMP) ## build the book from the committed outputs, without executin
 	@BOOK_EXECUTE=off $(BIN)/jupyter-book build . -W -n --keep-going
 	@$(MAKE) where
 
+# In a folder of its own, so that it and the book do not make each other start anew.
+PDF := _build/pdf
+.PHONY: pdf
+pdf: $(STAMP) chromium ## print the whole book as one PDF, from the committed outputs (needs Chromium)
+	@echo "==> Building the book from the committed outputs"
+	@BOOK_EXECUTE=off $(BIN)/jupyter-book build . -W -n --keep-going --path-output $(PDF)
+	@echo "==> Printing it"
+	@$(PY) book/tools/print_book.py $(PDF)/_build/html $(PDF)/why-pretraining-helps.pdf
+
 .PHONY: where
 where:
 	@echo; echo "The book: $(CURDIR)/_build/html/index.html"
@@ -101,15 +110,18 @@ test: lint ## lint, types, then unit, property and notebook tests
 		--nbval-sanitize-with tests/nbval_sanitize.cfg -n $(WORKERS) --dist loadfile -m "not browser" tests notebooks
 
 # Chromium of the system, not one that playwright downloads.
-.PHONY: test-browser
-test-browser: $(STAMP) ## test the explorer and every page of the built book in Chromium (installs it when run as root)
+.PHONY: chromium
+chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$${CHROMIUM:-}" ] || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "==> Installing Chromium"; \
 			apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
 		else \
 			echo "Chromium is needed. On Debian: apt install chromium; elsewhere say where it is:" >&2; \
-			echo "make test-browser CHROMIUM=/path/to/chromium" >&2; exit 1; fi; }
+			echo "make $(MAKECMDGOALS) CHROMIUM=/path/to/chromium" >&2; exit 1; fi; }
+
+.PHONY: test-browser
+test-browser: $(STAMP) chromium ## test the explorer and every page of the built book in Chromium (installs it when run as root)
 	@echo "==> Tests in Chromium"
 	@OMP_NUM_THREADS=1 REQUIRE_BROWSER=1 $(PY) -m pytest -m browser tests/browser
 

@@ -1,0 +1,217 @@
+"""Printing: a small book as one PDF, and what is said of one that cannot be printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import print_book
+from browser.small_site import ROOT
+from one_page import Cover, join
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CONFIGURATION = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
+project = "small"
+extensions = ["sphinx.ext.autodoc", "myst_nb", "hmmlib_book", "explorer"]
+extensions += ["sphinx_proof", "sphinx_exercise", "sphinx_togglebutton", "sphinx_design"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+nb_execution_mode = "off"
+numfig = True
+html_theme = "sphinx_book_theme"
+html_static_path = [{str(ROOT / "book" / "_static")!r}]
+html_css_files = ["custom.css", ("print.css", {{"media": "print"}})]
+mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {{"tex": {{"macros": {{"P": "\\\\mathbb{{P}}"}}}}}}
+"""
+
+INDEX = """# Preface
+
+:::{card} The first chapter
+:link: one
+:link-type: doc
+Read it.
+:::
+
+```{toctree}
+:numbered:
+:caption: Theory
+
+one
+two
+```
+"""
+
+ONE = r"""# First chapter
+
+:::{prf:theorem} A claim
+:label: thm-claim
+With $\P[X] \ge 0$,
+
+$$ \P[A \cup B] \le \P[A] + \P[B]. $$
+:::
+
+:::{exercise}
+:label: ex-it
+Prove it.
+:::
+
+:::{solution} ex-it
+:class: dropdown
+The solution is short.
+:::
+
+:::{explorer} Something to drag
+:machines: letters
+JavaScript is switched off.
+:::
+
+## Summary
+
+$$ WIDE $$
+""".replace("WIDE", " + ".join(f"x_{{{i}}}" for i in range(24)))
+
+TWO = """# Second chapter
+
+{prf:ref}`thm-claim` again, and [the figure](#fig-paper).
+
+```{figure} figure.svg
+:name: fig-paper
+:alt: Curves.
+A figure.
+```
+
+## Summary
+
+[](#summary) of this chapter.
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("book")
+    source = folder / "source"
+    source.mkdir()
+    texts = {"conf.py": CONFIGURATION, "index.md": INDEX, "one.md": ONE, "two.md": TWO}
+    for name, text in texts.items():
+        (source / name).write_text(text, encoding="utf-8")
+    figure = (ROOT / "book" / "_static" / "figure3_paper.svg").read_text(encoding="utf-8")
+    (source / "figure.svg").write_text(figure, encoding="utf-8")
+    command = [sys.executable, "-m", "sphinx", "-Q", "-b", "html", str(source), str(folder / "html")]
+    subprocess.run(command, check=True)
+    return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def joined(book: Path) -> Path:
+    page = book.parent / "book.html"
+    page.write_text(join(book, page, Cover("A small book", "its authors", ("Version 1",))), encoding="utf-8")
+    return page
+
+
+def changed(joined: Path, old: str, new: str) -> Path:
+    text = joined.read_text(encoding="utf-8")
+    assert old in text
+    page = joined.with_name("changed.html")
+    page.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return page
+
+
+def test_sections_of_the_same_name_stay_apart_and_links_stay_in_the_book(joined: Path) -> None:
+    text = joined.read_text(encoding="utf-8")
+    assert 'id="one--summary"' in text
+    assert 'id="two--summary"' in text
+    assert 'href="#one--thm-claim"' in text
+    assert 'href="#one"' in text  # the card, and the contents
+    assert not re.search(r'href="[^"#:]*\.html', text)
+    assert "Theorem 1.1" in text
+    assert "Something to drag" in text
+    assert "JavaScript is switched off" not in text
+
+
+def test_a_link_that_leads_nowhere_is_an_error(book: Path, tmp_path: Path) -> None:
+    page = book / "two.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("one.html#thm-claim", "one.html#thm-none"), encoding="utf-8")
+    try:
+        with pytest.raises(ValueError, match="two\\.html: #one--thm-none"):
+            join(book, tmp_path / "book.html", Cover("A small book", "its authors"))
+    finally:
+        page.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.browser
+def test_formulas_are_typeset_solutions_shown_and_wide_formulas_set_smaller(
+    browser: Browser, joined: Path
+) -> None:
+    page, smallest = print_book.typeset(browser, joined)
+    assert page.locator("article mjx-container").count() >= 3
+    assert page.get_by_text("The solution is short.").is_visible()
+    assert print_book.SMALLEST < smallest < 1
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert width <= print_book.WIDTH
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (r"\cup", r"\nosuchcommand", "formula with an error"),
+        ('class="title"', 'class="math"', "formula that is not typeset"),
+        ("figure.svg", "nothing.svg", "picture that is missing: two"),
+        (
+            "again, and",
+            '<span style="white-space: pre">' + 30 * "again, " + "</span>",
+            "wider than the page: two",
+        ),
+    ],
+)
+def test_what_would_be_wrong_on_paper_is_an_error(
+    browser: Browser, joined: Path, old: str, new: str, fault: str
+) -> None:
+    with pytest.raises(ValueError, match=fault):
+        print_book.typeset(browser, changed(joined, old, new))
+
+
+@pytest.mark.browser
+def test_the_pdf_has_pages_an_outline_tags_and_links(browser: Browser, joined: Path) -> None:
+    page, _ = print_book.typeset(browser, joined)
+    pdf = print_book.to_pdf(page)
+    page.close()
+    # Chromium leaves all but the contents of the pages uncompressed.
+    assert len(re.findall(rb"/Type /Page\b", pdf)) == 5  # title, contents, three chapters
+    titles = re.findall(rb"/Title \(([^)]*)\)", pdf)
+    assert {b"Contents", b"Preface", b"1. First chapter", b"2. Second chapter", b"2.1. Summary"} <= set(
+        titles
+    )
+    assert b"/StructTreeRoot" in pdf
+    assert pdf.count(b"/Subtype /Link") >= 5
+    assert b"/Lang (en" in pdf
+
+
+def test_a_title_page_names_the_paper_and_the_version() -> None:
+    cover = print_book.cover(ROOT)
+    assert cover.title.startswith("Why pretraining helps")
+    assert "Colin Wei, Sang Michael Xie, Tengyu Ma" in cover.lines[1]
+    assert "2106.09226" in cover.lines[1]
+    assert cover.lines[2].startswith("Version ")
+
+
+def test_without_chromium_it_says_how_to_get_it(
+    joined: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="apt install chromium"):
+        print_book.print_book(
+            joined.parent / "html", tmp_path / "book.pdf", Cover("A small book", "its authors")
+        )
