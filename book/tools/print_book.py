@@ -32,7 +32,9 @@ FIT = """() => {
   let smallest = 1;
   for (const box of document.querySelectorAll("div.math, table")) {
     const room = box.parentElement.clientWidth;
-    const share = room / Math.max(box.scrollWidth, box.offsetWidth);
+    // A formula reaches out of its box without making it scroll.
+    const inner = box.querySelector("mjx-math")?.getBoundingClientRect().width ?? 0;
+    const share = room / Math.max(box.scrollWidth, box.offsetWidth, inner);
     if (share < 1) {
       box.style.zoom = 0.99 * share;
       smallest = Math.min(smallest, share);
