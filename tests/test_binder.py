@@ -44,6 +44,14 @@ def test_pytorch_has_the_pinned_version():
     assert re.fullmatch(r"torch==\d+\.\d+\.\d+\n", found.stdout)
 
 
+def test_what_it_installs_beside_hmmlib_is_pinned_and_shows_theorems():
+    installed = re.search(r"--editable \. (.*)$", POST_BUILD, re.MULTILINE)[1].split()
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(installed) <= set(pinned)
+    # Without it JupyterLab shows the directives of the chapters as they are written.
+    assert {"jupyterlab", "jupyterlab-myst"} <= set(installed)
+
+
 def test_python_is_one_that_the_library_runs_on():
     version = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip()
     assert version == "python-3.11"
