@@ -174,6 +174,11 @@ results: $(STAMP) ## compute the results and small models that the book keeps in
 	@for name in $(TUNED); do $(BIN)/hmmlib results $$name --preset smoke \
 		--export tests/records/$$(echo $$name | tr - _)_smoke.json || exit 1; done
 
+.PHONY: costs
+costs: $(STAMP) ## measure what each notebook needs, with 2 GiB of memory for each (ten minutes, on Linux)
+	@echo "==> Time and memory of each notebook"
+	@$(PY) book/tools/measure_notebooks.py
+
 .PHONY: bench
 bench: $(BENCH_STAMP) ## measure hmmlib against other libraries
 	@echo "==> Benchmarks"

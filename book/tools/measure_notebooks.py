@@ -1,0 +1,70 @@
+"""Measure what each notebook needs: seconds, and memory under a limit such as Binder's.
+
+Run as ``make costs``. Writes ``book/results/notebook_costs.json``, from which each page says what it needs.
+Works on Linux, where the limit counts all memory that a process asks for to write in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import execute_notebooks
+from hmmlib.experiments.provenance import provenance
+
+COSTS = execute_notebooks.ROOT / "book" / "results" / "notebook_costs.json"
+LIMIT_MIB = 2048  # about what Binder gives
+
+
+def measure(script: Path, limit_mib: int = LIMIT_MIB) -> dict[str, float]:
+    """Execute a notebook in a kernel that may not have more memory than the limit.
+
+    Args:
+        script: A file ``notebooks/*.py``.
+        limit_mib: Most memory of the kernel, MiB.
+
+    Returns:
+        ``seconds`` of wall time with the start of the kernel, and ``peak_mib``, the most memory in use.
+
+    Raises:
+        CellExecutionError: If a cell raises, as it does when the memory is used up.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as alone:
+        return alone.submit(_measure_here, script, limit_mib).result()
+
+
+def _measure_here(script: Path, limit_mib: int) -> dict[str, float]:
+    """As `measure`, in a process that has no other children; the kernel inherits the limit."""
+    notebook = execute_notebooks.notebook_from_script(script)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit_mib * 2**20,) * 2)
+    started = time.perf_counter()
+    execute_notebooks.execute(notebook, script.parent)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+    return {"seconds": round(seconds, 1), "peak_mib": round(peak)}
+
+
+def main() -> None:
+    """Measure every notebook, one after the other, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.parse_args()
+    os.environ["TQDM_DISABLE"] = "1"
+    found: dict[str, Any] = {}
+    for script in sorted(execute_notebooks.NOTEBOOKS.glob("*.py")):
+        found[script.stem] = measure(script)
+        print(f"{script.stem}: {found[script.stem]}", flush=True)
+    content = {"limit_mib": LIMIT_MIB, "notebooks": found, "provenance": provenance(COSTS)}
+    COSTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {COSTS.relative_to(execute_notebooks.ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

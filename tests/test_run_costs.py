@@ -1,0 +1,63 @@
+"""What the pages say about time and memory: measured, complete, and within what Binder gives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from measure_notebooks import COSTS, LIMIT_MIB, measure
+from run_costs import duration, read_costs, sentence
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+RECORDED = read_costs(COSTS)
+WORDS = {
+    "a few seconds": 5,
+    "ten seconds": 10,
+    "twenty seconds": 20,
+    "half a minute": 30,
+    "a minute": 60,
+    "a minute and a half": 90,
+    "two minutes": 120,
+}
+
+
+def test_every_notebook_was_measured_within_two_gibibytes() -> None:
+    assert sorted(RECORDED["notebooks"]) == sorted(script.stem for script in NOTEBOOKS.glob("*.py"))
+    assert RECORDED["limit_mib"] == LIMIT_MIB == 2048
+    for cost in RECORDED["notebooks"].values():
+        assert 50 < cost["peak_mib"] < LIMIT_MIB
+        assert 1 < cost["seconds"] < 300
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED["notebooks"]))
+def test_the_time_in_a_notebooks_words_is_about_the_measured_one(name: str) -> None:
+    text = " ".join((NOTEBOOKS / f"{name}.py").read_text(encoding="utf-8").replace("\n#", " ").split())
+    said = re.search(r"\b(?:takes about|runs in) ([a-z ]+?)(?: on two cores)?\.", text)
+    assert said, "a notebook says how long it takes: Running it takes about ..."
+    assert 0.5 <= RECORDED["notebooks"][name]["seconds"] / WORDS[said[1]] <= 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "1 s"), (37.4, "37 s"), (119, "119 s"), (130, "2 min"), (140, "2.5 min")]
+)
+def test_durations_read_well(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_a_page_says_what_its_build_took() -> None:
+    cost = {"seconds": 30.2, "peak_mib": 500}
+    assert "takes 30 s on 2 cores, and at most 500 MiB" in sentence(cost, 2, None)
+    assert "took 41 s when it was built; it needs at most 500 MiB" in sentence(cost, 2, 41.1)
+
+
+def test_memory_is_measured_and_limited(tmp_path: Path) -> None:
+    script = tmp_path / "large.py"
+    cell = "# %%\nimport numpy as np\n\nlarge = np.ones(({}, 2**17))  # so many MiB\n"
+    script.write_text(cell.format(200))
+    assert 200 < measure(script, limit_mib=700)["peak_mib"] < 700
+    script.write_text(cell.format(800))
+    with pytest.raises(CellExecutionError, match="Unable to allocate 800"):
+        measure(script, limit_mib=700)
