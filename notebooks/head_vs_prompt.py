@@ -119,15 +119,12 @@ for name, share in right.items():
 # is solved again.
 
 # %%
-from pathlib import Path
-
 from hmmlib import load_lm
+from hmmlib.experiments.book_files import book_file, read_results
 from hmmlib.tuning import blank_laws
 
-here = [path / "book" for path in (Path.cwd(), *Path.cwd().parents)]
-book = next(path for path in here if (path / "checkpoints").is_dir())
 name = f"vanilla_{n_states}_seed_1_short_texts_first.safetensors"
-network, about = load_lm(book / "checkpoints" / name)
+network, about = load_lm(book_file(f"checkpoints/{name}"))
 L, L_test = (blank_laws(network, split.tokens) for split in (train, test))
 learnt_head = solve("network, head", L, L_test)
 print(f"KL of the network in pretraining: {about['kl']:.3f} nats")
@@ -339,14 +336,9 @@ plt.show()
 # from the file of {doc}`soft_prompts`, and the paper's.
 
 # %%
-import json
-
-names = ("head_vs_prompt_laptop", "exact_prompts", "figure3_paper")
-ours, ideal, paper = (
-    json.loads((book / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    for name in names
-)
-paper, sizes = paper["experiment_1"], ours["config"]["n_states"]
+ours, ideal = read_results("head_vs_prompt_laptop"), read_results("exact_prompts")
+paper = read_results("figure3_paper")["experiment_1"]
+sizes = ours["config"]["n_states"]
 made, config = ours["provenance"], ours["config"]
 print(f"preset {config['preset']!r}, {len(config['seeds'])} seeds for each H")
 print(f"torch {made['versions']['torch']}, {made['machine']['cpu']}")
@@ -559,6 +551,7 @@ for i, n in enumerate(sizes):
 # For heads the emissions cost most where $H$ is large, from 15 states on, and the recipe where it is small, at 8 and 10.
 # Pretraining costs a few points. For prompts the emissions cost nothing: the minus signs say that the best prompt's head has more labels
 # right than the head on the posterior, which is solved for a log-loss. What is left is the network and its training, and it is small.
+# What *emissions* means here needs a second look, which {doc}`where_the_error_comes_from` takes.
 #
 # For the prompt, the last column has two causes in one: the network may not allow what the exact model allows, and one
 # epoch of AdamW may not find what it allows. To separate them would take the best prompt of a network, and no

@@ -16,9 +16,7 @@
 # The page itself runs in a few seconds.
 
 # %%
-import json
 import textwrap
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -26,6 +24,7 @@ from IPython.display import Markdown
 
 import hmmlib
 from hmmlib import plotting
+from hmmlib.experiments.book_files import read_results
 
 plotting.use_style()
 
@@ -195,9 +194,7 @@ complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
 # libraries) and writes the file that the rest of this page reads.
 
 # %%
-folders = (Path.cwd(), *Path.cwd().parents)
-files = (folder / "book" / "results" / "benchmarks.json" for folder in folders)
-bench = json.loads(next(filter(Path.is_file, files)).read_text(encoding="utf-8"))
+bench = read_results("benchmarks")
 source, repetitions = bench["provenance"], bench["config"]["repetitions"]
 machine = source["machine"]
 listing = ", ".join(f"{name} {number}" for name, number in source["versions"].items())

@@ -758,13 +758,10 @@ def word_counts(n_values, seed):
 
 
 # %%
-import json
-from pathlib import Path
+from hmmlib.experiments.book_files import read_results
 
-folders = [path / "book" / "results" for path in (Path.cwd(), *Path.cwd().parents)]
-folder = next(filter(Path.is_dir, folders))
-paper = json.loads((folder / "figure3_paper.json").read_text(encoding="utf-8"))
-paper = paper["experiment_2"]["memory_hmm_attention_head"]["mean"]
+paper = read_results("figure3_paper")["experiment_2"]
+paper = paper["memory_hmm_attention_head"]["mean"]
 print("         labels right (%), mean of five seeds")
 print("values   word counts  more frequent label  paper's attention head")
 for n_values, reported in zip([2, 3, 5, 7], paper, strict=True):

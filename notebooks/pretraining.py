@@ -218,16 +218,11 @@ plt.show()
 # each with what it was computed on.
 
 # %%
-import json
-from pathlib import Path
+from hmmlib.experiments.book_files import book_file, read_results
 
-folders = [path / "book" / "results" for path in (Path.cwd(), *Path.cwd().parents)]
-folder = next(path for path in folders if (path / "pretraining_laptop.json").exists())
 names = ("laptop", "longer", "ladder")
-laptop, longer, ladder = results = [
-    json.loads((folder / f"pretraining_{name}.json").read_text(encoding="utf-8"))
-    for name in names
-]
+results = [read_results(f"pretraining_{name}") for name in names]
+laptop, longer, ladder = results
 for name, result in zip(names, results, strict=True):
     made = result["provenance"]
     print(f"{name}: {len(result['cells'])} runs, torch {made['versions']['torch']}")
@@ -777,7 +772,7 @@ from hmmlib import load_lm
 print(
     "file                                                    KL      kB   chosen   blank"
 )
-for file in sorted((folder.parent / "checkpoints").glob("*.safetensors")):
+for file in sorted(book_file("checkpoints").glob("*.safetensors")):
     shipped, about = load_lm(file)
     hides = about["recipe"]["masking"]
     print(f"{file.name:50s} {about['kl']:8.4f}", end="")

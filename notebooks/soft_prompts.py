@@ -671,16 +671,10 @@ print(f"{'more frequent label':22s} {max(ones, 1 - ones):.2f}")
 # texts. The heads have a small penalty on their values, chosen among six by their accuracy on the same texts.
 
 # %%
-import json
-from pathlib import Path
+from hmmlib.experiments.book_files import read_results
 
-folders = [path / "book" / "results" for path in (Path.cwd(), *Path.cwd().parents)]
-folder = next(path for path in folders if (path / "exact_prompts.json").is_file())
-exact, in_paper = (
-    json.loads((folder / name).read_text(encoding="utf-8"))
-    for name in ("exact_prompts.json", "figure3_paper.json")
-)
-in_paper = in_paper["experiment_1"]
+exact = read_results("exact_prompts")
+in_paper = read_results("figure3_paper")["experiment_1"]
 
 
 # %%
