@@ -66,3 +66,24 @@ def test_another_cell_is_told_apart(name):
     entry["test"] -= 0.05
     assert len(differences(changed, cells[0])) == 1
     assert all(differences(cell, cells[0]) for cell in cells[1:])
+
+
+def published():
+    """The presets of the three experiments whose results the book has."""
+    found = [(name, preset) for name in NAMES for preset in EXPERIMENTS[name].presets if preset != "smoke"]
+    results = ROOT / "book" / "results"
+    return [(n, p) for n, p in found if (results / f"{n.replace('-', '_')}_{p}.json").exists()]
+
+
+@pytest.mark.parametrize(("name", "preset"), published())
+def test_published_results_are_those_of_the_preset(name, preset):
+    config, results = EXPERIMENTS[name].presets[preset], kept("book/results", name, preset)
+    assert results["config"] == json.loads(json.dumps(config.asked()))
+    points = [tuple(cell[key] for key in (*EXPERIMENTS[name].groups, "seed")) for cell in config.cells()]
+    assert [tuple(c[key] for key in (*EXPERIMENTS[name].groups, "seed")) for c in results["cells"]] == points
+    assert results["provenance"]["git"]["dirty"] is False
+    assert not any(run["git"]["dirty"] for run in results["provenance"]["went_on_from"])
+
+
+def test_the_laptop_results_are_published():
+    assert {name for name, preset in published() if preset == "laptop"} == set(NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -48,6 +49,7 @@ from hmmlib.experiments.tables import markdown_table, number
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "book" / "results"
 FIGURE3 = json.loads((RESULTS / "figure3_paper.json").read_text(encoding="utf-8"))
+SCRIPT = (ROOT / "notebooks" / "reproduction_report.py").read_text(encoding="utf-8")
 
 
 def means(mean: list[float], interval: list[float]) -> Mean:
@@ -528,3 +530,28 @@ def test_unknown_theorems_are_refused():
         theorem_checks.check_theorem("none", 3)
     with pytest.raises(ValueError, match="n_models"):
         theorem_checks.check_theorem("head tuning", 0)
+
+
+# --- the page ---
+
+
+def test_the_page_names_a_test_for_each_theorem():
+    prose = re.sub(r"\n# ?", " ", SCRIPT)
+    named = re.findall(r"\*([^*]+)\*: \{prf:ref\}`([^`]+)`; `(tests/[^`]+)`, +`(test_[^`]+)`", prose)
+    assert [name for name, *_ in named] == list(theorem_checks.THEOREMS)
+    chapters = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.py"))
+    for _, label, file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
+        assert f"# :label: {label}\n" in chapters
+
+
+def test_the_page_states_the_thresholds_of_the_rules():
+    assert f"lies within {report.SMALL:g} point of zero" in SCRIPT
+    assert f"lies within {report.WITHIN:g} points of zero" in SCRIPT
+    assert f"ends at {report.SMALL:g} point or below" in SCRIPT
+
+
+def test_the_summary_names_the_claims_that_the_papers_numbers_leave_open():
+    paper = {name: published(FIGURE3, name) for name in CURVES}
+    left_open = [claim.number for claim in CLAIMS if find(claim, paper).verdict == report.UNKNOWN]
+    assert f"three claims are open ({', '.join(left_open)})" in SCRIPT

@@ -40,9 +40,9 @@ DEVIATIONS = (
     Deviation(
         "label",
         "The posterior behind a label",
-        "$\\P[H_0 \\mid x]$",
+        "$\\mathbb{P}[H_0 \\mid x]$",
         "a step back from the first word, exact if the initial law is uniform",
-        "$\\P[H_0 \\mid x]$",
+        "$\\mathbb{P}[H_0 \\mid x]$",
     ),
     Deviation(
         "redraws",
