@@ -682,8 +682,8 @@ plt.show()
 #   - The experiment does not test it.
 # ```
 #
-# The last line of the table says it in another way: a network that is fine-tuned as a whole has 98% and more of the
-# labels right on both kinds of machine. Nothing was out of reach.
+# The line *fine tuned* of the numbers above says it in another way: a network that is trained on as a whole has 98% and more
+# of the labels right on both kinds of machine. Nothing was out of reach.
 #
 # One wide interval has a cause that is not the model's.
 

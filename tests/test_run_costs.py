@@ -9,7 +9,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 
 from measure_notebooks import COSTS, LIMIT_MIB, measure
-from run_costs import duration, read_costs, sentence
+from run_costs import SPACE, duration, in_the_books_order, read_costs, sentence
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 RECORDED = read_costs(COSTS)
@@ -44,13 +44,20 @@ def test_the_time_in_a_notebooks_words_is_about_the_measured_one(name: str) -> N
     ("seconds", "said"), [(0.2, "1 s"), (37.4, "37 s"), (119, "119 s"), (130, "2 min"), (140, "2.5 min")]
 )
 def test_durations_read_well(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert duration(seconds) == said.replace(" ", SPACE)
 
 
 def test_a_page_says_what_its_build_took() -> None:
     cost = {"seconds": 30.2, "peak_mib": 500}
-    assert "takes 30 s on 2 cores, and at most 500 MiB" in sentence(cost, 2, None)
-    assert "took 41 s when it was built; it needs at most 500 MiB" in sentence(cost, 2, 41.1)
+    plain, built = (sentence(cost, 2, seconds).replace(SPACE, " ") for seconds in (None, 41.1))
+    assert "takes 30 s on 2 cores, and at most 500 MiB" in plain
+    assert "took 41 s when it was built; it needs at most 500 MiB" in built
+
+
+def test_the_list_has_the_books_order() -> None:
+    names = ["when_heads_fail", "head_tuning", "head_vs_prompt", "text_from_an_hmm"]
+    found = in_the_books_order(names, NOTEBOOKS.parent / "_toc.yml")
+    assert found == ["text_from_an_hmm", "head_tuning", "when_heads_fail", "head_vs_prompt"]
 
 
 def test_memory_is_measured_and_limited(tmp_path: Path) -> None:

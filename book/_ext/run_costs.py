@@ -7,6 +7,7 @@ The time is that of the build, if the build executed the page; else, and for the
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 
 SOURCE = Path("book", "results", "notebook_costs.json")
 FOLDER = "notebooks"
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 def read_costs(file: Path) -> dict[str, Any]:
@@ -40,11 +42,11 @@ def duration(seconds: float) -> str:
         seconds: The time, at least 0.
 
     Returns:
-        Whole seconds below two minutes, else whole and half minutes.
+        Whole seconds below two minutes, else whole and half minutes, in one piece.
     """
     if seconds < 120:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 30) / 2:g} min"
+        return f"{max(1, round(seconds))}{SPACE}s"
+    return f"{round(seconds / 30) / 2:g}{SPACE}min"
 
 
 def sentence(cost: dict[str, float], cores: int | None, built: float | None) -> str:
@@ -58,10 +60,24 @@ def sentence(cost: dict[str, float], cores: int | None, built: float | None) -> 
     Returns:
         A sentence.
     """
-    memory = f"at most {cost['peak_mib']:.0f} MiB of memory"
+    memory = f"at most {cost['peak_mib']:.0f}{SPACE}MiB of memory"
     if built is None:
         return f"Running this page takes {duration(cost['seconds'])} on {cores} cores, and {memory}."
     return f"Running this page took {duration(built)} when it was built; it needs {memory}."
+
+
+def in_the_books_order(names: Iterable[str], toc: Path) -> list[str]:
+    """Sort notebooks as the book's contents do.
+
+    Args:
+        names: Names of notebooks, all of them in the contents.
+        toc: The file ``_toc.yml``.
+
+    Returns:
+        The names.
+    """
+    place = toc.read_text(encoding="utf-8").index
+    return sorted(names, key=lambda name: place(f"{FOLDER}/{name}"))
 
 
 def add_to_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -93,9 +109,10 @@ class RunCosts(SphinxDirective):
             "| page | time | memory |",
             "|---|---:|---:|",
         ]
-        for name, cost in costs["notebooks"].items():
-            row = f"{{doc}}`/{FOLDER}/{name}` | {duration(cost['seconds'])} | {cost['peak_mib']:.0f} MiB"
-            lines.append(f"| {row} |")
+        for name in in_the_books_order(costs["notebooks"], Path(self.env.srcdir) / "_toc.yml"):
+            cost = costs["notebooks"][name]
+            memory = f"{cost['peak_mib']:.0f}{SPACE}MiB"
+            lines.append(f"| {{doc}}`/{FOLDER}/{name}` | {duration(cost['seconds'])} | {memory} |")
         box = nodes.container()
         self.state.nested_parse(StringList(lines, source=str(file)), 0, box)
         return [box]
