@@ -696,8 +696,8 @@ for name in ways:
 
 # %% [markdown]
 # There are two stretches. At the first four stops the network has seen texts of at most 32 words. Of one with 128 it knows next
-# to nothing, its KL there even goes *up* for a while, and labels hardly go along with it. On one machine (15 states, seed
-# 1) a prompt has 98% of them right on a network that is 3 nats away: what cannot model a text can still carry a label.
+# to nothing, its KL there even goes *up* for a while, and labels hardly go along with it. On one machine, the first of 15
+# states, a prompt has 98% of them right on a network that is 3 nats away: what cannot model a text can still carry a label.
 #
 # Then the recipe turns to long texts, and the KL falls by more than a factor of five. On the other three machines heads gain most of
 # what they gain, and prompts more than ten points. From the last but one stop to the last the KL falls once more, and on all

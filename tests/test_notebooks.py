@@ -112,3 +112,10 @@ def test_formulas_are_typeset_without_the_books_macros(notebook):
     used = re.compile(rf"\\(?:{'|'.join(macros)})(?![A-Za-z])")
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     assert [found for source in cells for found in used.findall(source)] == []
+
+
+def test_no_bracket_at_the_start_of_a_line_makes_a_list(notebook):
+    # The book's lists have dots: "(15 states, seed / 1) a prompt" is a sentence that was broken there.
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert not re.findall(r"^ *\d+\) .*", cell.source, re.MULTILINE)
