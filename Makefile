@@ -70,6 +70,8 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(PY) -m pip install -qq -r requirements.txt
 	@$(PY) -m pip install -qq --no-deps --no-build-isolation --editable .
 	@$(PY) -m pip check
+	@# JupyterLab asks whether it may fetch news from another host, unless this part of it is off.
+	@$(PY) -m jupyter labextension disable --log-level ERROR "@jupyterlab/apputils-extension:announcements"
 	@echo "$(CURDIR)" > $(STAMP)
 
 $(BENCH_STAMP): $(STAMP)

@@ -37,7 +37,7 @@ plotting.use_style()
 # the law of the token given the state. Each row sums to one.
 
 # %%
-hmm = hmmlib.HMM(
+hmm = hmmlib.HMM(  # change me: any rows that sum to one
     initial=[0.5, 0.5],
     transition=[[0.9, 0.1], [0.2, 0.8]],
     emission=[[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]],
@@ -54,7 +54,8 @@ print(
 # Texts are rows of integers. The same seed gives the same text.
 
 # %%
-text = hmmlib.sample_tokens(hmm, batch=2, time=12, generator=0)
+seed = 0  # change me
+text = hmmlib.sample_tokens(hmm, batch=2, time=12, generator=seed)
 for row in text:
     print(*row.tolist())
 

@@ -40,17 +40,18 @@ Markdown(claims_in_short(found))
 # The claims are those that the paper makes of its experiments; how we put them is said [below](rr-sec-claims). *Reproduced*
 # means: the paper's own numbers show it, and so do our networks when heads are trained as the paper trains them.
 #
-# The theorems are another matter. They are right. Each was proved again in Part I, and here is each on random models that
-# satisfy its assumptions.
+# The theorems are another matter. They are right. Each was proved again in the first part of the book, and here is each on random
+# models that satisfy its assumptions.
 
 # %% tags=["hide-input"]
 from hmmlib.experiments.report import FAILS, HOLDS
 from hmmlib.experiments.tables import markdown_table
 from hmmlib.experiments.theorem_checks import THEOREMS, check_theorem
 
+n_models = 100  # change me: machines drawn for each theorem
 lines = []
 for theorem in THEOREMS:
-    models, texts, wrong = check_theorem(theorem, 100)
+    models, texts, wrong = check_theorem(theorem, n_models)
     verdict = HOLDS if texts and not wrong else FAILS
     lines.append([theorem, str(models), str(texts), str(wrong), verdict])
 header = ["theorem", "models", "texts", "wrong labels", "verdict"]

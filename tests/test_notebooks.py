@@ -90,6 +90,10 @@ def test_cells_are_short(notebook: nbformat.NotebookNode) -> None:
         assert len(cell.source.splitlines()) <= MOST_LINES, cell.source
 
 
+def test_a_reader_is_told_what_to_change(notebook: nbformat.NotebookNode) -> None:
+    assert any("# change me" in cell.source for cell in code_cells(notebook))
+
+
 def test_file_is_small(notebook: nbformat.NotebookNode) -> None:
     assert notebook.path.stat().st_size < MOST_KIB * 1024
 
