@@ -54,10 +54,10 @@ from hmmlib import PosteriorTask, random_hmm
 from hmmlib.plotting import use_style
 
 use_style()
-n_states, n_tokens, seed = 3, 3, 76  # change me: H, V and the seed
+seed = 76  # change me
 mu = [1.0, -1.5, 0.8]  # change me: one weight per state
-warm = {"transition_temperature": 0.3, "emission_temperature": 0.3}
-machine = random_hmm(n_states, n_tokens, generator=seed, **warm)
+warm = {"transition_temperature": 0.3, "emission_temperature": 0.3}  # change me
+machine = random_hmm(3, n_tokens=3, generator=seed, **warm)  # three: to be drawn
 task = PosteriorTask.two_class(machine, mu)
 print(task)
 

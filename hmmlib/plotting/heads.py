@@ -26,7 +26,16 @@ def two_simplices(posteriors: Tensor, token_laws: Tensor, labels: Tensor, mu: Te
 
     Returns:
         The figure: posteriors on the left, token laws on the right.
+
+    Raises:
+        ValueError: There are not three states, or not three tokens.
     """
+    named = {"posteriors": posteriors, "token_laws": token_laws, "mu": mu, "head": head}
+    for name, table in named.items():
+        if table.shape[-1] != 3:
+            raise ValueError(
+                f"{name}: expected three columns, one per corner of a triangle, got {table.shape[-1]}"
+            )
     figure, axes = plt.subplots(1, 2, figsize=(6.8, 3.2))
     panels = ((posteriors, mu, "posterior $P[H_0 | x]$", "state"), (token_laws, head, "$G_∅(∅, x)$", "token"))
     for panel, (points, normal, title, corner) in zip(axes, panels, strict=True):
@@ -69,12 +78,12 @@ def zero_line(normal: np.ndarray) -> np.ndarray:
     Returns:
         Its two ends on the edges, in the plane, shape (2, 2); shape (0, 2) if it misses the triangle.
     """
-    ends = []
+    ends = [corner for corner, value in zip(CORNERS, normal, strict=True) if value == 0]
     for i, j in ((0, 1), (1, 2), (0, 2)):
         if normal[i] * normal[j] < 0:
             share = normal[j] / (normal[j] - normal[i])
             ends.append(share * CORNERS[i] + (1 - share) * CORNERS[j])
-    return np.array(ends).reshape(-1, 2)
+    return np.array(ends[:2] if len(ends) > 1 else []).reshape(-1, 2)
 
 
 def accuracy_curves(
