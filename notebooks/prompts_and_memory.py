@@ -46,7 +46,8 @@ from hmmlib import ExactMaskedLM, PosteriorTask, sample_tokens
 from hmmlib.planted import random_recoverable_hmm
 
 mu = [1.0, 0.0, -1.2, 0.0]  # change me: one weight per value, some of them zero
-n_syntax, n_tokens, seed = 3, 5, 13  # change me: |𝒮|, V and the seed
+n_syntax, seed = 3, 13  # change me: |𝒮| and the seed
+n_tokens = 5  # change me: V, at least two more than the values that are weighed
 kept = [value for value, weight in enumerate(mu) if weight]
 sizes = {"n_kept": len(kept), "generator": seed}
 machine = random_recoverable_hmm(len(mu), n_syntax, n_tokens, **sizes)

@@ -123,7 +123,7 @@ def deviation_tables(effects: Mapping[str, str]) -> str:
         raise ValueError(f"effects: expected the keys {sorted(keys)}, got {sorted(effects)}")
     return "\n\n".join(
         markdown_table(
-            ["", deviation.title],
+            ["difference in", deviation.title],
             [
                 ["paper", deviation.text],
                 ["released code", deviation.released],
