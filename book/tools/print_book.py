@@ -7,6 +7,7 @@ typeset, a picture that is missing, a link that leads nowhere, and what is wider
 from __future__ import annotations
 
 import argparse
+import io
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from pypdf import PdfReader
 
 import chromium
 from one_page import Cover, join
@@ -41,6 +43,16 @@ FIT = """() => {
     }
   }
   return smallest;
+}"""
+
+# Puts page numbers beside the entries of the contents.
+NUMBER = """(numbers) => {
+  for (const link of document.querySelectorAll("article#contents a")) {
+    const number = document.createElement("span");
+    number.className = "page-number";
+    number.textContent = numbers[link.hash.slice(1)];
+    link.after(number);
+  }
 }"""
 
 # What would be cut at the page's edge, or is missing on it.
@@ -138,6 +150,45 @@ def to_pdf(page: Page) -> bytes:
     return page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
 
 
+def chapter_pages(pdf: bytes) -> dict[str, int]:
+    """Look up the pages on which chapters start.
+
+    Args:
+        pdf: What `to_pdf` returned.
+
+    Returns:
+        Number of the page, counted from 1 as at its foot, for the name of each chapter's heading.
+    """
+    reader = PdfReader(io.BytesIO(pdf))
+    found = {name.removeprefix("/"): target for name, target in reader.named_destinations.items()}
+    numbers = {name: reader.get_destination_page_number(target) for name, target in found.items()}
+    # Names within a chapter begin with its own.
+    return {name: 1 + number for name, number in numbers.items() if "--" not in name and number is not None}
+
+
+def with_page_numbers(page: Page) -> bytes:
+    """Print a page that is ready, with page numbers in its contents.
+
+    A browser cannot say on which page something will stand. So it prints twice: the second time with the
+    numbers found in the first.
+
+    Args:
+        page: What `typeset` returned.
+
+    Returns:
+        The PDF.
+
+    Raises:
+        ValueError: The numbers moved the chapters that they count.
+    """
+    numbers = chapter_pages(to_pdf(page))
+    page.evaluate(NUMBER, numbers)
+    pdf = to_pdf(page)
+    if (moved := chapter_pages(pdf)) != numbers:
+        raise ValueError(f"page numbers: chapters stand on {moved} once the contents say {numbers}")
+    return pdf
+
+
 def print_book(folder: Path, target: Path, title_page: Cover) -> float:
     """Print a built book.
 
@@ -158,7 +209,7 @@ def print_book(folder: Path, target: Path, title_page: Cover) -> float:
     joined.write_text(join(folder, joined, title_page), encoding="utf-8")
     with chromium.start() as browser:
         page, smallest = typeset(browser, joined)
-        target.write_bytes(to_pdf(page))
+        target.write_bytes(with_page_numbers(page))
     return smallest
 
 

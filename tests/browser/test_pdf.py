@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pypdf import PdfReader
 
 import print_book
 from browser.small_site import ROOT
@@ -196,6 +198,29 @@ def test_the_pdf_has_pages_an_outline_tags_and_links(browser: Browser, joined: P
     assert b"/StructTreeRoot" in pdf
     assert pdf.count(b"/Subtype /Link") >= 5
     assert b"/Lang (en" in pdf
+
+
+@pytest.mark.browser
+def test_the_contents_have_the_page_numbers_of_the_chapters(browser: Browser, joined: Path) -> None:
+    page, _ = print_book.typeset(browser, joined)
+    reader = PdfReader(io.BytesIO(print_book.with_page_numbers(page)))
+    page.close()
+    contents = reader.pages[1].extract_text()
+    for title, number in (("1. First chapter", 4), ("2. Second chapter", 5)):
+        assert re.search(rf"^{re.escape(title)}\s*{number}$", contents, re.MULTILINE), contents
+        assert title in reader.pages[number - 1].extract_text()
+
+
+@pytest.mark.browser
+def test_numbers_that_move_chapters_are_an_error(browser: Browser, joined: Path) -> None:
+    # Of entries so long that numbers beside them need more pages.
+    page, _ = print_book.typeset(
+        browser,
+        changed(joined, "</head>", "<style>.page-number {display: block; height: 300mm}</style></head>"),
+    )
+    with pytest.raises(ValueError, match="page numbers: chapters stand on"):
+        print_book.with_page_numbers(page)
+    page.close()
 
 
 def test_a_title_page_names_the_paper_and_the_version() -> None:
