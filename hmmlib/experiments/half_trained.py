@@ -8,7 +8,7 @@ misses changes.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from hmmlib.experiments.downstream import Clock, Setting, rounded
 from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.head_vs_prompt import VARIANT
 from hmmlib.experiments.points import N_TOKENS, cell_recipe
-from hmmlib.experiments.scales import consequences, downstream_scale, own_entries
+from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
 from hmmlib.experiments.store import Record
 from hmmlib.hmm import random_hmm
 from hmmlib.optimal_prompts import optimal_prompt
@@ -29,7 +29,7 @@ METHODS = ("learnt_head", "learnt_prompt")
 
 
 @dataclass(frozen=True)
-class HalfTrainedConfig:
+class HalfTrainedConfig(DownstreamConfig):
     """What is computed.
 
     Attributes:
@@ -40,25 +40,17 @@ class HalfTrainedConfig:
         starts: Of each search for a prompt.
     """
 
-    preset: str = "laptop"
+    variant = VARIANT
     n_states: tuple[int, ...] = (15, 25)
     seeds: tuple[int, ...] = (1, 2)
     shares: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
     starts: int = 1
 
     def __post_init__(self) -> None:
-        downstream_scale(self.preset)
+        super().__post_init__()
         rising = all(low < high for low, high in zip((0.0, *self.shares), self.shares, strict=False))
         if not self.shares or not rising or self.shares[-1] > 1:
             raise ValueError(f"shares: expected rising numbers above 0 and at most 1, got {self.shares}")
-
-    def asked(self) -> dict[str, Any]:
-        """The configuration as an exported file keeps it.
-
-        Returns:
-            The fields, the scale and the recipe of the pretraining.
-        """
-        return asdict(self) | consequences(self.preset, VARIANT, 0)
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -66,17 +58,9 @@ class HalfTrainedConfig:
         Returns:
             The configuration of each, with what follows from its preset.
         """
+        how = {"shares": list(self.shares), "starts": self.starts}
         return [
-            {
-                "preset": self.preset,
-                "n_states": n_states,
-                "seed": seed,
-                "shares": list(self.shares),
-                "starts": self.starts,
-                **consequences(self.preset, VARIANT, seed),
-            }
-            for seed in self.seeds
-            for n_states in self.n_states
+            self.cell(seed, n_states=n_states, **how) for seed in self.seeds for n_states in self.n_states
         ]
 
 

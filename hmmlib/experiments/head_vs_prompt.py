@@ -7,7 +7,7 @@ lost from one rung to the next has a name: the emissions, pretraining, tuning.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from hmmlib.experiments.downstream import Clock, Setting, accuracy_of, pretraini
 from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.models import pretrained
 from hmmlib.experiments.points import N_TOKENS
-from hmmlib.experiments.scales import consequences, downstream_scale, own_entries
+from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
 from hmmlib.experiments.store import Record
 from hmmlib.hmm import random_hmm
 from hmmlib.optimal_prompts import optimal_prompt
@@ -42,7 +42,7 @@ _FITTED_TEXTS = 500
 
 
 @dataclass(frozen=True)
-class HeadVsPromptConfig:
+class HeadVsPromptConfig(DownstreamConfig):
     """What is computed; the paper's points by default.
 
     Attributes:
@@ -51,20 +51,9 @@ class HeadVsPromptConfig:
         seeds: Each gives an HMM, a task, a data set, and a pretraining.
     """
 
-    preset: str = "laptop"
+    variant = VARIANT
     n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
     seeds: tuple[int, ...] = (1, 2, 3)
-
-    def __post_init__(self) -> None:
-        downstream_scale(self.preset)
-
-    def asked(self) -> dict[str, Any]:
-        """The configuration as an exported file keeps it.
-
-        Returns:
-            The fields, the scale and the recipe of the pretraining.
-        """
-        return asdict(self) | consequences(self.preset, VARIANT, 0)
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -72,16 +61,7 @@ class HeadVsPromptConfig:
         Returns:
             The configuration of each, with what follows from its preset.
         """
-        return [
-            {
-                "preset": self.preset,
-                "n_states": n_states,
-                "seed": seed,
-                **consequences(self.preset, VARIANT, seed),
-            }
-            for seed in self.seeds
-            for n_states in self.n_states
-        ]
+        return [self.cell(seed, n_states=n_states) for seed in self.seeds for n_states in self.n_states]
 
 
 def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace) -> Record:

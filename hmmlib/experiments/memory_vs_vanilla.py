@@ -7,7 +7,7 @@ told what the memory does and what the head does.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from hmmlib.experiments.downstream import Clock, Setting, accuracy_of, pretraini
 from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.models import pretrained
 from hmmlib.experiments.points import N_SYNTAX, cell_recipe, point_model
-from hmmlib.experiments.scales import consequences, downstream_scale, own_entries
+from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
 from hmmlib.experiments.store import Record
 from hmmlib.tuning import blank_laws, fine_tune, tune_head
 
@@ -42,7 +42,7 @@ METHODS = (
 
 
 @dataclass(frozen=True)
-class MemoryVsVanillaConfig:
+class MemoryVsVanillaConfig(DownstreamConfig):
     """What is computed; the paper's points by default.
 
     Attributes:
@@ -53,23 +53,15 @@ class MemoryVsVanillaConfig:
         seeds: Each gives an HMM, a task, a data set, and a pretraining.
     """
 
-    preset: str = "laptop"
+    variant = VARIANT
     kinds: tuple[str, ...] = KINDS
     n_values: tuple[int, ...] = (2, 3, 5, 7)
     seeds: tuple[int, ...] = (1, 2, 3)
 
     def __post_init__(self) -> None:
-        downstream_scale(self.preset)
+        super().__post_init__()
         for kind in self.kinds:
             _check_kind(kind)
-
-    def asked(self) -> dict[str, Any]:
-        """The configuration as an exported file keeps it.
-
-        Returns:
-            The fields, the scale and the recipe of the pretraining.
-        """
-        return asdict(self) | consequences(self.preset, VARIANT, 0)
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -78,8 +70,7 @@ class MemoryVsVanillaConfig:
             The configuration of each, with what follows from its preset.
         """
         return [
-            {"preset": self.preset, "kind": kind, "n_values": n_values, "seed": seed}
-            | consequences(self.preset, VARIANT, seed)
+            self.cell(seed, kind=kind, n_values=n_values)
             for seed in self.seeds
             for n_values in self.n_values
             for kind in self.kinds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from hmmlib.experiments.points import cell_recipe
 from hmmlib.tuning import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
@@ -131,6 +131,44 @@ def consequences(preset: str, variant: str, seed: int) -> dict[str, Any]:
     scale = downstream_scale(preset)
     recipe = cell_recipe(scale.pretraining, variant, seed)
     return {"scale": scale.to_dict(), "pretraining": recipe.to_dict()}
+
+
+@dataclass(frozen=True)
+class DownstreamConfig:
+    """What is computed, as far as all experiments on downstream tasks have it in common.
+
+    Attributes:
+        variant: Of the pretraining; each experiment has its own.
+        preset: How much is done in a cell; see `DOWNSTREAM_SCALES`.
+    """
+
+    variant: ClassVar[str]
+    preset: str = "laptop"
+
+    def __post_init__(self) -> None:
+        downstream_scale(self.preset)
+
+    def asked(self) -> dict[str, Any]:
+        """The configuration as an exported file keeps it.
+
+        Returns:
+            The fields, the scale and the recipe of the pretraining.
+        """
+        return asdict(self) | consequences(self.preset, self.variant, 0)
+
+    def cell(self, seed: int, **entries: Any) -> dict[str, Any]:
+        """The configuration of one cell.
+
+        Args:
+            seed: Of the cell.
+            entries: What else it is told.
+
+        Returns:
+            Preset, entries and seed, with what follows from the preset.
+        """
+        return {"preset": self.preset, **entries, "seed": seed} | consequences(
+            self.preset, self.variant, seed
+        )
 
 
 def own_entries(config: Mapping[str, Any], variant: str) -> dict[str, Any]:
