@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hmmlib._checks import check_positive_int
-from hmmlib._display import card, listing
+from hmmlib._display import card
 from hmmlib.chain import LatentChainModel
 from hmmlib.checkpoints import freeze, read_tensors, write_tensors
 from hmmlib.evaluation import HeldOut, draw_held_out, evaluate
+from hmmlib.fingerprints import digest, fingerprint
+from hmmlib.history import History, Measurement
 from hmmlib.optimisers import Optimisers
 from hmmlib.recipes import PretrainingRecipe
 from hmmlib.text_streams import Corpus, TextStream, step_generator
@@ -30,66 +31,6 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 # Losses are fetched, and looked at, after this many steps: on a GPU each fetch waits for the device.
 _FETCH_EVERY = 20
 HELD_OUT_SEED = 20_210_606
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The model on held-out text, at one time.
-
-    Attributes:
-        step: Steps taken so far.
-        tokens: Tokens in their batches.
-        seconds: Wall time of training so far, measurements not counted.
-        train_loss: Mean cross-entropy of the batches since the last measurement, nats; None at the start.
-        cross_entropy: On held-out text, nats.
-        kl: Mean KL(exact ‖ model) there, nats.
-        total_variation: Mean total variation distance there.
-    """
-
-    step: int
-    tokens: int
-    seconds: float
-    train_loss: float | None
-    cross_entropy: float
-    kl: float
-    total_variation: float
-
-
-@dataclass
-class History:
-    """All measurements of a pretraining.
-
-    Attributes:
-        bayes_floor: Cross-entropy of the exact model on the held-out text, nats.
-        measurements: In the order of time.
-    """
-
-    bayes_floor: float
-    measurements: list[Measurement] = field(default_factory=list)
-
-    def column(self, name: str) -> list[float]:
-        """One quantity over time.
-
-        Args:
-            name: An attribute of `Measurement`, not 'train_loss'.
-
-        Returns:
-            Its values.
-        """
-        return [getattr(measurement, name) for measurement in self.measurements]
-
-    @property
-    def last(self) -> Measurement:
-        """The last measurement."""
-        return self.measurements[-1]
-
-    def __repr__(self) -> str:
-        return f"History(bayes_floor={self.bayes_floor:.4g}, measurements={len(self.measurements)})"
-
-    def _repr_html_(self) -> str:
-        names = ("step", "seconds", "train_loss", "cross_entropy", "kl", "total_variation")
-        rows = [[getattr(measurement, name) for name in names] for measurement in self.measurements]
-        return card(repr(self), listing(names, rows))
 
 
 @dataclass(frozen=True)
@@ -281,7 +222,7 @@ class _Run:
             "format": _FORMAT,
             "recipe": self.recipe.to_dict(),
             "model": fingerprint(self.model),
-            "held_out": _digest(self.held_out.tokens, self.held_out.masked),
+            "held_out": digest(self.held_out.tokens, self.held_out.masked),
             "progress": progress,
             "scaler": self.scaler.state_dict(),
             "history": asdict(self.history),
@@ -292,7 +233,7 @@ class _Run:
         """Go on from a file that `save` wrote."""
         tensors, notes = read_tensors(path, _FORMAT)
         _check_same(path, notes, self.recipe, self.model)
-        if notes["held_out"] != _digest(self.held_out.tokens, self.held_out.masked):
+        if notes["held_out"] != digest(self.held_out.tokens, self.held_out.masked):
             raise ValueError(f"checkpoint: {path.name} was measured on other held-out text")
         self.lm.load_state_dict(_under("model.", tensors))
         self.optimisers.load(_under("optimiser.", tensors))
@@ -304,29 +245,6 @@ class _Run:
         self.history = History(
             stored["bayes_floor"], [Measurement(**entry) for entry in stored["measurements"]]
         )
-
-
-def fingerprint(model: LatentChainModel) -> str:
-    """A short name for an HMM's parameters: two models with the same name are the same.
-
-    Args:
-        model: HMM or memory-augmented HMM.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    chain = model.chain
-    return _digest(chain.initial, chain.transition, chain.emission, chain.columns)
-
-
-def _digest(*tables: Tensor) -> str:
-    """SHA-256 of tables of numbers, their shapes and types."""
-    found = hashlib.sha256()
-    for table in tables:
-        numbers = table.detach().cpu().contiguous().numpy()
-        found.update(f"{numbers.dtype} {numbers.shape}".encode())
-        found.update(numbers.tobytes())
-    return found.hexdigest()
 
 
 def _texts(model: LatentChainModel, recipe: PretrainingRecipe) -> list[TextStream] | list[Corpus]:

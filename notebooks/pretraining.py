@@ -676,7 +676,7 @@ for states, values in trained:
     print(f" {trained[states, values]:14.4f}")
 
 # %% mystnb={"figure": {"caption": "What is lost on clean text when any word may be random. Left, the blank on which the best prediction under BERT's rule at $p = 0.05$ is farthest from $G$, among those of five machines with 25 states. Right, for all these blanks, how many have a KL above a given size. Most of the mean comes from a few blanks.", "name": "pt-fig-doubt"}, "image": {"alt": "Left, bars of two laws over ten tokens that differ strongly. Right, on logarithmic axes, falling curves of the share of blanks above a given KL for masking rates 5, 15 and 30 percent; the curves are long and flat, with larger values for larger rates."}}
-from hmmlib.plotting.pretraining import taken_for_noise
+from hmmlib.plotting.masking import taken_for_noise
 
 models = [random_hmm(25, generator=s) for s in range(1, 6)]
 tables = {p: [doubt(model, p) for model in models] for p in (0.05, 0.15, 0.3)}
@@ -746,7 +746,7 @@ def distances(lm, model, clean, rule):
 
 
 # %% mystnb={"figure": {"caption": "How far a network that was trained under an exaggerated rule is from $G$ and from $\\widetilde{G}$ on clean texts. It has learnt the law that expects random words, although there are none.", "name": "pt-fig-doubter"}, "image": {"alt": "Two pairs of bars of KL, at blanks and read off at words. In each pair the bar for the distance from G is clearly higher than the bar for the distance from G tilde."}}
-from hmmlib.plotting.pretraining import two_targets
+from hmmlib.plotting.masking import two_targets
 
 found = distances(doubter, four, clean, strong)
 two_targets(found)

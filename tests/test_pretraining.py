@@ -34,8 +34,9 @@ from hmmlib import (
     save_lm,
 )
 from hmmlib.checkpoints import read_tensors
+from hmmlib.fingerprints import fingerprint
 from hmmlib.optimisers import Optimisers
-from hmmlib.pretraining import HELD_OUT_SEED, Pretrained, _Run, fingerprint
+from hmmlib.pretraining import HELD_OUT_SEED, Pretrained, _Run
 from hmmlib.text_streams import Corpus, TextStream, step_generator
 
 PLAIN = random_hmm(4, 6, generator=0, emission_temperature=0.3)

@@ -24,7 +24,8 @@ from hmmlib.experiments.pretraining import (
     pretraining_cell,
 )
 from hmmlib.experiments.shipped import SHIPPED
-from hmmlib.pretraining import HELD_OUT_SEED, fingerprint
+from hmmlib.fingerprints import fingerprint
+from hmmlib.pretraining import HELD_OUT_SEED
 
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 COMMITTED = sorted(RESULTS.glob("pretraining_*.json"))

@@ -17,7 +17,8 @@ from hmmlib.experiments.files import canonical, sha256
 from hmmlib.experiments.points import cell_recipe, history_columns, point_model
 from hmmlib.experiments.provenance import provenance
 from hmmlib.experiments.store import Record
-from hmmlib.pretraining import fingerprint, pretrain
+from hmmlib.fingerprints import fingerprint
+from hmmlib.pretraining import pretrain
 from hmmlib.transformer import TransformerMaskedLM
 
 _POINT = ("preset", "variant", "n_states", "n_values", "seed")

@@ -13,9 +13,11 @@ from hmmlib._checks import check_positive_int
 from hmmlib.checkpoints import save_lm
 from hmmlib.experiments.presets import VARIANTS, pretraining_preset
 from hmmlib.experiments.provenance import provenance
+from hmmlib.fingerprints import fingerprint
+from hmmlib.history import History
 from hmmlib.hmm import HMM, random_hmm
 from hmmlib.memory import MemoryHMM, random_memory_hmm
-from hmmlib.pretraining import History, Pretrained, fingerprint
+from hmmlib.pretraining import Pretrained
 from hmmlib.recipes import PretrainingRecipe
 
 N_TOKENS = 10

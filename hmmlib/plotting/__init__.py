@@ -14,6 +14,7 @@ from hmmlib.plotting.certificates import (
     turning_labels,
 )
 from hmmlib.plotting.heads import accuracy_by_states, accuracy_curves, two_simplices
+from hmmlib.plotting.masking import taken_for_noise, two_targets
 from hmmlib.plotting.memory_prompts import (
     forgetting,
     keys_and_values,
@@ -26,9 +27,7 @@ from hmmlib.plotting.pretraining import (
     ladder_curves,
     laws_side_by_side,
     split_by_window,
-    taken_for_noise,
     training_curves,
-    two_targets,
 )
 from hmmlib.plotting.prompts import (
     assumption_shares,

@@ -1,4 +1,4 @@
-"""Figures of pretraining: loss and KL on the way, where the error sits, what a recipe or a masking costs."""
+"""Figures of pretraining: loss and KL on the way, where the error sits, what a recipe costs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
+from hmmlib.history import History
+from hmmlib.plotting._numbers import LEAST_KL, short
 from hmmlib.plotting.style import PALETTE, LineStyle
 from hmmlib.plotting.texts import LETTERS
-from hmmlib.pretraining import History
 from hmmlib.recipes import Stage
 
 _FAINT = "#888888"
-# Below this a KL is rounding noise, and a logarithmic axis has no room for it.
-_LEAST_KL = 1e-6
 
 Cell = Mapping[str, Any]
 
@@ -51,7 +50,7 @@ def split_by_window(sizes: Sequence[int], floor: float, kl: Sequence[float]) -> 
     )
     for place, value in zip(x, kl, strict=True):
         axes.annotate(
-            _short(value), (place, floor + value), (0, 3), textcoords="offset points", ha="center", fontsize=9
+            short(value), (place, floor + value), (0, 3), textcoords="offset points", ha="center", fontsize=9
         )
     axes.set(xlabel="tokens seen on each side of the blank", ylabel="cross-entropy (nats)")
     axes.set_xticks(x, [str(size) for size in sizes])
@@ -90,7 +89,7 @@ def training_curves(
     _mark_stages(left, stages)
     left.legend(loc="upper right", fontsize=8)
 
-    kl = [max(value, _LEAST_KL) for value in history.column("kl")]
+    kl = [max(value, LEAST_KL) for value in history.column("kl")]
     right.semilogy(history.column("seconds"), kl, **_small(other))
     for size, value in (windows or {}).items():
         if value > min(kl) / 30:
@@ -245,83 +244,8 @@ def ladder_curves(runs: Mapping[str, Sequence[Cell]]) -> Figure:
     return figure
 
 
-def taken_for_noise(exact: Tensor, noisy: Tensor, answer: int, divergences: Mapping[str, Tensor]) -> Figure:
-    """Draw what is lost where words may be random: two laws at one blank, and KL over all blanks.
-
-    Args:
-        exact: G at one blank, shape (V,).
-        noisy: The best prediction there when words may be random, shape (V,).
-        answer: The token under the blank.
-        divergences: Name and KL(G ‖ best prediction) at many blanks, nats, shape (M,).
-
-    Returns:
-        The figure: the laws on the left; on the right, the share of blanks whose KL exceeds a size.
-    """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
-    x = np.arange(len(exact))
-    left.bar(x - 0.2, exact.cpu(), 0.4, color=PALETTE[0].color, label="$G$")
-    left.bar(
-        x + 0.2,
-        noisy.cpu(),
-        0.4,
-        color="white",
-        edgecolor=PALETTE[1].color,
-        hatch="////",
-        label=r"$\tilde{G}$",
-    )
-    names = list(LETTERS[: len(exact)]) if len(exact) <= len(LETTERS) else [str(token) for token in x]
-    left.set_xticks(x, [f"[{name}]" if token == answer else name for token, name in enumerate(names)])
-    left.set(xlabel="token; in brackets, the one under the blank", ylabel="probability", title="One blank")
-    left.grid(visible=False, axis="x")
-    left.legend()
-    for (name, values), line in zip(divergences.items(), PALETTE, strict=False):
-        sizes = np.sort(values.clamp_min(_LEAST_KL).cpu().numpy())[::-1]
-        shares = np.arange(1, len(sizes) + 1) / len(sizes)
-        shown = sizes > _LEAST_KL
-        right.loglog(
-            sizes[shown], 100 * shares[shown], label=name, color=line.color, linestyle=line.linestyle
-        )
-    right.set(xlabel=r"KL($G$ ‖ $\tilde{G}$) above (nats)", ylabel="blanks (%)", title="All blanks")
-    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    right.legend(loc="lower left")
-    return figure
-
-
-def two_targets(distances: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how far a network is from two laws that it may have learnt.
-
-    Args:
-        distances: Name of a kind of position, and KL(G ‖ network) and KL(G̃ ‖ network) there, nats.
-
-    Returns:
-        The figure: a pair of bars for each kind.
-    """
-    figure, axes = plt.subplots(figsize=(5.6, 3.0))
-    x = np.arange(len(distances))
-    plain, doubting = zip(*distances.values(), strict=True)
-    axes.bar(x - 0.18, plain, 0.34, color=PALETTE[0].color, label="from $G$")
-    style: dict[str, Any] = {"color": "white", "edgecolor": PALETTE[1].color, "hatch": "////"}
-    axes.bar(x + 0.18, doubting, 0.34, label=r"from $\tilde{G}$", **style)
-    for shift, values in ((-0.18, plain), (0.18, doubting)):
-        for place, value in zip(x + shift, values, strict=True):
-            axes.annotate(
-                _short(value), (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=9
-            )
-    axes.set(ylabel="KL to the network (nats)", ylim=(0, 1.25 * max(*plain, *doubting)))
-    axes.set_xticks(x, list(distances))
-    axes.grid(visible=False, axis="x")
-    axes.legend(loc="upper left")
-    return figure
-
-
 def _small(line: LineStyle) -> dict[str, Any]:
     return line._asdict() | {"markersize": 3}
-
-
-def _short(value: float) -> str:
-    if value < 5e-5:
-        return "< 0.0001"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _median(values: Any) -> float:
