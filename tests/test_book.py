@@ -191,7 +191,7 @@ def test_pins_lie_in_the_ranges_of_pyproject() -> None:
 def test_one_version_number() -> None:
     version = project()["version"]
     assert f"version: {version}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 # --- how printed outputs are compared ---

@@ -41,7 +41,8 @@ def test_the_time_in_a_notebooks_words_is_about_the_measured_one(name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.2, "1 s"), (37.4, "37 s"), (119, "119 s"), (130, "2 min"), (140, "2.5 min")]
+    ("seconds", "said"),
+    [(0.2, "1 s"), (37.4, "37 s"), (89, "89 s"), (91, "1.5 min"), (130, "2 min"), (140, "2.5 min")],
 )
 def test_durations_read_well(seconds: float, said: str) -> None:
     assert duration(seconds) == said.replace(" ", SPACE)

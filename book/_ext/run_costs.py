@@ -42,9 +42,9 @@ def duration(seconds: float) -> str:
         seconds: The time, at least 0.
 
     Returns:
-        Whole seconds below two minutes, else whole and half minutes, in one piece.
+        Whole seconds below a minute and a half, else whole and half minutes, in one piece.
     """
-    if seconds < 120:
+    if seconds < 90:
         return f"{max(1, round(seconds))}{SPACE}s"
     return f"{round(seconds / 30) / 2:g}{SPACE}min"
 

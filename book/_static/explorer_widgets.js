@@ -167,7 +167,7 @@ var ExplorerWidgets = (() => {
         el(
           "th",
           { scope: "col", title: position.title, click: () => onSelect(t) },
-          el("span", { text: position.label }),
+          el("span", { class: position.label.length > 2 ? "ex-word" : "", text: position.label }),
         ),
       );
       const bodies = groups.map((group) => {
