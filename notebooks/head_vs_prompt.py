@@ -696,8 +696,13 @@ for count in [*(str(c) for c in config["scale"]["fewer"]), "5000"]:
 # :class: dropdown
 # :::
 #
-# Of two independent means the variances add. Pairing leaves $\operatorname{Var}(P - Q) = \operatorname{Var} P +
-# \operatorname{Var} Q - 2 \operatorname{Cov}(P, Q)$, so it helps as far as hard machines are hard for both.
+# Of two independent means the variances add. Pairing leaves
+#
+# $$
+# \operatorname{Var}(P - Q) = \operatorname{Var} P + \operatorname{Var} Q - 2 \operatorname{Cov}(P, Q),
+# $$
+#
+# so it helps as far as hard machines are hard for both.
 
 # %%
 world = worlds["exact model"]

@@ -276,7 +276,7 @@ Markdown(
 # Each token costs one product of a vector with the transition matrix, forward and backward, so the arithmetic grows like
 # $B \cdot T \cdot H^2$. Small problems grow more slowly: there the fixed cost of a step still counts.
 
-# %% mystnb={"figure": {"caption": "Time of exact inference against length $T$, number of states $H$ and batch $B$, relative to the smallest problem of each panel. Bands run from the fastest to the slowest repetition; dashed, the power law fitted to the upper half of the points.", "classes": "wide", "name": "fig-growth"}, "image": {"alt": "Three panels with logarithmic axes, time of inference against the length of the texts, the number of hidden states and the number of texts. In each the points rise along a straight line on the right and are flatter on the left."}}
+# %% mystnb={"figure": {"caption": "Time of exact inference against length $T$, number of states $H$ and batch $B$, relative to the smallest problem of each panel. Bands run from the fastest to the slowest repetition; dashed, the power law fitted to the upper half of the points.", "name": "fig-growth"}, "image": {"alt": "Three panels with logarithmic axes, time of inference against the length of the texts, the number of hidden states and the number of texts. In each the points rise along a straight line on the right and are flatter on the left."}}
 plotting.growth(bench)
 plt.show()
 

@@ -275,8 +275,8 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 #    and {prf:ref}`lem-middle` gives $G_i(x) = W\, \mathbb{P}[Z_i \mid x_{-i}]$.
 # 2. Apply $\Phi$: the entry $(m, h)$ of $\Phi\, G_i(x)$ is $\mathbb{P}[M_{j^\star} = m,\, H_i = h \mid x_{-i}]$. Summing over
 #    all entries gives the key.
-# 3. Multiply the entry by $W_{x_i,(m, h)}$, the probability of the token that is seen. The result is
-#    $\mathbb{P}[M_{j^\star} = m,\, H_i = h,\, X_i = x_i \mid x_{-i}]$, which is $G_i(x)[x_i]$ times
+# 3. Multiply the entry by $W_{x_i,(m, h)}$, the probability of the token that is seen. The result is the
+#    probability of $M_{j^\star} = m$, $H_i = h$ and $X_i = x_i$ given $x_{-i}$, which is $G_i(x)[x_i]$ times
 #    $\mathbb{P}[M_{j^\star} = m,\, H_i = h \mid x]$. Sum with the weights $\mu_m$.
 # :::
 #

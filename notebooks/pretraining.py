@@ -956,8 +956,13 @@ print("in pieces, less than a third of that:", kl_pieces < kl_far / 3)
 #
 # Let $P$ be the joint law of $X_i$ and the seen tokens in clean text, and $\widetilde P$ that of $X_i$ and the seen words
 # when each of them went through the channel. The channel leaves all $n$ words alone with probability $(1 - \varepsilon)^n$,
-# so $\widetilde P \ge (1 - \varepsilon)^n P$ everywhere, and $\mathrm{KL}(P \| \widetilde P) = \mathbb{E}_P \log (P / \widetilde P) \le
-# -n \log (1 - \varepsilon)$. By the chain rule this KL is that of the seen tokens, which is not negative, plus the expected
+# so $\widetilde P \ge (1 - \varepsilon)^n P$ everywhere, and
+#
+# $$
+# \mathrm{KL}(P \,\|\, \widetilde P) = \mathbb{E}_P \log \frac{P}{\widetilde P} \le -n \log (1 - \varepsilon).
+# $$
+#
+# By the chain rule this KL is that of the seen tokens, which is not negative, plus the expected
 # KL of $X_i$ given them, which is ours. For one blank in texts of 128 tokens, on the machine of {numref}`pt-fig-doubt` with
 # the largest mean:
 

@@ -567,10 +567,17 @@ print(
 # 1. The prompt multiplies by $\mathbf{1}[M \in \mathcal{M}^\star]\, \mathbf{1}[J_0 = j^\star]$, one factor for the memory and
 #    one for the chain. As the two are independent at the start, they remain so: under $\tilde{\mathbb{P}}$ the memory has
 #    its law given $M \in \mathcal{M}^\star$, and the text's first state has the law $\lambda_k$, whatever the memory.
-# 2. Hence $\tilde{\mathbb{P}}[x \mid M = m] = \sum_h \lambda_k(h)\, \mathbb{P}[x \mid M = m, H_1 = h]$, which is
-#    $\mathbb{P}[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. As $\lambda_k(h)$ is between $(1 - \delta)\,\pi(h)$ and
-#    $(1 + \delta)\,\pi(h)$, there are $f_m \in [1 - \delta, 1 + \delta]$ with
-#    $\tilde{\mathbb{P}}[x \mid M = m] = f_m\, \mathbb{P}[x \mid M = m]$.
+# 2. Hence
+#
+#    $$
+#    \begin{aligned}
+#    &\tilde{\mathbb{P}}[x \mid M = m] \\
+#    &= \sum_h \lambda_k(h)\, \mathbb{P}[x \mid M = m, H_1 = h],
+#    \end{aligned}
+#    $$
+#
+#    which is $\mathbb{P}[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. As $\lambda_k(h)$ is between $(1 - \delta)\,\pi(h)$
+#    and $(1 + \delta)\,\pi(h)$, it is $f_m\, \mathbb{P}[x \mid M = m]$ with some $f_m \in [1 - \delta, 1 + \delta]$.
 # 3. Let $p_m = \mathbb{P}[M = m \mid x,\, M \in \mathcal{M}^\star]$ and $\bar f = \sum_m f_m p_m \ge 1 - \delta$. By Bayes' rule
 #    $\tilde{\mathbb{P}}[M = m \mid x] = f_m p_m / \bar f$.
 # 4. Two numbers in $[1 - \delta, 1 + \delta]$ are at most $2\delta$ apart, so that probability differs from $p_m$ by
@@ -718,8 +725,13 @@ except AssumptionError as error:
 # 2. As all positions are alike, it does not matter where the head looks. Its value is
 #    $b^\top((\Phi\, \overline{G}) \odot e^\star(\mathtt{a}))$, which for any $b$, $\Phi$ and $e^\star$ is linear in
 #    $\overline{G}$, and so an affine function $\alpha + \beta g_n$.
-# 3. By the Cauchy–Schwarz inequality, $\bigl(\sum q_m p_m^n\bigr)^2 \le \sum q_m p_m^{n-1} \sum q_m p_m^{n+1}$, so
-#    $g_n \le g_{n+1}$. An affine function of something monotone changes its sign at most once. The labels change twice.
+# 3. By the Cauchy–Schwarz inequality,
+#
+#    $$
+#    \Bigl(\sum_m q_m p_m^n\Bigr)^2 \le \sum_m q_m p_m^{n-1} \sum_m q_m p_m^{n+1},
+#    $$
+#
+#    so $g_n \le g_{n+1}$. An affine function of something monotone changes its sign at most once. The labels change twice.
 # :::
 #
 # The same by linear programming, for the theorem's prompt and for 50 random ones. `separate` looks for the best weights on

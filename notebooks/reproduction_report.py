@@ -642,8 +642,16 @@ for world in (PAPER, EXACT):
 # :class: dropdown
 # :::
 #
-# Let $d_1, \dots, d_n \ge 0$ be the distances from 100 and $\bar d$ their mean. Then $\sum_i (d_i - \bar d)^2 \le (\sum_i d_i)^2 - n \bar d^2 = n (n - 1)\, \bar d^2$, with equality if
-# all but one are zero. So the squared standard error, this divided by $n (n-1)$, is at most $\bar d^2$. The half-width is $q$ of them, and $q$ at least half-width over distance.
+# Let $d_1, \dots, d_n \ge 0$ be the distances from 100 and $\bar d$ their mean. Then
+#
+# $$
+# \begin{aligned}
+# \sum_i (d_i - \bar d)^2 &\le \Bigl(\sum_i d_i\Bigr)^2 - n \bar d^2 \\
+# &= n (n - 1)\, \bar d^2,
+# \end{aligned}
+# $$
+#
+# with equality if all but one are zero. So the squared standard error, this divided by $n (n-1)$, is at most $\bar d^2$. The half-width is $q$ of them, and $q$ at least half-width over distance.
 
 # %%
 theirs = found[PAPER]["attention"]

@@ -396,8 +396,13 @@ for rate in [None, 0.05, 0.15, 0.4, 0.8]:
 # :label: ex-leave-one-out
 #
 # The leave-one-out posterior can also be had from the smoothed one by *dividing* by the emission of the token that
-# is seen: $\mathbb{P}[H_i = h \mid x_{-i}] \propto \mathbb{P}[H_i = h \mid x] \,/\, W[x_i, h]$. When does that fail, and why does
-# the product $\alpha_i \odot \beta_i$ not? Find a text on which the division goes wrong.
+# is seen:
+#
+# $$
+# \mathbb{P}[H_i = h \mid x_{-i}] \propto \frac{\mathbb{P}[H_i = h \mid x]}{W[x_i, h]}.
+# $$
+#
+# When does that fail, and why does the product $\alpha_i \odot \beta_i$ not? Find a text on which the division goes wrong.
 # :::
 
 # %% [markdown]

@@ -224,7 +224,7 @@ print("some head gets every label right:", verdict.separable)
 print("texts in the certificate:", int((verdict.certificate > 0).sum()))
 print("largest margin of a head:", round(max(verdict.margin, 0.0), 6))
 
-# %% mystnb={"figure": {"caption": "What the model shows for the texts of the machine above, if it has three tokens. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token laws with points of two labels that overlap. A star is joined by solid lines to points of label 1 and by dashed lines to points of label 0."}}
+# %% mystnb={"figure": {"caption": "What the model shows for the texts of the machine above, if it has three tokens. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point, as one of label 0 is here. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token laws with points of two labels that overlap. A star is joined by solid lines to three points of label 1; a point of label 0 lies in the star."}}
 from hmmlib.plotting.certificates import overlap
 
 if n_tokens == 3 and not verdict.separable:

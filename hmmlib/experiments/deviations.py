@@ -123,10 +123,10 @@ def deviation_tables(effects: Mapping[str, str]) -> str:
         raise ValueError(f"effects: expected the keys {sorted(keys)}, got {sorted(effects)}")
     return "\n\n".join(
         markdown_table(
-            ["difference in", deviation.title],
+            ["difference\N{NO-BREAK SPACE}in", deviation.title],
             [
                 ["paper", deviation.text],
-                ["released code", deviation.released],
+                ["released\N{NO-BREAK SPACE}code", deviation.released],
                 ["this book", deviation.book],
                 ["effect", effects[deviation.key]],
             ],

@@ -108,9 +108,7 @@ def attention_over_text(
             bar.set_hatch("" if chosen else "////")
     axes[1].set(title="key: probability that it is one of those looked for", ylabel="key", ylim=(0, 1.08))
     line = PALETTE[1]
-    axes[2].axhline(
-        margin, color=line.color, linestyle=line.linestyle, label=r"margin $\mu^\top P[M_{j^*} | x]$"
-    )
+    axes[2].axhline(margin, color=line.color, linestyle=line.linestyle, label="margin of the text")
     axes[2].axhline(0, color="#444444", linewidth=0.8)
     low, high = min(0.0, margin, float(values.min())), max(0.0, margin, float(values.max()))
     room = 0.08 * (high - low or 1.0)

@@ -73,14 +73,14 @@ def overlap(token_laws: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
     points, shares = token_laws.cpu().numpy() @ CORNERS, certificate.cpu().numpy()
     ones = labels.cpu().numpy() == 1
     common = (shares[ones] @ points[ones]) / shares[ones].sum()
+    panel.plot(*common, "*", color="black", markersize=15, label="in both hulls")
     for i in np.flatnonzero(shares > 1e-9):
         ends = np.array([points[i], common])
         kind = int(ones[i])
         panel.plot(*ends.T, "-" if kind else "--", color=_CLASS_COLORS[kind], linewidth=1.4)
         panel.plot(
-            *points[i], _MARKERS[kind], color=_CLASS_COLORS[kind], markeredgecolor="black", markersize=6
+            *points[i], _MARKERS[kind], color=_CLASS_COLORS[kind], markeredgecolor="white", markersize=6.5
         )
-    panel.plot(*common, "*", color="black", markersize=11, label="in both hulls")
     panel.legend(loc="upper left")
     return figure
 
@@ -156,8 +156,7 @@ def turning_labels(
         axes[1].plot([], [], "-o", color=ours, linewidth=1, label="no prompt")
         axes[1].plot([], [], color=others, linewidth=0.8, linestyle="-", label="prompts")
         lines = axes[1].get_legend_handles_labels()[0][-2:]
-        white = {"frameon": True, "facecolor": "white", "framealpha": 1, "edgecolor": "white"}
-        axes[1].legend(handles=lines, loc="lower right", **white)
+        figure.legend(handles=lines, loc="outside lower right", ncols=2)
     return figure
 
 

@@ -25,6 +25,12 @@ _CAUSES: dict[str, dict[str, Any]] = {
     "network, tuning": {"color": PALETTE[3].color, "hatch": "xx"},
 }
 _OTHER = {"color": _GREY, "hatch": ""}
+# Numbers above bars, on white: no line of the grid runs through them.
+_NUMBER: dict[str, Any] = {
+    "ha": "center",
+    "fontsize": 9,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+}
 
 
 def waterfall(ladders: Mapping[str, Sequence[Step]]) -> Figure:
@@ -46,10 +52,10 @@ def waterfall(ladders: Mapping[str, Sequence[Step]]) -> Figure:
             panel.bar(place, -step.loss, 0.7, bottom=step.start, **_look(step.cause))
             panel.plot([place - 0.35, place + 1.35], [step.end] * 2, "-", color=_GREY, linewidth=1)
             top = max(step.start, step.end) + 0.6
-            panel.text(place, top, _signed(step.end - step.start), ha="center", fontsize=9)
+            panel.text(place, top, _signed(step.end - step.start), **_NUMBER)
         left = steps[-1].end
         panel.bar(len(steps), left, 0.7, color="white", edgecolor="black")
-        panel.text(len(steps), left + 0.6, f"{left:.1f}", ha="center", fontsize=9)
+        panel.text(len(steps), left + 0.6, f"{left:.1f}", **_NUMBER)
         names = [*(step.cause.replace(", ", ",\n") for step in steps), "left"]
         panel.set_xticks(
             range(len(names)), names, fontsize=8, rotation=30, ha="right", rotation_mode="anchor"

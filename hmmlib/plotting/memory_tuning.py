@@ -93,7 +93,7 @@ def attention_and_keys(keys: Tensor, attention: Tensor, tokens: Tensor) -> Figur
     dark = PALETTE[0].color
     relative = (attention * len(attention)).detach().cpu().numpy()
     for panel, heights in ((axes[0], key), (axes[1], relative)):
-        panel.bar(time[~certain], heights[~certain], color="white", edgecolor=dark, hatch="////")
+        panel.bar(time[~certain], heights[~certain], color="white", edgecolor=_GREY, hatch="////")
         panel.bar(time[certain], heights[certain], color=dark, edgecolor=dark)
     axes[0].set(ylabel="theorem's key", ylim=(0, 1.08))
     axes[1].axhline(1, color=_GREY, linewidth=0.9)
@@ -131,21 +131,24 @@ def attention_by_word(tells: Tensor, attention: Mapping[str, Tensor]) -> Figure:
 
     Args:
         tells: For each word, what it tells by itself about the memory, nats, shape (V,).
-        attention: For each head the mean share of positions with each word, equal share = 1, shape (V,);
-            NaN where a word never occurs.
+        attention: For each of two heads the mean share of positions with each word, equal share = 1,
+            shape (V,); NaN where a word never occurs.
 
     Returns:
         The figure, a marker with its letter for each word and head.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.4))
-    for (name, found), line in zip(attention.items(), PALETTE, strict=False):
+    # The second is drawn larger and hollow, its letters to the lower left: markers may fall on one another.
+    looks: tuple[dict[str, Any], ...] = ({}, {"markersize": 9, "markerfacecolor": "none"})
+    shifts = ((6, 3), (-11, -10))
+    for (name, found), line, look, shift in zip(attention.items(), PALETTE, looks, shifts, strict=False):
         x, y = tells.cpu().numpy(), found.cpu().numpy()
-        axes.plot(x, y, line.marker, color=line.color, label=name)
+        axes.plot(x, y, line.marker, color=line.color, label=name, **look)
         for z in np.flatnonzero(np.isfinite(y)):
-            axes.annotate(LETTERS[z], (x[z], y[z]), (5, 3), textcoords="offset points", fontsize=8)
+            axes.annotate(LETTERS[z], (x[z], y[z]), shift, textcoords="offset points", fontsize=8)
     axes.axhline(1, color=_GREY, linewidth=0.9)
     axes.set(xlabel="what the word tells of the memory by itself (nats)", ylabel="attention, equal share = 1")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=-0.3)
     axes.legend(loc="best")
     return figure
 

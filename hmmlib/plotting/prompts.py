@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from hmmlib.plotting.heads import CORNERS, draw_simplex, zero_line
@@ -83,7 +84,8 @@ def token_laws_with_prompt(
             shift = 0.075 * away / max(float(np.hypot(*away)), 1e-9)
             if float(np.hypot(*away)) < 0.12:  # in the midst of the others
                 shift = np.array([0.0, 0.075])
-            panel.text(*(corner + shift), str(state), ha="center", va="center", fontsize=9)
+            number = panel.text(*(corner + shift), str(state), ha="center", va="center", fontsize=9)
+            number.set_path_effects([withStroke(linewidth=3, foreground="white")])
     axes[1].plot(*zero_line(head.cpu().numpy()).T, "-", color="black", linewidth=1.2)
     axes[0].legend(loc="upper left")
     return figure

@@ -58,7 +58,11 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "font.size": 10,
-    "legend.frameon": False,
+    # Opaque, so that no line runs through its words, and without a frame.
+    "legend.frameon": True,
+    "legend.facecolor": "white",
+    "legend.framealpha": 1.0,
+    "legend.edgecolor": "none",
     "legend.fontsize": 9,
     "image.cmap": "viridis",
     "image.interpolation": "nearest",

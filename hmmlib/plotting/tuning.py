@@ -196,8 +196,11 @@ def head_and_prompt(
         panel.text(n_tokens, 102.5, "$H = V$", ha="center", va="bottom", fontsize=9)
         panel.set_title(title, pad=16)
         panel.set(xlabel="hidden states $H$", ylim=(40, 102), xticks=list(n_states))
-        panel.legend(loc="lower left", fontsize=8)
     axes[0].set_ylabel("labels right (%)")
+    names = {
+        name: line for panel in axes for line, name in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(names.values(), names.keys(), loc="outside lower center", ncols=len(names), fontsize=9)
     return figure
 
 
@@ -252,6 +255,6 @@ def fitted_priors(cells: Sequence[Cell]) -> Figure:
         for group, values in enumerate(found.values()):
             axes.plot([group] * len(values), values, line.marker, color=line.color, alpha=0.35, markersize=4)
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    axes.set(xlabel="hidden states $H$", ylabel="total variation to the best prior", ylim=(0, 1))
+    axes.set(xlabel="hidden states $H$", ylabel="total variation to the best prior", ylim=(-0.03, 1))
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

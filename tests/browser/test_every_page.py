@@ -33,6 +33,14 @@ IMAGES = """() => [...document.images]
     .filter(image => !(image.complete && image.naturalWidth > 0)).map(image => image.src)"""
 # What reaches beyond the window, and is not inside something that scrolls by itself.
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Formulas in a sentence that are wider than the line they may have, solutions of exercises opened.
+CLIPPED = """() => {
+    document.querySelectorAll('button.toggle-button-hidden').forEach(button => button.click());
+    document.querySelectorAll('details').forEach(details => details.open = true);
+    return [...document.querySelectorAll('span.math')]
+        .filter(math => math.querySelector('mjx-math').getBoundingClientRect().width > math.clientWidth + 1)
+        .map(math => math.textContent);
+}"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -115,6 +123,7 @@ def test_a_page_is_whole_light_and_open_to_all(browser: Browser, name: str, read
     assert page.locator("i[class*='fa-']").count() == 0, "an icon was not drawn"
     assert weight <= MOST_BYTES
     assert barriers(page) == []
+    assert page.evaluate(CLIPPED) == []
     page.context.close()
     assert not complaints
 
