@@ -16,6 +16,14 @@ FIGURE = re.compile(r'(<figure class=")([^"]*)("[^>]*>\s*<img\b[^>]*?\bsrc=")([^
 # Of notebook pictures in pixels, at 120 to an inch: wider than one panel of 6.4 inches.
 WIDE = 800
 
+# What scrolls can be reached from the keyboard.
+REACHABLE = """for (const event of ["load", "resize"]) addEventListener(event, () => {
+  for (const figure of document.querySelectorAll("figure.wide")) {
+    if (figure.scrollWidth > figure.clientWidth) figure.tabIndex = 0;
+    else figure.removeAttribute("tabindex");
+  }
+});"""
+
 
 def png_width(file: Path) -> int:
     """Read the width of a picture.
@@ -69,5 +77,6 @@ def finish_pages(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Mark figures when all pages are written."""
+    app.add_js_file(None, body=REACHABLE)
     app.connect("build-finished", finish_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

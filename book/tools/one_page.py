@@ -8,11 +8,12 @@ which each name is preceded by its page's.
 
 from __future__ import annotations
 
+import base64
 import html
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -22,8 +23,8 @@ from bs4 import BeautifulSoup, Tag
 # What is of no use on paper: marks to click, and what the theme's scripts would fill.
 ONLY_ON_SCREEN = "a.headerlink, button, script, .toctree-wrapper, .sd-hide-link-text:empty"
 EXPLORER = (
-    "On this chapter's web page there is a live explorer here: a machine to change, and what follows "
-    "from it computed in the browser."
+    "On this chapter's web page this is live: the machine, the text and the prompt can be changed, and what "
+    "follows from them is computed in the browser."
 )
 # Attributes that name elements of the same page.
 NAMES = ("id", "for", "aria-labelledby", "aria-describedby")
@@ -70,13 +71,16 @@ def pages(folder: Path) -> Iterator[tuple[str, BeautifulSoup]]:
             name = _resolve(name, str(link["href"]))[0]
 
 
-def join(folder: Path, target: Path, cover: Cover) -> str:
+def join(
+    folder: Path, target: Path, cover: Cover, pictures: Mapping[str, Sequence[bytes]] | None = None
+) -> str:
     """Make one page of all.
 
     Args:
         folder: The built book.
         target: Where the page will be written, which its pictures and styles are looked up from.
         cover: What the title page says.
+        pictures: PNGs that stand for the explorers of a page, for the path of each page that has some.
 
     Returns:
         The page.
@@ -93,7 +97,7 @@ def join(folder: Path, target: Path, cover: Cover) -> str:
     origins = [book[0][0], *(name for name, _ in book)]
     known = {name for name, _ in book}
     for (name, part), origin in zip(parts, origins, strict=True):
-        _clean(part)
+        _clean(part, (pictures or {}).get(name, ()))
         _rename(part, name, origin, known, os.path.relpath(folder, target.parent))
     _check_links(parts)
     heads = [_heading(part) for _, part in parts]
@@ -151,7 +155,7 @@ def _contents(first: BeautifulSoup) -> Tag:
     return contents
 
 
-def _clean(part: Tag) -> None:
+def _clean(part: Tag, pictures: Sequence[bytes]) -> None:
     """Take out what only works on a screen, and open what is folded."""
     for element in part.select(ONLY_ON_SCREEN):
         element.decompose()
@@ -159,12 +163,18 @@ def _clean(part: Tag) -> None:
         link.unwrap()
     for details in part.select("details"):
         details["open"] = ""
-    for explorer in part.select(".explorer"):
+    for i, explorer in enumerate(part.select(".explorer")):
         heading = explorer.select_one(".ex-heading")
         title = heading.get_text() if heading else ""
         note = BeautifulSoup('<div class="on-the-web"><p><strong></strong></p><p></p></div>', "html.parser")
         (note.strong or note).append(title)
         note.find_all("p")[1].append(EXPLORER)
+        if i < len(pictures):
+            data = f"data:image/png;base64,{base64.b64encode(pictures[i]).decode()}"
+            alt = f"The explorer as it opens: {title}."
+            (note.div or note).append(
+                note.new_tag("img", attrs={"src": data, "alt": alt, "class": "as-it-opens"})
+            )
         explorer.replace_with(note)
 
 

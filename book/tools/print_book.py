@@ -18,6 +18,7 @@ import yaml
 from pypdf import PdfReader
 
 import chromium
+from explorer_pictures import picture_explorers
 from one_page import Cover, join
 
 if TYPE_CHECKING:
@@ -206,8 +207,9 @@ def print_book(folder: Path, target: Path, title_page: Cover) -> float:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     joined = target.with_suffix(".html")
-    joined.write_text(join(folder, joined, title_page), encoding="utf-8")
     with chromium.start() as browser:
+        pictures = picture_explorers(browser, folder)
+        joined.write_text(join(folder, joined, title_page, pictures), encoding="utf-8")
         page, smallest = typeset(browser, joined)
         target.write_bytes(with_page_numbers(page))
     return smallest

@@ -14,6 +14,7 @@ from pypdf import PdfReader
 
 import print_book
 from browser.small_site import ROOT
+from explorer_pictures import picture_explorers
 from one_page import Cover, join
 
 if TYPE_CHECKING:
@@ -148,6 +149,27 @@ def test_a_link_that_leads_nowhere_is_an_error(book: Path, tmp_path: Path) -> No
             join(book, tmp_path / "book.html", Cover("A small book", "its authors"))
     finally:
         page.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.browser
+def test_a_picture_stands_for_an_explorer(browser: Browser, book: Path, tmp_path: Path) -> None:
+    pictures = picture_explorers(browser, book)
+    assert list(pictures) == ["one.html"]
+    file = tmp_path / "book.html"
+    file.write_text(join(book, file, Cover("A small book", "its authors"), pictures), encoding="utf-8")
+    page, _ = print_book.typeset(browser, file)
+    picture = page.get_by_role("img", name="The explorer as it opens: Something to drag.")
+    size = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    page.close()
+    assert 1000 < size[0] < size[1]
+
+
+@pytest.mark.browser
+def test_an_explorer_that_does_not_start_is_an_error(browser: Browser, book: Path, tmp_path: Path) -> None:
+    page = (book / "one.html").read_text(encoding="utf-8")
+    (tmp_path / "one.html").write_text(page, encoding="utf-8")  # without the scripts beside it
+    with pytest.raises(ValueError, match=r"one\.html: 0 of 1 explorers started"):
+        picture_explorers(browser, tmp_path)
 
 
 @pytest.mark.browser
