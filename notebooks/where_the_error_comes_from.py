@@ -890,8 +890,13 @@ for n in (10, 15, 20, 25, 30):
 # :class: dropdown
 # :::
 #
-# With two tokens a law is one number, and $\lvert b^\top (\widehat{G} - G) \rvert = \lvert b_1 - b_0 \rvert \cdot \lvert
-# \widehat{G}(1) - G(1) \rvert$ is the spread times the total variation. Pinsker's inequality is nearly an equation for laws
+# With two tokens a law is one number, and
+#
+# $$
+# \lvert b^\top (\widehat{G} - G) \rvert = \lvert b_1 - b_0 \rvert \cdot \lvert \widehat{G}(1) - G(1) \rvert
+# $$
+#
+# is the spread times the total variation. Pinsker's inequality is nearly an equation for laws
 # near $(\frac12, \frac12)$, and Jensen's if all texts are off by the same.
 
 # %%
