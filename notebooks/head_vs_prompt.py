@@ -310,7 +310,7 @@ for name in ("exact", "network"):
     share = (apart[f"{name}, prompt"] > apart[name]).double().mean()
     print(f"{name}: moved apart at least three in four:", bool(share > 0.75))
 
-# %% mystnb={"figure": {"caption": "Two texts with different labels that look nearly alike to the exact model, and what is shown at the blank before each, by both models, without and with their prompts.", "name": "hp-fig-twin"}, "image": {"alt": "Four bar charts of two laws over ten tokens. In the two on the left, without a prompt, the two laws are much alike. In the two on the right, with a prompt, they are far apart."}}
+# %% mystnb={"figure": {"caption": "Two texts with different labels that look nearly alike to the exact model, and what is shown at the blank before each, by both models, without and with their prompts.", "classes": "wide", "name": "hp-fig-twin"}, "image": {"alt": "Four bar charts of two laws over ten tokens. In the two on the left, without a prompt, the two laws are much alike. In the two on the right, with a prompt, they are far apart."}}
 from hmmlib.plotting.tuning import twin_laws, twins_apart
 
 pair = twins[int((apart["exact"] + apart["network"]).argmin())]

@@ -664,7 +664,7 @@ plt.show()
 # There is a cleaner way. Take one machine, one task, one set of texts, and stop the pretraining on its way, several times. At each stop
 # solve a head and tune a prompt. Only the network changes. That is in a file of its own, by `hmmlib sweep half-trained`.
 
-# %% mystnb={"figure": {"caption": "Labels right against the KL at the blank while a network is pretrained; better networks are on the right. Each line follows the training, whose first stops lie close together on the left. Thin lines in the same styles: on the exact model. Grey line: the more frequent label.", "name": "we-fig-stops"}, "image": {"alt": "Four panels, one for each machine, of labels right against KL on a reversed logarithmic axis, with a line for the head and one for the prompt, and thin horizontal lines for the exact model and the more frequent label."}}
+# %% mystnb={"figure": {"caption": "Labels right against the KL at the blank while a network is pretrained; better networks are on the right. Each line follows the training, whose first stops lie close together on the left. Thin lines in the same styles: on the exact model. Grey line: the more frequent label.", "classes": "wide", "name": "we-fig-stops"}, "image": {"alt": "Four panels, one for each machine, of labels right against KL on a reversed logarithmic axis, with a line for the head and one for the prompt, and thin horizontal lines for the exact model and the more frequent label."}}
 from hmmlib.plotting.error_sources import along_training
 
 along_training(stopped["cells"])

@@ -1,6 +1,7 @@
 """Marks figures that have several panels side by side, so that on a phone they scroll instead of shrinking.
 
-Their text would be too small to read. They are told by their width: a single panel is drawn narrower.
+Their text would be too small to read. They are told by their width: a single panel is drawn narrower. A
+narrow figure with several panels gets the class in the metadata of its cell.
 """
 
 from __future__ import annotations
