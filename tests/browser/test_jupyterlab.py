@@ -19,7 +19,7 @@ import nbformat
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 ROOT = Path(__file__).resolve().parents[2]
 BINDER = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
@@ -91,26 +91,31 @@ def wait_for_port(server: subprocess.Popen[bytes], log: Path) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window that reaches this machine only, and remembers what it asked of others."""
+def elsewhere() -> list[str]:
+    """What a window asked of other machines."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, elsewhere: list[str]) -> Iterator[Page]:
+    """A window that reaches this machine only."""
+
+    def decide(route: Route) -> None:
+        if route.request.url.startswith("http://127.0.0.1:"):
+            route.continue_()
+        else:
+            elsewhere.append(route.request.url)
+            route.abort()
+
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE)
-        page.foreign = []  # type: ignore[attr-defined]
-
-        def pass_on(route):
-            if route.request.url.startswith("http://127.0.0.1:"):
-                route.continue_()
-            else:
-                page.foreign.append(route.request.url)  # type: ignore[attr-defined]
-                route.abort()
-
-        page.route(re.compile("^https?:"), pass_on)
+        page.route(re.compile("^https?:"), decide)
         yield page
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_run_all(page: Page, lab: str, folder: Path, name: str) -> None:
+def test_run_all(page: Page, elsewhere: list[str], lab: str, folder: Path, name: str) -> None:
     notebook = folder / f"{name}.ipynb"
     page.goto(lab.format(name))
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(state="attached")
@@ -134,4 +139,4 @@ def test_run_all(page: Page, lab: str, folder: Path, name: str) -> None:
     assert images(cells) == images(code_cells(ROOT / "notebooks" / notebook.name)) > 0
     # Whether it may fetch news is not asked; Binder and `make lab` have switched that off.
     assert page.locator(".Toastify__toast").count() == 0
-    assert not page.foreign, page.foreign  # type: ignore[attr-defined]
+    assert not elsewhere
