@@ -4,26 +4,50 @@ The library of the executable companion to Wei, Xie and Ma, *Why Do Pretrained L
 Downstream Tasks? An Analysis of Head and Prompt Tuning* (arXiv 2106.09226).
 """
 
-from hmmlib.checkpoints import load_lm, save_lm
-from hmmlib.evaluation import Evaluation, HeldOut, draw_held_out, evaluate
-from hmmlib.heads import AttentionHead, LinearHead
-from hmmlib.hmm import HMM, random_hmm
-from hmmlib.inference import (
+from hmmlib.certificates import best_accuracy, row_space_test, separate
+from hmmlib.constructions import attention_head, linear_head, memory_prompt, soft_prompt
+from hmmlib.heads import AttentionHead, LinearHead, logistic_head
+from hmmlib.hmm import (
+    HMM,
+    MemoryHMM,
     Posteriors,
+    Sample,
+    bayes_floor,
     blank_posterior,
     posteriors,
     posteriors_from_evidence,
     prepend_blank,
+    random_hmm,
+    random_memory_hmm,
+    sample,
+    sample_tokens,
 )
-from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_probs, prepend_mask, prepend_prompt, text_probs
-from hmmlib.masking import Masking
-from hmmlib.memory import MemoryHMM, random_memory_hmm
-from hmmlib.pretraining import Pretrained, pretrain
-from hmmlib.recipes import PretrainingRecipe, Stage
-from hmmlib.sampling import Sample, sample, sample_tokens
+from hmmlib.lm import (
+    ExactMaskedLM,
+    MaskedLM,
+    Masking,
+    TransformerConfig,
+    TransformerMaskedLM,
+    blank_probs,
+    load_lm,
+    prepend_mask,
+    prepend_prompt,
+    save_lm,
+    text_probs,
+)
+from hmmlib.pretraining import (
+    CorpusConfig,
+    Evaluation,
+    HeldOut,
+    Pretrained,
+    PretrainingRecipe,
+    Stage,
+    draw_held_out,
+    evaluate,
+    pretrain,
+)
 from hmmlib.tasks import PosteriorTask, Split, TaskData, draw_dataset, draw_task
-from hmmlib.text_streams import CorpusConfig
-from hmmlib.transformer import TransformerConfig, TransformerMaskedLM
+from hmmlib.tuning import TuningRecipe, fine_tune, optimal_prompt, tune_head, tune_prompt
 
 __version__ = "0.1.0"
 
@@ -48,13 +72,22 @@ __all__ = [
     "TaskData",
     "TransformerConfig",
     "TransformerMaskedLM",
+    "TuningRecipe",
+    "attention_head",
+    "bayes_floor",
+    "best_accuracy",
     "blank_posterior",
     "blank_probs",
     "draw_dataset",
     "draw_held_out",
     "draw_task",
     "evaluate",
+    "fine_tune",
+    "linear_head",
     "load_lm",
+    "logistic_head",
+    "memory_prompt",
+    "optimal_prompt",
     "posteriors",
     "posteriors_from_evidence",
     "prepend_blank",
@@ -63,8 +96,13 @@ __all__ = [
     "pretrain",
     "random_hmm",
     "random_memory_hmm",
+    "row_space_test",
     "sample",
     "sample_tokens",
     "save_lm",
+    "separate",
+    "soft_prompt",
     "text_probs",
+    "tune_head",
+    "tune_prompt",
 ]

@@ -247,32 +247,3 @@ def check_lengths(lengths: ArrayLike | None, shape: tuple[int, int], device: tor
         row = int(bad.nonzero()[0])
         raise ValueError(f"lengths: sequence {row} has length {int(found[row])}; expected 1 … {time}")
     return found.to(device)
-
-
-def sampling_generator(generator: int | torch.Generator, device: torch.device) -> torch.Generator:
-    """Return a torch generator on `device`, seeded if an int was given."""
-    if isinstance(generator, torch.Generator):
-        if generator.device.type != device.type:
-            raise ValueError(f"generator: lives on {generator.device}, the model on {device}")
-        return generator
-    return torch.Generator(device=device).manual_seed(_check_seed(generator, "a torch.Generator"))
-
-
-def drawing_generator(generator: int | np.random.RandomState) -> np.random.RandomState:
-    """Return numpy's frozen Mersenne twister, seeded if an int was given.
-
-    Its stream never changes between versions and machines, and it is the one that the paper's released
-    code draws from: the same seed gives the same model.
-    """
-    if isinstance(generator, np.random.RandomState):
-        return generator
-    return np.random.RandomState(_check_seed(generator, "a numpy RandomState"))
-
-
-def _check_seed(seed: int, otherwise: str) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"generator: expected an int seed or {otherwise}, got {seed!r}")
-    # What numpy takes; torch takes more, but a seed should do for drawing a model and for sampling from it.
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"generator: expected a seed 0 … 2**32 − 1, got {seed}")
-    return int(seed)

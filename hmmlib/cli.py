@@ -18,14 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from hmmlib.experiments.experiment import Configuration, Experiment
-from hmmlib.experiments.files import write_json
-from hmmlib.experiments.points import N_SYNTAX, cell_recipe, point_model, save_pretrained
-from hmmlib.experiments.presets import PRETRAINING_PRESETS, VARIANTS
-from hmmlib.experiments.registry import EXPERIMENTS
-from hmmlib.experiments.store import CellStore
-from hmmlib.experiments.sweeps import progress_options, sweep
-from hmmlib.pretraining import pretrain
+from hmmlib._files import write_json
+from hmmlib.experiments import EXPERIMENTS
+from hmmlib.experiments.figure3 import cell_recipe, point_model, save_pretrained
+from hmmlib.hmm import N_SYNTAX
+from hmmlib.pretraining import PRETRAINING_PRESETS, VARIANTS, pretrain
+from hmmlib.sweeps import CellStore, Configuration, Experiment, progress_options, sweep
 
 DONE, FAILED, IMPOSSIBLE, INCOMPLETE = 0, 1, 2, 3
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

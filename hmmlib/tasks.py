@@ -9,12 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_cell, check_positive_int, drawing_generator, float_tensor
+from hmmlib._checks import ArrayLike, check_cell, check_positive_int, float_tensor
 from hmmlib._display import card, compact_repr, heat_map, listing
-from hmmlib.hmm import HMM
-from hmmlib.inference import blank_posterior
-from hmmlib.memory import MemoryHMM
-from hmmlib.sampling import sample_tokens
+from hmmlib._random import drawing_generator
+from hmmlib.hmm import HMM, MemoryHMM, blank_posterior, sample_tokens
 
 
 class PosteriorTask:

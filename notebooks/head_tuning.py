@@ -167,7 +167,7 @@ plt.show()
 #
 # ## The construction
 #
-# In code the head is one line. (The library's {py:func}`~hmmlib.constructions.linear.linear_head` is that line with
+# In code the head is one line. (The library's {py:func}`~hmmlib.constructions.linear_head` is that line with
 # its assumption checked.) The largest deviation between head and margin, and the labels it gets wrong:
 
 

@@ -30,7 +30,7 @@
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting import use_style
-from hmmlib.plotting.tuning import two_ways
+from hmmlib.plotting.head_vs_prompt import two_ways
 
 use_style()
 two_ways()
@@ -80,8 +80,8 @@ print(f"test texts with a margin beyond 1e-9: {clear.double().mean():.2f}")
 
 # %%
 from hmmlib import blank_probs
-from hmmlib.logistic import logistic_head
-from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.heads import logistic_head
+from hmmlib.tuning import optimal_prompt
 
 right = {}
 
@@ -120,8 +120,8 @@ for name, share in right.items():
 
 # %%
 from hmmlib import load_lm
-from hmmlib.experiments.book_files import book_file, read_results
-from hmmlib.tuning import blank_laws
+from hmmlib.analysis import book_file, read_results
+from hmmlib.lm import blank_laws
 
 name = f"vanilla_{n_states}_seed_1_short_texts_first.safetensors"
 network, about = load_lm(book_file(f"checkpoints/{name}"))
@@ -237,7 +237,7 @@ from dataclasses import replace
 
 import torch
 
-from hmmlib.logistic import log_loss
+from hmmlib.heads import log_loss
 
 values = exact_head.head.values(blank_probs(exact, data.validation.tokens))
 log_odds = torch.logit(train.labels.double().mean()).expand_as(values)
@@ -246,7 +246,7 @@ print("validation loss: solved {:.2f}, frequencies {:.2f}".format(*ends), end=",
 print(f"AdamW {by_recipe.history[-1].validation_loss:.2f}")
 
 # %% mystnb={"figure": {"caption": "Heads on the exact model, trained by the paper's recipe and by the same with larger learning rates. Dotted: the solved head. Thin line: knowing only how frequent the labels are.", "name": "hp-fig-descents"}, "image": {"alt": "Validation loss against epochs on a logarithmic axis. The curve for a learning rate of 0.01 stays far above the dotted line of the solved head. Those for larger rates come lower, the largest one after large jumps."}}
-from hmmlib.plotting.tuning import descents
+from hmmlib.plotting.head_vs_prompt import descents
 
 ways = {"rate 0.01 (the paper's)": by_recipe.history}
 for rate in (1.0, 10.0):
@@ -311,7 +311,7 @@ for name in ("exact", "network"):
     print(f"{name}: moved apart at least three in four:", bool(share > 0.75))
 
 # %% mystnb={"figure": {"caption": "Two texts with different labels that look nearly alike to the exact model, and what is shown at the blank before each, by both models, without and with their prompts.", "classes": "wide", "name": "hp-fig-twin"}, "image": {"alt": "Four bar charts of two laws over ten tokens. In the two on the left, without a prompt, the two laws are much alike. In the two on the right, with a prompt, they are far apart."}}
-from hmmlib.plotting.tuning import twin_laws, twins_apart
+from hmmlib.plotting.head_vs_prompt import twin_laws, twins_apart
 
 pair = twins[int((apart["exact"] + apart["network"]).argmin())]
 pair = pair[test.labels[pair].argsort()]
@@ -351,7 +351,7 @@ for n in sizes:
 # %%
 import numpy as np
 
-from hmmlib.experiments.intervals import Mean, mean_over_seeds
+from hmmlib.analysis import Mean, mean_over_seeds
 
 
 def by_size(cells, method):
@@ -385,7 +385,7 @@ for key in ("head", "prompt"):
     curves[key] |= [last] if key == "head" else []
 
 # %% mystnb={"figure": {"caption": "The left half of the paper's Figure 3, again. Networks of this book (dots are single machines), the exact model with twenty seeds, and the paper's networks. Heads of the networks and of the exact model are solved; *AdamW heads* are those of the same networks trained by the paper's recipe. Bands are 95% intervals over seeds; with few seeds t intervals are wide.", "name": "hp-fig-figure3"}, "image": {"alt": "Two line charts of labels right against the number of hidden states from 4 to 30, heads on the left and prompts on the right, each with curves and bands for this book's networks, for the exact model and for the paper. On the left there is a fourth curve for the paper's recipe on this book's networks."}}
-from hmmlib.plotting.tuning import gains, head_and_prompt
+from hmmlib.plotting.head_vs_prompt import gains, head_and_prompt
 
 dots = {key: dict(zip(sizes, worlds["networks"][key], strict=True)) for key in curves}
 head_and_prompt(curves, sizes, dots, n_tokens=10)
@@ -575,7 +575,7 @@ for i, n in enumerate(sizes):
 # prompt is a re-weighted prior, some $\rho$ should fit about as well with the prompt as $\pi_0$ does without.
 
 # %%
-from hmmlib.prior_fit import fit_prior
+from hmmlib.tuning import fit_prior
 
 few, fits = test.tokens[:300], {}
 fits["exact model, prompt"] = fit_prior(
@@ -596,7 +596,7 @@ print("network, prompt: the fitted prior is off by more than 0.2:", found > 0.2)
 # off by much more. For all machines of the file:
 
 # %% mystnb={"figure": {"caption": "How far what our networks show is from exact inference under the prior that suits best, without a prompt and with the trained one: mean total variation between the two laws. Pale markers are single machines, lines their medians.", "name": "hp-fig-prior"}, "image": {"alt": "Chart of total variation from 0 to 1 against the number of hidden states, with markers for single networks and two lines through medians, one without a prompt and one with the trained prompt."}}
-from hmmlib.plotting.tuning import fitted_priors
+from hmmlib.plotting.head_vs_prompt import fitted_priors
 
 fitted_priors(ours["cells"])
 plt.show()

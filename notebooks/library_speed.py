@@ -24,7 +24,7 @@ from IPython.display import Markdown
 
 import hmmlib
 from hmmlib import plotting
-from hmmlib.experiments.book_files import read_results
+from hmmlib.analysis import read_results
 
 plotting.use_style()
 

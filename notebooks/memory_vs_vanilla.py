@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from hmmlib import HMM, MemoryHMM, draw_dataset, draw_task
-from hmmlib.experiments.points import point_model
+from hmmlib.experiments.figure3 import point_model
 from hmmlib.plotting import use_style
 
 use_style()
@@ -69,7 +69,7 @@ def seen_from(machine, x, first, count=4):
 
 
 # %% mystnb={"figure": {"caption": "How sure one can be of the target from four words in a row, against where they stand, for the machines above. Thin lines: from no word at all. Any part of this text tells its memory; only the beginning tells the first state.", "name": "mv-fig-places"}, "image": {"alt": "Line chart against the position of the first of four words, from 1 to 125. The curve for the memory stays at the top; that for the vanilla machine falls to the thin line of knowing nothing."}}
-from hmmlib.plotting.memory_tuning import certainty_by_place
+from hmmlib.plotting.memory_vs_vanilla import certainty_by_place
 
 places = [1, 2, 4, 8, 16, 32, 64, 125]
 tables, chances = {}, {}
@@ -112,7 +112,7 @@ for kind in machines:
 # by logistic regression, on 2,000 texts, and tested on 1,000.
 
 # %%
-from hmmlib.logistic import logistic_head
+from hmmlib.heads import logistic_head
 
 one_hot = torch.nn.functional.one_hot
 controls = {
@@ -141,7 +141,7 @@ for kind in machines:
                 found.append(100 * control_accuracy(features, drawn))
 
 # %%
-from hmmlib.experiments.book_files import book_file, read_results
+from hmmlib.analysis import book_file, read_results
 
 paper = read_results("figure3_paper")["experiment_2"]
 curves = {"memory": paper["memory_hmm_attention_head"]}
@@ -299,7 +299,8 @@ print("wrong labels there:", int(wrong))
 
 # %%
 from hmmlib import ExactMaskedLM, prepend_mask
-from hmmlib.tuning import SoftAttentionHead, text_laws
+from hmmlib.heads import SoftAttentionHead
+from hmmlib.lm import text_laws
 
 
 def as_attention(lm, c, length):
@@ -380,7 +381,7 @@ print("certificate holds to 1e-12:", tried.bound < 1e-12)
 
 # %%
 from hmmlib import Masking, load_lm, pretrain
-from hmmlib.experiments.points import cell_recipe
+from hmmlib.experiments.figure3 import cell_recipe
 
 name = f"memory_{4 * n_values}_seed_{seed}_berts_rule.safetensors"
 stored = book_file("checkpoints") / name
@@ -430,7 +431,7 @@ for kind, features in [(k, f) for k in machines for f in controls]:
     rows[kind][features] = control_accuracy(controls[features], data[kind])
 
 # %% mystnb={"figure": {"caption": "Labels right at one point of Figure 3, by both heads on both machines. The paper has two of these bars, the attention head on the left and the linear head on the right, on learnt models. Dashed: always the more frequent label.", "name": "mv-fig-point"}, "image": {"alt": "Two panels of horizontal bars. With memory, attention heads, the head without attention and word counts all reach the right edge, linear heads fall short. Vanilla: the bar of the first words is the longest of all, word counts are at the dashed line, the two heads are in between."}}
-from hmmlib.plotting.memory_tuning import accuracies
+from hmmlib.plotting.memory_vs_vanilla import accuracies
 
 accuracies(rows, majority)
 plt.show()
@@ -506,7 +507,7 @@ for s in (4, 8, 9):
 # must do something else at least on the others. What does it do on the first?
 
 # %% mystnb={"figure": {"caption": "The start of a text with certain positions, of the machine with two values and seed 4. Above, the key of the theorem's head; below, how the tuned head shares its attention, as a multiple of an equal share. Dark bars: positions with key one.", "name": "mv-fig-keys"}, "image": {"alt": "Two rows of bars over the letters of one text. Above, keys are one at many positions and near zero at the others. Below, attention stands almost entirely on one of the two letters that have key one."}}
-from hmmlib.plotting.memory_tuning import attention_and_keys
+from hmmlib.plotting.memory_vs_vanilla import attention_and_keys
 
 test, _, keys, _, attention = kept[4]
 row = int((keys.amax(1) > 1 - 1e-9).int().argmax())
@@ -515,7 +516,7 @@ attention_and_keys(keys[row, :40], scaled[:40], test.tokens[row, :40])
 plt.show()
 
 # %% mystnb={"figure": {"caption": "On the texts with a certain position of the three machines: the share of positions that are certain, and the share of attention that the tuned head gives them. The theorem's head gives them all.", "name": "mv-fig-certain"}, "image": {"alt": "Three pairs of bars, one pair for each seed. For seeds 4 and 9 the bar of attention is clearly higher than that of the share of positions, for seed 8 the two are nearly equal."}}
-from hmmlib.plotting.memory_tuning import attention_on_certain
+from hmmlib.plotting.memory_vs_vanilla import attention_on_certain
 
 counted, attended = {}, {}
 for s, (_, _, keys, _, attention) in kept.items():
@@ -558,7 +559,7 @@ def tells(machine):
 
 
 # %% mystnb={"figure": {"caption": "The machine with a memory at the top of this chapter: attention that a position gets, by the word that it shows, against what this word tells of the memory by itself. Each letter is a word, each marker one tuned head.", "name": "mv-fig-words"}, "image": {"alt": "Scatter plot with a letter for each word and two kinds of markers, for the head on the exact and on the learnt model. Some words that tell little get more than an equal share of attention, and some that tell much get less."}}
-from hmmlib.plotting.memory_tuning import attention_by_word
+from hmmlib.plotting.memory_vs_vanilla import attention_by_word
 
 test = data["memory"].test
 found = {
@@ -611,7 +612,7 @@ print(f"{'exact':10s} {0:16.3f} {G.gather(2, x[..., None]).mean():32.2f}")
 # %%
 import numpy as np
 
-from hmmlib.experiments.intervals import mean_over_seeds
+from hmmlib.analysis import mean_over_seeds
 
 sweep = read_results("memory_vs_vanilla_laptop")
 cells, made = sweep["cells"], sweep["provenance"]
@@ -641,7 +642,7 @@ for kind in machines:
         print(f"{method.replace('_', ' '):25s}{cols}")
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 3, right, taken apart by machine: the paper's points (on the left its attention head, on the right its linear head) and ours, with both heads on both, solved, on a pretrained model. Thin lines: the same heads on the exact model. The control knows no language model: word counts on the left, the first four words on the right. Bands are 95% intervals over seeds.", "name": "mv-fig-all"}, "image": {"alt": "Two panels of accuracy against 8, 12, 20 and 28 hidden states. Left, with memory, the attention head, the control and the paper's points run together along the top and the linear head lies below. Right, vanilla, the control lies highest and the linear head and the paper's points fall."}}
-from hmmlib.plotting.memory_tuning import memory_and_vanilla
+from hmmlib.plotting.memory_vs_vanilla import memory_and_vanilla
 
 ways = {"attention head": "learnt_attention", "linear head": "learnt_head"}
 series = {k: {name: percent(k, m) for name, m in ways.items()} for k in machines}

@@ -17,8 +17,8 @@
 # the page is made. Verdicts follow from two rules that stand on the page. Running it takes about half a minute.
 
 # %% tags=["hide-input"]
-from hmmlib.experiments.book_files import read_results
-from hmmlib.experiments.report_series import EXACT, PAPER, RECIPE, SOLVED, worlds
+from hmmlib.analysis import read_results, worlds
+from hmmlib.analysis.curves import EXACT, PAPER, RECIPE, SOLVED
 
 paper = read_results("figure3_paper")
 first = read_results("head_vs_prompt_laptop")
@@ -32,7 +32,7 @@ found = worlds(paper, first, second, exact)
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
-from hmmlib.experiments.report_tables import claims_in_short
+from hmmlib.analysis import claims_in_short
 
 Markdown(claims_in_short(found))
 
@@ -44,9 +44,9 @@ Markdown(claims_in_short(found))
 # models that satisfy its assumptions.
 
 # %% tags=["hide-input"]
-from hmmlib.experiments.report import FAILS, HOLDS
-from hmmlib.experiments.tables import markdown_table
-from hmmlib.experiments.theorem_checks import THEOREMS, check_theorem
+from hmmlib.analysis import markdown_table
+from hmmlib.analysis.agreement import FAILS, HOLDS
+from hmmlib.constructions import THEOREMS, check_theorem
 
 n_models = 100  # change me: machines drawn for each theorem
 lines = []
@@ -101,15 +101,14 @@ Markdown(markdown_table(header, lines, numbers=(1, 2, 3)))
 # zero. It *does not hold* if the interval of one of them ends at 1 point or below. Else it *cannot be told*.
 # :::
 #
-# Both rules are functions of `hmmlib.experiments.report`. How good is the first? Let two
+# Both rules are functions of `hmmlib.analysis.agreement`. How good is the first? Let two
 # laboratories measure accuracies that vary from seed to seed with a standard deviation of 10 points, about as in the
 # paper's first experiment. Theirs has 20 seeds.
 
 # %%
 import numpy as np
 
-from hmmlib.experiments.intervals import mean_over_seeds
-from hmmlib.experiments.report import compare, tally
+from hmmlib.analysis import compare, mean_over_seeds, tally
 
 random, draws, lines = np.random.default_rng(0), 4000, []
 for seeds in (3, 20):
@@ -169,7 +168,7 @@ if not by_recipe:  # then our prompts are all of one kind
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting import use_style
-from hmmlib.plotting.reproduction import forest
+from hmmlib.plotting.reproduction_report import forest
 
 use_style()
 forest(panels, points)
@@ -179,7 +178,7 @@ plt.show()
 # How often each verdict is given:
 
 # %%
-from hmmlib.experiments.report_tables import comparison_table, tally_table
+from hmmlib.analysis import comparison_table, tally_table
 
 Markdown(tally_table(found, titles))
 
@@ -223,7 +222,7 @@ Markdown("\n\n".join(beside(*pair) for pair in pairs))
 # (rr-sec-claims)=
 # ## Claim by claim
 #
-# The effects behind the verdicts, as defined in `hmmlib.experiments.report_claims`:
+# The effects behind the verdicts, as defined in `hmmlib.analysis.claims`:
 #
 # 1. Accuracy of heads at the two smallest $H$ less that at the two largest.
 # 2. Accuracy of a prompt less that of a head: (a) its mean over all $H$, (b) at each $H$.
@@ -237,7 +236,7 @@ Markdown("\n\n".join(beside(*pair) for pair in pairs))
 # prompts count as independent, which may make its intervals too wide.
 
 # %%
-from hmmlib.experiments.report_tables import claim_matrix, claim_numbers
+from hmmlib.analysis import claim_matrix, claim_numbers
 
 Markdown(claim_matrix(found))
 
@@ -262,8 +261,7 @@ Markdown(claim_numbers(found))
 # had is not said, and what else was changed neither. *Outside* says whether the earlier mean is outside the published interval.
 
 # %%
-from hmmlib.experiments.report_series import earlier
-from hmmlib.experiments.report_tables import moved_table
+from hmmlib.analysis import earlier, moved_table
 
 moved = {c: moved_table(found[PAPER][c], earlier(paper, c)) for c in titles}
 Markdown("\n\n".join(f"**{titles[c]}**\n\n{table}" for c, table in moved.items()))
@@ -328,7 +326,7 @@ for curve, title in titles.items():
 import torch
 
 from hmmlib import PosteriorTask, draw_task, random_hmm, sample_tokens
-from hmmlib.experiments.released import log_ratio, released_scores
+from hmmlib.analysis import log_ratio, released_scores
 
 
 def labels_apart(task, x, nearest):
@@ -370,8 +368,8 @@ print(f"tasks: {len(cases)}; texts within the proposition: {counts[0]} of {total
 
 # %%
 from hmmlib import ExactMaskedLM, blank_probs, draw_dataset
-from hmmlib.experiments.points import point_model
-from hmmlib.logistic import logistic_head
+from hmmlib.experiments.figure3 import point_model
+from hmmlib.heads import logistic_head
 
 
 def with_fewer_words(model, features, s):
@@ -419,9 +417,8 @@ effects["length"] = (
 # seed, as means over all sizes.
 
 # %%
-from hmmlib.experiments.deviations import NOT_MEASURED
-from hmmlib.experiments.report_series import measured
-from hmmlib.experiments.tables import number
+from hmmlib.analysis import measured, number
+from hmmlib.analysis.deviations import NOT_MEASURED
 
 kinds = {
     k: [c for c in second["cells"] if c["kind"] == k] for k in ("memory", "vanilla")
@@ -501,8 +498,8 @@ Markdown(markdown_table(header, lines, numbers=(1, 2)))
 
 # %%
 from hmmlib import draw_held_out, posteriors_from_evidence
-from hmmlib.experiments.presets import PAPER_MASKING
-from hmmlib.masking import noisy_evidence
+from hmmlib.lm import noisy_evidence
+from hmmlib.pretraining import PAPER_MASKING
 
 
 def target(model, clean):
@@ -532,14 +529,14 @@ effects["masking"] = (
 # ### The table
 
 # %%
-from hmmlib.experiments.deviations import deviation_tables
+from hmmlib.analysis import deviation_tables
 
 Markdown(deviation_tables(effects))
 
 # %% [markdown]
 # What remains the same is more than one might think. For a seed, {py:func}`random_hmm <hmmlib.hmm.random_hmm>` draws the very
 # machine that the released generator draws, and {py:func}`draw_task <hmmlib.tasks.draw_task>` the same weights, unless a task
-# is drawn again. {py:func}`random_memory_hmm <hmmlib.memory.random_memory_hmm>` does so for machines with memory. Texts,
+# is drawn again. {py:func}`random_memory_hmm <hmmlib.hmm.random_memory_hmm>` does so for machines with memory. Texts,
 # networks and the order of training are ours, as are the weights and the vanilla machines of the second experiment. So if the published figure
 # comes from the released code, our three seeds are three of its machines. The rule of {prf:ref}`rr-def-agree` treats the two means as independent all
 # the same, which makes its intervals too wide rather than too narrow.
@@ -604,7 +601,7 @@ Markdown(deviation_tables(effects))
 # %%
 from scipy.stats import t as student
 
-from hmmlib.experiments.report_claims import CLAIMS, find
+from hmmlib.analysis import CLAIMS, check_claim
 
 
 def seeds_for(effect, finding):
@@ -618,7 +615,9 @@ def seeds_for(effect, finding):
 # %%
 third = next(claim for claim in CLAIMS if claim.number == "3")
 for world in (PAPER, EXACT):
-    needed = [seeds_for(effect, find(third, found[world])) for effect in (2, 5, 10)]
+    needed = [
+        seeds_for(effect, check_claim(third, found[world])) for effect in (2, 5, 10)
+    ]
     print("{:12s} 2 points: {:4d}   5: {:3d}   10: {:3d}".format(world, *needed))
 
 # %% [markdown]
@@ -667,8 +666,7 @@ print("Student's intervals would be wider by", " ".join(f"{f:.2f}" for f in t_fa
 # %%
 from dataclasses import replace
 
-from hmmlib.experiments.intervals import Mean
-from hmmlib.experiments.report_series import rows
+from hmmlib.analysis import Mean, rows
 
 
 def verdicts(curve, world, factor):
@@ -708,7 +706,7 @@ print(f"verdicts that change: {changed} of {len(before)}")
 # Expectations add, whether or not the comparisons are independent (they are not: heads solved and heads by AdamW share their networks).
 
 # %%
-from hmmlib.experiments.report import HIGHER, LOWER
+from hmmlib.analysis.agreement import HIGHER, LOWER
 
 every = [v for c in titles for w in (RECIPE, SOLVED) for v in verdicts(c, w, 1)]
 print(f"{len(every)} comparisons, at most {0.05 * len(every):.1f} by chance")

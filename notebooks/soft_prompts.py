@@ -61,7 +61,7 @@ rho = prompted_prior(five, u)
 # %% mystnb={"figure": {"caption": "Left, the law of the state under the blank without a prompt. Middle, the prompt. Right, the law under the blank with the prompt, before any text is seen: only what can follow states 3 and 4 is left. Full bars: states that the task weighs (left and right); crosses: zero.", "name": "sp-fig-prior"}, "image": {"alt": "Three bar charts over states 0 to 4. Left, five equal bars. Middle, bars of height one at states 3 and 4, crosses at 0, 1 and 2. Right, bars at states 0, 1 and 4, crosses at states 2 and 3."}}
 import matplotlib.pyplot as plt
 
-from hmmlib.plotting.prompts import prior_under_prompt, token_laws_with_prompt
+from hmmlib.plotting import prior_under_prompt, token_laws_with_prompt
 
 prior_under_prompt(five.initial, u[0], rho, weighed=[0, 4])
 plt.show()
@@ -115,7 +115,7 @@ plt.show()
 # the states which can follow those in `after`.
 
 # %%
-from hmmlib.planted import random_sparse_hmm
+from hmmlib.hmm import random_sparse_hmm
 
 n_states, n_tokens, n_followers, seed = 24, 10, 2, 31  # change me: sizes and seed
 after = [0, 1, 2]  # change me: the task weighs the states that can follow these
@@ -217,7 +217,7 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 #
 # ## The construction
 #
-# First the head alone. {py:func}`~hmmlib.certificates.separation.separate` looks for a head that gets all labels of
+# First the head alone. {py:func}`~hmmlib.certificates.separate` looks for a head that gets all labels of
 # these texts right, and proves it if there is none: it returns weights $\lambda \ge 0$ on the texts such that
 # $\lVert \sum_i \lambda_i y_i G_i \rVert_1$ bounds the margin of *every* head with entries of size at most one.
 
@@ -263,7 +263,7 @@ if tuned is not None:
 #
 # Which states should a prompt let through? There are $2^H - 1$ sets to choose from, and two wishes that pull in
 # opposite directions: $B$ has to be large enough to cover $\operatorname{supp} \mu$, and small enough for its columns
-# to be independent. The search in {py:func}`~hmmlib.constructions.prompts.find_prompt_states` rests on two observations.
+# to be independent. The search in {py:func}`~hmmlib.constructions.find_prompt_states` rests on two observations.
 #
 # - *Every weighed state needs a predecessor in $C$.* So cover the weighed states one at a time, trying all predecessors
 #   of each.
@@ -392,7 +392,7 @@ for n in [8, 10, 12, 16, 24]:
     print(f"{n:2d} {head:6.2f} {four:15.2f} {eight:27.2f}")
 
 # %% mystnb={"figure": {"caption": "Random machines with 20 states and ten tokens, 50 for each point: share for which an essential set of prompt states exists, against the number of states that the task weighs. A head alone does it for none of them (table above). What a prompt can do is limited by how many states it must let through.", "name": "sp-fig-shares"}, "image": {"alt": "Line chart of the share of machines against the number of weighed states from 1 to 8. All three curves start at 100 percent and fall; that for four followers per state falls first, that for two followers last."}}
-from hmmlib.plotting.prompts import assumption_shares
+from hmmlib.plotting import assumption_shares
 
 counts = range(1, 9)
 shares = {
@@ -446,13 +446,13 @@ print(f"largest difference below 1e-12: {largest < 1e-12}")
 
 # %% [markdown]
 # So if prompt and head are *optimised*, for a task that neither can solve, the best loss must not depend on the length.
-# {py:func}`~hmmlib.optimal_prompts.optimal_prompt` minimises the log-loss over prompts and heads together. There are
+# {py:func}`~hmmlib.tuning.optimal_prompt` minimises the log-loss over prompts and heads together. There are
 # poor local minima, hence several starts.
 
 # %%
 from hmmlib import random_hmm
-from hmmlib.logistic import logistic_head
-from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.heads import logistic_head
+from hmmlib.tuning import optimal_prompt
 
 warm = {"transition_temperature": 0.2, "emission_temperature": 0.5}
 hmm = random_hmm(6, 2, generator=1, **warm)
@@ -590,7 +590,7 @@ print("prompts behind which a head can do it:", int(any_separable), "of", len(bo
 print("all bounds below 1e-12:", max(bounds) < 1e-12)
 
 # %% mystnb={"figure": {"caption": "Is it the fair coin? Left, the margin of each text of twelve tosses. Right, what the model shows at the blank, without a prompt and behind 40 random ones. No threshold on a rising curve can be right in the middle and at both ends.", "name": "sp-fig-coins"}, "image": {"alt": "Left, margins against the number of tokens a from 0 to 12: negative at both ends, positive in the middle, with full markers in the middle. Right, one bold and many thin curves of the probability of token a, all rising from left to right."}}
-from hmmlib.plotting.certificates import turning_labels
+from hmmlib.plotting import turning_labels
 
 margins = PosteriorTask.two_class(coins, fair).scores(twelve_tosses[0])
 margins = margins[:, 1] - margins[:, 0]
@@ -671,7 +671,7 @@ print(f"{'more frequent label':22s} {max(ones, 1 - ones):.2f}")
 # texts. The heads have a small penalty on their values, chosen among six by their accuracy on the same texts.
 
 # %%
-from hmmlib.experiments.book_files import read_results
+from hmmlib.analysis import read_results
 
 exact = read_results("exact_prompts")
 in_paper = read_results("figure3_paper")["experiment_1"]
@@ -689,7 +689,7 @@ def accuracies(method, labels="test", seeds=range(1, 21)):
 
 
 # %% mystnb={"figure": {"caption": "Head tuning and prompt tuning on the exact model, twenty seeds (dots) and their mean, beside the curves of the paper's figure, in which the model is a trained network (band: 95% interval). Right: a single prompt vector; the paper's prompts have twenty. The head on the posterior is what a linear fit reaches when nothing is lost.", "name": "sp-fig-paper"}, "image": {"alt": "Two line charts of labels right against the number of hidden states. Left, the exact head falls beyond ten states but stays well above the paper's head tuning curve. Right, the exact prompt with its head stays close to the head on the posterior at every number of states, far above the paper's prompt tuning curve, which falls to about 75 percent."}}
-from hmmlib.plotting.prompts import exact_beside_paper
+from hmmlib.plotting import exact_beside_paper
 
 of_exact = {
     "exact model": "prompt_1",

@@ -321,7 +321,7 @@ plt.show()
 # already averaged over the hidden token:
 
 # %%
-from hmmlib.bayes import bayes_floor, entropy
+from hmmlib.hmm import bayes_floor, entropy
 
 tokens = sample(machine, batch=500, time=128, generator=2).tokens
 laws = posteriors(machine, tokens, keep=("conditionals",)).conditionals

@@ -50,7 +50,7 @@ shown = blank_probs(ExactMaskedLM(coins), tosses)
 import matplotlib.pyplot as plt
 
 from hmmlib.certificates import row_space_test
-from hmmlib.plotting.certificates import fibres
+from hmmlib.plotting import fibres
 
 lost = row_space_test(coins, fair.mu).lost
 fibres(fair.posterior(tosses), shown[:, 0], fair.labels(tosses), fair.mu, lost)
@@ -120,7 +120,7 @@ print(task)
 #
 # a linear map of $L(x)$. So the span over texts of length $n + 1$ is the sum of the images of the span over length
 # $n$, and it contains that span, as $\sum_z L(xz) = L(x)$. Once it stops growing it has stopped for good, after at
-# most $H - 1$ steps. That is a loop of a few lines, {py:func}`~hmmlib.certificates.row_space.posterior_span`.
+# most $H - 1$ steps. That is a loop of a few lines, {py:func}`~hmmlib.certificates.posterior_span`.
 
 # %%
 from hmmlib.certificates import posterior_span
@@ -190,7 +190,7 @@ if test.lost is not None:
 #
 # The first step is worth a second look. It needs no solver and no theory: given *any* $\lambda$, however it was found,
 # $\lVert \sum \lambda_i y_i g_i \rVert_1$ bounds what any head can do. So
-# {py:func}`~hmmlib.certificates.separation.separate` returns both a head and a $\lambda$, and what they prove is
+# {py:func}`~hmmlib.certificates.separate` returns both a head and a $\lambda$, and what they prove is
 # recomputed from the texts. For the coins three texts are enough.
 
 # %%
@@ -225,7 +225,7 @@ print("texts in the certificate:", int((verdict.certificate > 0).sum()))
 print("largest margin of a head:", round(max(verdict.margin, 0.0), 6))
 
 # %% mystnb={"figure": {"caption": "What the model shows for the texts of the machine above, if it has three tokens. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point, as one of label 0 is here. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token laws with points of two labels that overlap. A star is joined by solid lines to three points of label 1; a point of label 0 lies in the star."}}
-from hmmlib.plotting.certificates import overlap
+from hmmlib.plotting import overlap
 
 if n_tokens == 3 and not verdict.separable:
     overlap(G, labels, verdict.certificate)
@@ -288,7 +288,7 @@ print("certificate:", verdict.certificate.tolist(), " bound:", verdict.bound)
 # :label: rem-fail-brackets
 #
 # The third question is hard in general: to find the head with the fewest errors is a combinatorial problem.
-# {py:func}`~hmmlib.certificates.best_accuracy.best_accuracy` brackets the answer. From below, it takes the best of
+# {py:func}`~hmmlib.certificates.best_accuracy` brackets the answer. From below, it takes the best of
 # several heads: that of logistic regression, solved to convergence, that of the largest margin, and what a search
 # along each coordinate makes of them. From above, for a few dozen texts, a mixed-integer program counts the fewest
 # errors, with one yes-or-no variable for each text.
@@ -307,7 +307,7 @@ for name, laws, truth in [
 
 # %%
 from hmmlib import draw_task
-from hmmlib.planted import random_sparse_hmm
+from hmmlib.hmm import random_sparse_hmm
 
 
 # %%
@@ -338,7 +338,7 @@ for h, cell in cells.items():
     )
 
 # %% mystnb={"figure": {"caption": "The largest margin of any head with weights of size at most 1, one dot for each of twenty seeds; crosses, seeds for which a certificate shows that no head has all margins above $10^{-9}$. A margin is also the error in $G$, per text and in $\\ell_1$, that can be borne.", "name": "fig-fail-margins"}, "image": {"alt": "Dots of margins on a logarithmic axis for 4 to 30 hidden states. At 4 states nearly all are near one; with more states they spread down to a millionth and less; at 25 and 30 states most are crosses at the bottom, meaning none."}}
-from hmmlib.plotting.certificates import margins_by_states
+from hmmlib.plotting import margins_by_states
 
 margins_by_states({h: cell[:, 0] for h, cell in cells.items()}, n_tokens=10)
 plt.show()
@@ -459,7 +459,7 @@ for weights in [[1, -1, 0], [1, -1, 0.5]]:
 # :label: ex-fail-bend
 #
 # On the coins, let the head read $g$ and the products $g_j g_k$. Show with
-# {py:func}`~hmmlib.certificates.separation.separate` that this head gets every label right, and explain why the same
+# {py:func}`~hmmlib.certificates.separate` that this head gets every label right, and explain why the same
 # trick is of no use on `fork`.
 # :::
 

@@ -26,21 +26,27 @@
 # file can be looked at.
 
 # %%
-from hmmlib.experiments.book_files import book_file, read_results
-from hmmlib.experiments.ladder import HEAD, PROMPT, find, percent_right, steps
+from hmmlib.analysis import (
+    HEAD,
+    PROMPT,
+    book_file,
+    find_cell,
+    percent_right,
+    read_results,
+    steps,
+)
 
-n_states = 25  # change me: 4, 8, 10, 15, 25 or 30
-seed = 1  # change me: a seed of the file
+n_states, seed = 25, 1  # change me: 4, 8, 10, 15, 25 or 30; a seed of the file
 ours, ideal = read_results("head_vs_prompt_laptop"), read_results("exact_prompts")
 stopped = read_results("half_trained_laptop")
 cells = ours["cells"]
-cell = find(cells, n_states=n_states, seed=seed)
+cell = find_cell(cells, n_states=n_states, seed=seed)
 
 # %% mystnb={"figure": {"caption": "The way down from 100 percent on one machine, for a head (left) and for a prompt with its head (right). Each bar is what one cause takes away, or gives back; the white bar is what is left.", "name": "we-fig-waterfall"}, "image": {"alt": "Two waterfall charts. Left, from 100 percent down over labels, emissions, pretraining and recipe to what a head trained by the paper's recipe has right. Right, over labels, emissions, and network with tuning to what a tuned prompt has right."}}
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting import use_style
-from hmmlib.plotting.error_sources import waterfall
+from hmmlib.plotting.where_the_error_comes_from import waterfall
 
 use_style()
 waterfall({ladder.name: steps(cell, ladder) for ladder in (HEAD, PROMPT)})
@@ -211,9 +217,9 @@ from hmmlib import (
     load_lm,
     random_hmm,
 )
-from hmmlib.experiments.downstream import mean_divergence
-from hmmlib.logistic import logistic_head
-from hmmlib.tuning import blank_laws
+from hmmlib.experiments.scoring import mean_divergence
+from hmmlib.heads import logistic_head
+from hmmlib.lm import blank_laws
 
 # %%
 laws, labels = {}, {}
@@ -272,7 +278,7 @@ for n in laws:
     curves[f"{n} states"] = {key: [row[key] for row in rows] for key in rows[0]}
 
 # %% mystnb={"figure": {"caption": "By how much the value of a head solved on $G$ changes, in the mean over texts, when the network's law is put in place of the exact one, and the three bounds of {prf:ref}`we-prop-spread`. A head's labels are in danger where the change is as large as its values.", "name": "we-fig-spread"}, "image": {"alt": "Two panels with logarithmic axes, for 15 and 25 states. The measured change rises with the spread of the head's weights, about in proportion; three bounds lie above it, nearly in parallel, far above on the left and nearer on the right."}}
-from hmmlib.plotting.error_sources import deviations_by_spread
+from hmmlib.plotting.where_the_error_comes_from import deviations_by_spread
 
 deviations_by_spread(curves)
 plt.show()
@@ -303,8 +309,8 @@ for title, found in curves.items():
 # What each cause takes, in the mean over the seeds. Losses are taken machine by machine, and then their means.
 
 # %% mystnb={"figure": {"caption": "What heads (left) and prompts (right) lose to each cause, means over seeds. Above zero are losses, below gains; the black mark is the sum. *Emissions* are what a linear head does not read behind them.", "name": "we-fig-all"}, "image": {"alt": "Two charts of stacked bars against 4, 8, 10, 15, 25 and 30 hidden states, left for heads with the causes labels, emissions, pretraining and recipe, right for prompts with labels, emissions, and network with tuning."}}
-from hmmlib.experiments.ladder import group, mean_losses
-from hmmlib.plotting.error_sources import stacked_losses
+from hmmlib.analysis import group, mean_losses
+from hmmlib.plotting.where_the_error_comes_from import stacked_losses
 
 by_size = group(cells, "n_states")
 panels = {
@@ -374,8 +380,7 @@ for name, (ladder, means) in panels.items():
 # cause that never changes anything, and adds up over games. It is a convention for reporting, not a discovery about the machine.
 
 # %%
-from hmmlib.experiments.intervals import mean_over_seeds
-from hmmlib.experiments.ladder import two_causes
+from hmmlib.analysis import mean_over_seeds, two_causes
 
 squares = {n: [two_causes(c) for c in found] for n, found in by_size.items()}
 sides = {
@@ -390,7 +395,7 @@ for title, side in sides.items():
     series[title] = mean_over_seeds(losses)
 
 # %% mystnb={"figure": {"caption": "What is put down to pretraining and to the recipe, in the two orders. Means over seeds with 95% intervals. If the order did not matter, the two marks of pretraining would be at one height, and the two of the recipe.", "name": "we-fig-orders"}, "image": {"alt": "For each number of hidden states four marks with error bars: the loss to pretraining with a solved head and with the recipe's head, and the loss to the recipe on the exact model and on the network."}}
-from hmmlib.plotting.error_sources import points_by_size
+from hmmlib.plotting.where_the_error_comes_from import points_by_size
 
 points_by_size(series, list(by_size), "labels lost (points)")
 plt.show()
@@ -646,7 +651,7 @@ for name, found in losses.items():
         print(f"{name}, {title}: {together(values, found)}")
 
 # %% mystnb={"figure": {"caption": "What solved heads (left) and tuned prompts (right) lose between the exact model and the network, against the KL at the blank. Each marker is a machine.", "name": "we-fig-kl"}, "image": {"alt": "Two scatter plots with a logarithmic horizontal axis, KL at the blank, and points of labels lost, with a marker shape for each number of hidden states."}}
-from hmmlib.plotting.error_sources import scatter_panels
+from hmmlib.plotting.where_the_error_comes_from import scatter_panels
 
 at_blank = kls["KL at the blank"]
 panels = {f"KL at the blank, {name}": (at_blank, y) for name, y in losses.items()}
@@ -665,7 +670,7 @@ plt.show()
 # solve a head and tune a prompt. Only the network changes. That is in a file of its own, by `hmmlib sweep half-trained`.
 
 # %% mystnb={"figure": {"caption": "Labels right against the KL at the blank while a network is pretrained; better networks are on the right. Each line follows the training, whose first stops lie close together on the left. Thin lines in the same styles: on the exact model. Grey line: the more frequent label.", "classes": "wide", "name": "we-fig-stops"}, "image": {"alt": "Four panels, one for each machine, of labels right against KL on a reversed logarithmic axis, with a line for the head and one for the prompt, and thin horizontal lines for the exact model and the more frequent label."}}
-from hmmlib.plotting.error_sources import along_training
+from hmmlib.plotting.where_the_error_comes_from import along_training
 
 along_training(stopped["cells"])
 plt.show()
@@ -722,7 +727,7 @@ def with_fewer(found, method):
 
 
 # %% mystnb={"figure": {"caption": "Labels right by solved heads against the number of labelled texts, on the exact model and on the networks: medians over machines, with bands from the lower to the upper quartile.", "name": "we-fig-fewer"}, "image": {"alt": "Two panels, for at most ten states and for more, of labels right against 50 to 5,000 labelled texts, each with a line and band for the exact model and for the networks."}}
-from hmmlib.plotting.error_sources import quartiles
+from hmmlib.plotting.where_the_error_comes_from import quartiles
 
 parts = {"up to 10 states": [c for c in cells if c["n_states"] <= 10]}
 parts["more than 10"] = [c for c in cells if c["n_states"] > 10]
@@ -772,7 +777,7 @@ print("misfit and labels lost below the exact:", together(misfit, losses["prompt
 # posterior of the memory cell, or of $H_0$; the attention head reads the whole text.
 
 # %% mystnb={"figure": {"caption": "What linear heads and attention heads lose to each cause on machines with a memory and without, means over seeds. An attention head also sees the words, so that *emissions* are here what it cannot make of $G$ and words together.", "name": "we-fig-memory"}, "image": {"alt": "Four charts of stacked bars against 8, 12, 20 and 28 states, for linear and attention heads on memory and vanilla machines, with the causes labels, emissions, pretraining and recipe."}}
-from hmmlib.experiments.ladder import ATTENTION
+from hmmlib.analysis import ATTENTION
 
 second = read_results("memory_vs_vanilla_laptop")["cells"]
 panels = {}

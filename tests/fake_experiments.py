@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from hmmlib.experiments.experiment import Experiment
+from hmmlib.sweeps import Experiment
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample_tokens
-from hmmlib.bayes import bayes_floor, entropy
+from hmmlib.hmm import bayes_floor, entropy
 
 
 def coin_model(p: float) -> HMM:
@@ -75,7 +75,7 @@ def test_the_standard_error_is_the_spread_of_repeated_estimates():
 def test_batches_do_not_change_the_law(monkeypatch):
     hmm = random_hmm(5, generator=1, transition_temperature=0.2)
     whole = bayes_floor(hmm, generator=0, n_texts=300, length=20)
-    monkeypatch.setattr("hmmlib.bayes._BATCH_TOKENS", 700)
+    monkeypatch.setattr("hmmlib.hmm.entropies._BATCH_TOKENS", 700)
     parts = bayes_floor(hmm, generator=0, n_texts=300, length=20)
     assert abs(whole.value - parts.value) < 4 * math.hypot(whole.standard_error, parts.standard_error)
 

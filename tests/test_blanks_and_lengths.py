@@ -9,7 +9,6 @@ from reference import TABLES, enumerate_paths, evidence_of
 
 from hmmlib import (
     HMM,
-    _batches,
     blank_posterior,
     posteriors,
     posteriors_from_evidence,
@@ -17,6 +16,7 @@ from hmmlib import (
     random_memory_hmm,
     sample_tokens,
 )
+from hmmlib.hmm import _batches
 
 MODELS = [
     random_hmm(5, generator=0),

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hmmlib.experiments import book_files
-from hmmlib.experiments.book_files import book_file, read_results
+from hmmlib.analysis import book_file, read_results, results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,6 +37,6 @@ def test_what_is_not_there_is_named_with_what_is(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"book/results/figure4\.json.* figure3_paper\.json"):
         read_results("figure4")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(book_files, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "ROOT", tmp_path)
     with pytest.raises(FileNotFoundError, match="in a copy of the book's repository"):
         book_file("checkpoints")

@@ -35,8 +35,8 @@ from hmmlib.certificates import (
     separate,
     separation,
 )
-from hmmlib.certificates._quiet import quiet
-from hmmlib.logistic import logistic_head
+from hmmlib.certificates.accuracy import _quiet
+from hmmlib.heads import logistic_head
 
 NAN, INF = float("nan"), float("inf")
 # States 0 and 1 emit alike and lead to different futures.
@@ -382,7 +382,7 @@ def test_the_solver_is_not_believed(monkeypatch, answer):
     )
     nothing = SimpleNamespace(x=None, status=4)
     found = nothing if answer == "nothing" else nonsense
-    monkeypatch.setattr(separation, "linprog", lambda *_, **__: found)
+    monkeypatch.setattr(separation.scipy.optimize, "linprog", lambda *_, **__: found)
     with pytest.raises(RuntimeError, match=r"^tolerance: 1e-09 is too close to the best margin"):
         separate(features, labels)
 
@@ -445,7 +445,7 @@ def test_the_integer_program_finds_what_the_other_heads_miss(monkeypatch):
     assert exact.exact
     assert quick.lower < exact.lower < 1 == quick.upper
     # From the worst of starts, the program alone comes to the same number.
-    module = sys.modules["hmmlib.certificates.best_accuracy"]
+    module = sys.modules["hmmlib.certificates.accuracy"]
     monkeypatch.setattr(module, "_heads", lambda *_: iter(()))
     alone = best_accuracy(laws, labels)
     assert (alone.lower, alone.upper) == (exact.lower, exact.upper)
@@ -495,7 +495,7 @@ def test_a_time_limit_leaves_valid_bounds():
 
 
 def test_compiled_code_is_quiet(capfd):
-    with quiet():
+    with _quiet():
         os.write(1, b"debugging output")
     print("after")
     assert capfd.readouterr().out == "after\n"

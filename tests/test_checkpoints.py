@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from hmmlib import TransformerConfig, TransformerMaskedLM, load_lm, save_lm
-from hmmlib.checkpoints import read_tensors, write_tensors
+from hmmlib._files import read_tensors, write_tensors
 
 SHAPES = {
     "rotary": TransformerConfig(width=8, n_layers=2, n_heads=2, hidden=12),

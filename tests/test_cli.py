@@ -13,10 +13,10 @@ import pytest
 from fake_experiments import EXPERIMENTS, FAKE, FakeConfig
 
 from hmmlib import cli, load_lm
+from hmmlib.experiments import EXPERIMENTS as REAL
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.experiments.pretraining import PretrainingConfig
-from hmmlib.experiments.registry import EXPERIMENTS as REAL
-from hmmlib.experiments.store import CellStore
+from hmmlib.sweeps import CellStore
 
 ROOT = Path(__file__).resolve().parents[1]
 

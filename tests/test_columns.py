@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmmlib.columns import Dependency, analyse, dependencies
+from hmmlib.constructions import Dependency
+from hmmlib.constructions.dependencies import analyse, dependencies
 
 SEEDS = st.integers(0, 10_000)
 

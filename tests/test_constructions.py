@@ -37,7 +37,7 @@ from hmmlib.constructions import (
     soft_prompt,
     start_errors,
 )
-from hmmlib.planted import random_recoverable_hmm, random_sparse_hmm
+from hmmlib.hmm import random_recoverable_hmm, random_sparse_hmm
 
 SEEDS = st.integers(0, 10_000)
 

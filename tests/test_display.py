@@ -30,11 +30,9 @@ from hmmlib import (
 from hmmlib._display import MOST_COLUMNS, MOST_ROWS, card, compact_repr, facts, heat_map, listing
 from hmmlib.certificates import best_accuracy, row_space_test, separate
 from hmmlib.constructions import memory_prompt, recovery, soft_prompt
-from hmmlib.logistic import logistic_head
-from hmmlib.optimal_prompts import optimal_prompt
-from hmmlib.planted import random_recoverable_hmm
-from hmmlib.prior_fit import fit_prior
-from hmmlib.tuning import PAPER_TUNING, SoftAttentionHead, TuningRecipe, tune_head, tune_prompt
+from hmmlib.heads import SoftAttentionHead, logistic_head
+from hmmlib.hmm import random_recoverable_hmm
+from hmmlib.tuning import PAPER_TUNING, TuningRecipe, fit_prior, optimal_prompt, tune_head, tune_prompt
 
 MODEL = HMM(
     [0.4, 0.35, 0.25],

@@ -9,15 +9,14 @@ import pytest
 import torch
 
 from hmmlib import Split, TaskData
-from hmmlib.experiments import head_vs_prompt, memory_vs_vanilla
-from hmmlib.experiments.downstream import Clock, Scorer, accuracy_of, mean_divergence
+from hmmlib.experiments import EXPERIMENTS, head_vs_prompt, memory_vs_vanilla
 from hmmlib.experiments.exact_prompts import exact_cell
-from hmmlib.experiments.experiment import Workplace
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig
-from hmmlib.experiments.presets import PRETRAINING_PRESETS
-from hmmlib.experiments.registry import EXPERIMENTS
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, downstream_scale
+from hmmlib.experiments.scoring import Clock, Scorer, accuracy_of, mean_divergence
+from hmmlib.pretraining import PRETRAINING_PRESETS
+from hmmlib.sweeps import Workplace
 
 PAPERS_SEEDS = {"gpu": (20, 5), "paper": (20, 5), "laptop": (3, 3)}
 

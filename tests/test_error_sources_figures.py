@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from hmmlib.experiments.intervals import Mean
-from hmmlib.experiments.ladder import HEAD, PROMPT, Step
-from hmmlib.plotting import error_sources as figures
+from hmmlib.analysis import HEAD, PROMPT, Mean, Step
+from hmmlib.plotting import where_the_error_comes_from as figures
 
 
 @pytest.fixture(autouse=True)

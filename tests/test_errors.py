@@ -11,11 +11,9 @@ from hmmlib import (
     ExactMaskedLM,
     MemoryHMM,
     PosteriorTask,
-    _batches,
     blank_posterior,
     draw_dataset,
     draw_task,
-    inference,
     posteriors,
     posteriors_from_evidence,
     prepend_blank,
@@ -24,6 +22,7 @@ from hmmlib import (
     sample,
     sample_tokens,
 )
+from hmmlib.hmm import _batches, inference
 
 NAN, INF = float("nan"), float("inf")
 PLAIN = random_hmm(3, 4, generator=0, emission_temperature=1.0)

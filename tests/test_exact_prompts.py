@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import hmmlib
-from hmmlib.experiments import exact_prompts, provenance
+from hmmlib.experiments import exact_prompts
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell
+from hmmlib.sweeps import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "book" / "results" / "exact_prompts.json"
@@ -59,9 +60,9 @@ def test_without_clear_margins_there_is_no_accuracy_on_them():
     assert "head_paper" not in record["methods"]
 
 
-def test_the_library_does_without_scipy():
-    # It is heavy, and only what is solved to convergence needs it.
-    code = "import sys, hmmlib; sys.exit('scipy' in sys.modules)"
+def test_the_solvers_of_scipy_are_loaded_when_they_are_needed():
+    # They are heavy, and only what is solved to convergence needs them.
+    code = "import sys, hmmlib; sys.exit('scipy.optimize' in sys.modules or 'scipy.linalg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
 
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from hmmlib.experiments import half_trained, head_vs_prompt
-from hmmlib.experiments.experiment import Workplace
 from hmmlib.experiments.half_trained import HalfTrainedConfig
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
+from hmmlib.sweeps import Workplace
 
 SHARES = (0.25, 1.0)
 

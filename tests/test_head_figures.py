@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hmmlib.plotting.heads import CORNERS, two_simplices, zero_line
+from hmmlib.plotting import two_simplices
+from hmmlib.plotting._parts import CORNERS, zero_line
 
 weights = arrays(float, 3, elements=st.sampled_from([-2.0, -1.5, -0.3, 0.0, 0.7, 1.0]))
 

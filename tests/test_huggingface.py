@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-import hmmlib.huggingface
+import hmmlib.lm.huggingface
 from hmmlib import (
     MaskedLM,
     TransformerConfig,
@@ -21,7 +21,7 @@ from hmmlib import (
     prepend_prompt,
     random_hmm,
 )
-from hmmlib.huggingface import HuggingFaceMaskedLM, from_bert, to_bert
+from hmmlib.lm.huggingface import HuggingFaceMaskedLM, from_bert, to_bert
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is downloaded: every model here is tiny and random
 transformers = pytest.importorskip("transformers")
@@ -311,7 +311,7 @@ def test_a_vocabulary_that_does_not_fit_is_refused(make, words, mask_token, kind
 
 def test_hmmlib_needs_no_transformers(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    runpy.run_path(hmmlib.huggingface.__file__)  # can be imported
+    runpy.run_path(hmmlib.lm.huggingface.__file__)  # can be imported
     for call in (lambda: to_bert(new_lm()), lambda: from_bert(nn.Linear(1, 1))):
         with pytest.raises(ImportError, match=r"pip install 'hmmlib\[interop\]'"):
             call()
@@ -446,14 +446,14 @@ def test_without_gradients_it_works_in_pieces(monkeypatch):
     sizes = []
     model.bert.encoder.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
     whole = lm.token_probs(rows)
-    monkeypatch.setattr(hmmlib.huggingface, "_PIECE_POSITIONS", 30)
+    monkeypatch.setattr(hmmlib.lm.huggingface, "_PIECE_POSITIONS", 30)
     close(lm.token_probs(rows), whole, 1e-6)
     lm.token_probs(rows.clone().requires_grad_())
     model.requires_grad_()
     lm.token_probs(rows)
     with torch.no_grad():
         lm.token_probs(rows)
-    monkeypatch.setattr(hmmlib.huggingface, "_PIECE_POSITIONS", 1)
+    monkeypatch.setattr(hmmlib.lm.huggingface, "_PIECE_POSITIONS", 1)
     with torch.no_grad():
         lm.token_probs(rows[:2])
     assert sizes == [5, 2, 2, 1, 5, 5, 2, 2, 1, 1, 1]

@@ -11,7 +11,6 @@ from hmmlib import (
     HMM,
     MemoryHMM,
     blank_posterior,
-    forward_backward,
     posteriors,
     posteriors_from_evidence,
     prepend_blank,
@@ -19,6 +18,7 @@ from hmmlib import (
     random_memory_hmm,
     sample_tokens,
 )
+from hmmlib.hmm import _forward_backward
 
 TOLERANCE = 1e-10
 
@@ -54,13 +54,13 @@ def assert_agrees(found, expected, row=0, time=None, kinds=None):
 def log_space_rows(monkeypatch):
     """How many rows each call of `forward_backward` sent to log space."""
     counts = []
-    honest = forward_backward._in_log_space
+    honest = _forward_backward._in_log_space
 
     def spy(start, *rest, **named):
         counts.append(len(start))
         return honest(start, *rest, **named)
 
-    monkeypatch.setattr(forward_backward, "_in_log_space", spy)
+    monkeypatch.setattr(_forward_backward, "_in_log_space", spy)
     return counts
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hmmlib.experiments.intervals import Mean, mean_over_seeds
+from hmmlib.analysis import Mean, mean_over_seeds
 
 
 def test_the_interval_of_three_numbers_is_that_of_the_tables():

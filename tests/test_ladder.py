@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmmlib.experiments import head_vs_prompt, memory_vs_vanilla
-from hmmlib.experiments.ladder import (
+from hmmlib.analysis import (
     ATTENTION,
     HEAD,
     PROMPT,
     Ladder,
-    find,
+    find_cell,
     group,
     mean_losses,
     percent_right,
     steps,
     two_causes,
 )
+from hmmlib.experiments import head_vs_prompt, memory_vs_vanilla
 
 LADDERS = {ladder.name: ladder for ladder in (HEAD, PROMPT, ATTENTION)}
 SQUARE = ("exact_head", "exact_head_paper", "learnt_head", "learnt_head_paper")
@@ -122,7 +122,7 @@ def test_records_are_grouped_in_rising_order_and_found_by_their_fields() -> None
     groups = group(cells, "n_states")
     assert list(groups) == [4, 25]
     assert groups[4] == [{"n_states": 4, "seed": 2}, {"n_states": 4, "seed": 1}]
-    assert find(cells, n_states=25, seed=1) is cells[2]
+    assert find_cell(cells, n_states=25, seed=1) is cells[2]
 
 
 def test_what_is_not_there_is_said_with_what_is() -> None:
@@ -130,8 +130,8 @@ def test_what_is_not_there_is_said_with_what_is() -> None:
     with pytest.raises(
         ValueError, match=r"one record of n_states 8, seed 1, got 0; there are n_states in \[4, 25\]"
     ):
-        find(cells, n_states=8, seed=1)
+        find_cell(cells, n_states=8, seed=1)
     with pytest.raises(ValueError, match="got 2"):
-        find(cells, seed=1)
+        find_cell(cells, seed=1)
     with pytest.raises(ValueError, match=r"no 'kind'; it has \['n_states', 'seed'\]"):
         group(cells, "kind")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmmlib import ExactMaskedLM, blank_probs, draw_dataset, draw_task, random_hmm
-from hmmlib.logistic import log_loss, logistic_head, whitening_map
+from hmmlib.heads import log_loss, logistic_head
+from hmmlib.heads.logistic import whitening_map
 
 
 def noisy(seed=0, count=400, size=4):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmmlib import Masking, posteriors_from_evidence, random_hmm, random_memory_hmm, sample_tokens
-from hmmlib.masking import noisy_evidence
+from hmmlib.lm import noisy_evidence
 
 BERT = Masking(0.15, blank=0.8, random=0.1)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hmmlib.plotting.memory_tuning import (
+from hmmlib.plotting.memory_vs_vanilla import (
     accuracies,
     attention_and_keys,
     attention_by_word,

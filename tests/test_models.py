@@ -12,8 +12,7 @@ import torch
 from hmmlib import Stage, TransformerMaskedLM
 from hmmlib.experiments import models
 from hmmlib.experiments.models import pretrained
-from hmmlib.experiments.presets import PRETRAINING_PRESETS, pretraining_preset
-from hmmlib.pretraining import pretrain
+from hmmlib.pretraining import PRETRAINING_PRESETS, pretrain, pretraining_preset
 
 POINT = {"preset": "smoke", "variant": "short texts first", "n_states": 4, "n_values": 0, "seed": 1}
 TOKENS = torch.tensor([[0, 5, 2, 1], [4, 4, 3, 9]])

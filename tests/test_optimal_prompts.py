@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import hmmlib.optimal_prompts as module
+import hmmlib.tuning.optimal_prompts as module
 from hmmlib import (
     HMM,
     ExactMaskedLM,
@@ -20,8 +20,8 @@ from hmmlib import (
     random_memory_hmm,
     sample_tokens,
 )
-from hmmlib.logistic import logistic_head
-from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.heads import logistic_head
+from hmmlib.tuning import optimal_prompt
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
 

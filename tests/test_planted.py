@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hmmlib.constructions import DependentColumnsError, attention_head, recoverable_states
-from hmmlib.planted import random_recoverable_hmm, random_sparse_hmm
+from hmmlib.hmm import random_recoverable_hmm, random_sparse_hmm
 
 SEEDS = st.integers(0, 10_000)
 

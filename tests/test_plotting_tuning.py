@@ -10,7 +10,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from hmmlib.plotting import tuning as figures
+from hmmlib.plotting import head_vs_prompt as figures
 from hmmlib.tuning import Epoch
 
 SIZES = [4, 12]

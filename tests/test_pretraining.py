@@ -28,16 +28,16 @@ from hmmlib import (
     draw_held_out,
     evaluate,
     pretrain,
-    pretraining,
     random_hmm,
     random_memory_hmm,
     save_lm,
 )
-from hmmlib.checkpoints import read_tensors
-from hmmlib.fingerprints import fingerprint
-from hmmlib.optimisers import Optimisers
-from hmmlib.pretraining import HELD_OUT_SEED, Pretrained, _Run
-from hmmlib.text_streams import Corpus, TextStream, step_generator
+from hmmlib._files import read_tensors
+from hmmlib._random import step_generator
+from hmmlib.hmm import fingerprint
+from hmmlib.pretraining import Corpus, Pretrained, TextStream, trainer
+from hmmlib.pretraining.optimisers import Optimisers
+from hmmlib.pretraining.trainer import HELD_OUT_SEED, _Run
 
 PLAIN = random_hmm(4, 6, generator=0, emission_temperature=0.3)
 MEMORY = random_memory_hmm(2, 2, 6, generator=0, emission_temperature=0.3)
@@ -100,7 +100,7 @@ def one_thread():
 def lively_scaler(monkeypatch):
     """A scale that shrinks and grows within a few steps, for 'float16'."""
     scaler = partial(torch.amp.GradScaler, init_scale=2.0**22, growth_interval=2)
-    monkeypatch.setattr(pretraining.torch.amp, "GradScaler", scaler)
+    monkeypatch.setattr(torch.amp, "GradScaler", scaler)
 
 
 def test_it_learns_to_predict_from_context():
@@ -447,7 +447,7 @@ def test_it_says_what_came_out():
 
 
 def test_the_bar_shows_loss_floor_and_divergence(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(pretraining, "tqdm", partial(tqdm, disable=False, mininterval=0))
+    monkeypatch.setattr(trainer, "tqdm", partial(tqdm, disable=False, mininterval=0))
     found = go(progress=True, checkpoint=tmp_path / "run")
     shown = capsys.readouterr().err
     floor = found.history.bayes_floor
@@ -459,7 +459,7 @@ def test_the_bar_shows_loss_floor_and_divergence(monkeypatch, capsys, tmp_path):
 
 
 def test_the_bar_goes_on_where_the_run_does(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(pretraining, "tqdm", partial(tqdm, disable=False, mininterval=0))
+    monkeypatch.setattr(trainer, "tqdm", partial(tqdm, disable=False, mininterval=0))
     go(checkpoint=tmp_path / "run", stop_after=14)
     go(checkpoint=tmp_path / "run", progress=True)
     shown = capsys.readouterr().err

@@ -12,11 +12,8 @@ import pytest
 import torch
 
 from hmmlib import MemoryHMM, PretrainingRecipe, evaluate, load_lm, posteriors, sample_tokens
-from hmmlib.evaluation import draw_held_out
 from hmmlib.experiments import pretraining
-from hmmlib.experiments.experiment import Workplace
-from hmmlib.experiments.points import checkpoint_name, point_model, unigram_entropy
-from hmmlib.experiments.presets import LADDER, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
+from hmmlib.experiments.figure3 import checkpoint_name, point_model
 from hmmlib.experiments.pretraining import (
     TEST_SEED,
     PretrainingConfig,
@@ -24,8 +21,11 @@ from hmmlib.experiments.pretraining import (
     pretraining_cell,
 )
 from hmmlib.experiments.shipped import SHIPPED
-from hmmlib.fingerprints import fingerprint
-from hmmlib.pretraining import HELD_OUT_SEED
+from hmmlib.hmm import fingerprint, unigram_entropy
+from hmmlib.pretraining import PRETRAINING_PRESETS, VARIANTS, draw_held_out, pretraining_preset
+from hmmlib.pretraining.presets import LADDER
+from hmmlib.pretraining.trainer import HELD_OUT_SEED
+from hmmlib.sweeps import Workplace
 
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 COMMITTED = sorted(RESULTS.glob("pretraining_*.json"))

@@ -9,7 +9,7 @@ from scipy.spatial.distance import jensenshannon
 
 from hmmlib import HMM, ExactMaskedLM, blank_probs, random_hmm, sample_tokens
 from hmmlib.constructions import prompted_prior
-from hmmlib.prior_fit import fit_prior
+from hmmlib.tuning import fit_prior
 
 WARM = {"transition_temperature": 0.1, "emission_temperature": 0.1}
 

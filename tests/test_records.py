@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hmmlib.experiments.experiment import Workplace
-from hmmlib.experiments.registry import EXPERIMENTS
+from hmmlib.experiments import EXPERIMENTS
+from hmmlib.sweeps import Workplace
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("head-vs-prompt", "memory-vs-vanilla", "half-trained")

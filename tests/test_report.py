@@ -13,38 +13,38 @@ import pytest
 import torch
 
 from hmmlib import HMM, MemoryHMM, PosteriorTask, random_hmm, random_memory_hmm, sample_tokens
-from hmmlib.constructions import AssumptionError
-from hmmlib.experiments import report, theorem_checks
-from hmmlib.experiments.deviations import DEVIATIONS, deviation_tables
-from hmmlib.experiments.exact_prompts import ExactPromptsConfig
-from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
-from hmmlib.experiments.intervals import Mean, mean_over_seeds
-from hmmlib.experiments.presets import PAPER_MASKING, PRETRAINING_PRESETS
-from hmmlib.experiments.released import log_ratio, released_scores
-from hmmlib.experiments.report_claims import CLAIMS, Claim, find
-from hmmlib.experiments.report_series import (
-    CURVES,
-    EXACT,
-    PAPER,
-    RECIPE,
-    SOLVED,
+from hmmlib.analysis import (
+    CLAIMS,
+    DEVIATIONS,
+    Claim,
+    Mean,
     Series,
-    earlier,
-    measured,
-    published,
-    rows,
-    worlds,
-)
-from hmmlib.experiments.report_tables import (
+    agreement,
+    check_claim,
     claim_matrix,
     claim_numbers,
     claims_in_short,
     comparison_table,
+    deviation_tables,
+    earlier,
+    log_ratio,
+    markdown_table,
+    mean_over_seeds,
+    measured,
     moved_table,
+    number,
+    published,
+    released_scores,
+    rows,
     tally_table,
+    worlds,
 )
+from hmmlib.analysis.curves import CURVES, EXACT, PAPER, RECIPE, SOLVED
+from hmmlib.constructions import AssumptionError, checks
+from hmmlib.experiments.exact_prompts import ExactPromptsConfig
+from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.scales import downstream_scale
-from hmmlib.experiments.tables import markdown_table, number
+from hmmlib.pretraining import PAPER_MASKING, PRETRAINING_PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "book" / "results"
@@ -75,7 +75,7 @@ def means(mean: list[float], interval: list[float]) -> Mean:
     ],
 )
 def test_two_means_are_compared_as_the_page_says(theirs, ours, verdict):
-    (found,) = report.compare(*(means([mean], [half]) for mean, half in (theirs, ours)))
+    (found,) = agreement.compare(*(means([mean], [half]) for mean, half in (theirs, ours)))
     assert found.verdict == verdict
     assert found.difference == pytest.approx(ours[0] - theirs[0])
     assert found.interval == pytest.approx((theirs[1] ** 2 + ours[1] ** 2) ** 0.5)
@@ -83,7 +83,7 @@ def test_two_means_are_compared_as_the_page_says(theirs, ours, verdict):
 
 def test_as_many_means_are_needed():
     with pytest.raises(ValueError, match=r"ours: expected \(2,\) means as of theirs, got \(1,\)"):
-        report.compare(means([1, 2], [1, 1]), means([1], [1]))
+        agreement.compare(means([1, 2], [1, 1]), means([1], [1]))
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 20])
@@ -93,7 +93,7 @@ def test_the_interval_of_a_difference_holds_it_as_often_as_it_says(seeds):
     for spread in (2.0, 10.0, 30.0):
         theirs = mean_over_seeds(random.normal(70, 10, (draws, 20)))
         ours = mean_over_seeds(random.normal(76, spread, (draws, seeds)))
-        found = report.difference(theirs, ours)
+        found = agreement.difference(theirs, ours)
         assert (np.abs(found.mean - 6) <= found.interval).mean() >= 0.945
 
 
@@ -103,7 +103,7 @@ def test_false_verdicts_are_rare_and_large_differences_are_found():
     for true in (0, 15, 30):
         theirs = mean_over_seeds(random.normal(50, 10, (draws, 20)))
         ours = mean_over_seeds(random.normal(50 + true, 10, (draws, 20)))
-        found = report.tally(report.compare(theirs, ours))
+        found = agreement.tally(agreement.compare(theirs, ours))
         assert sum(found.values()) == draws
         shares[true] = {verdict: count / draws for verdict, count in found.items()}
     assert shares[0]["ours higher"] + shares[0]["ours lower"] < 0.055
@@ -130,12 +130,12 @@ def test_false_verdicts_are_rare_and_large_differences_are_found():
     ],
 )
 def test_a_claim_holds_if_all_its_effects_are_positive(mean, half, verdict):
-    assert report.judge(means(mean, half)) == verdict
+    assert agreement.judge(means(mean, half)) == verdict
 
 
 def test_a_claim_without_effects_is_refused():
     with pytest.raises(ValueError, match="expected at least one"):
-        report.judge(means([], []))
+        agreement.judge(means([], []))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_claim_without_effects_is_refused():
     ],
 )
 def test_what_reproduced_means(verdicts, words):
-    assert report.reproduction(*verdicts) == words
+    assert agreement.reproduction(*verdicts) == words
 
 
 # --- what is read ---
@@ -306,24 +306,24 @@ def test_effects_are_those_that_the_page_describes(world):
     }
     assert list(expected) == [claim.number for claim in CLAIMS]
     for name, values in expected.items():
-        found, by_hand = find(by_number(name), world), mean_over_seeds(values)
+        found, by_hand = check_claim(by_number(name), world), mean_over_seeds(values)
         np.testing.assert_allclose(found.effects.mean, by_hand.mean)
         np.testing.assert_allclose(found.effects.interval, by_hand.interval)
         assert found.seeds == len(values[0])
-        assert found.verdict == report.judge(by_hand)
+        assert found.verdict == agreement.judge(by_hand)
 
 
 def test_of_means_alone_the_squares_of_intervals_add():
     paper = {name: published(FIGURE3, name) for name in CURVES}
-    found = find(by_number("2a"), paper)
+    found = check_claim(by_number("2a"), paper)
     head, prompt = (np.array(FIGURE3["experiment_1"][f"{n}_tuning"]["interval"]) for n in ("head", "prompt"))
     assert found.effects.interval[0] == pytest.approx(np.sqrt((head**2 + prompt**2).sum()) / 6)
     assert found.verdict == "holds"
-    assert find(by_number("3"), paper).verdict == "cannot be told"
+    assert check_claim(by_number("3"), paper).verdict == "cannot be told"
 
 
 def test_the_effect_that_is_shown_is_the_one_whose_interval_reaches_lowest():
-    finding = find(
+    finding = check_claim(
         by_number("5b"),
         {
             "attention": Series((1, 2), means([5, 9], [1, 9]), 5),
@@ -337,7 +337,7 @@ def test_the_effect_that_is_shown_is_the_one_whose_interval_reaches_lowest():
 def test_curves_of_a_claim_must_fit(world):
     world["linear"] = replace(world["linear"], points=(8, 12, 20, 29))
     with pytest.raises(ValueError, match="with the same points and seeds"):
-        find(by_number("5a"), world)
+        check_claim(by_number("5a"), world)
 
 
 # --- tables ---
@@ -385,10 +385,10 @@ def test_tables_show_what_was_computed():
 
     matrix = table_rows(claim_matrix(found))
     assert [line[1:] for line in matrix] == [
-        [find(claim, curves).verdict for curves in found.values()] for claim in CLAIMS
+        [check_claim(claim, curves).verdict for curves in found.values()] for claim in CLAIMS
     ]
     assert [line[1] for line in table_rows(claims_in_short(found))] == [
-        report.reproduction(*line[1:4]) for line in matrix
+        agreement.reproduction(*line[1:4]) for line in matrix
     ]
     effects = table_rows(claim_numbers(found))
     assert [line[-1] for line in effects] == [verdict for line in matrix for verdict in line[1:]]
@@ -503,9 +503,9 @@ def test_tasks_on_a_memory_are_refused():
 # --- theorems ---
 
 
-@pytest.mark.parametrize("name", theorem_checks.THEOREMS)
+@pytest.mark.parametrize("name", checks.THEOREMS)
 def test_the_theorems_hold_on_their_models(name):
-    found = theorem_checks.check_theorem(name, 24)
+    found = checks.check_theorem(name, 24)
     assert found.wrong == 0
     assert found.models >= 20
     assert found.texts > 500
@@ -516,20 +516,20 @@ def test_wrong_labels_are_counted_but_not_where_margins_are_tiny_or_nothing_is_s
     values = torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0])
     covered = torch.tensor([True, True, False, True, True])
 
-    def case(seed: int) -> theorem_checks.Case:
+    def case(seed: int) -> checks.Case:
         if seed == 1:
             raise AssumptionError("not this one")
-        return theorem_checks.Case(values, margins, covered)
+        return checks.Case(values, margins, covered)
 
-    monkeypatch.setitem(theorem_checks.THEOREMS, "one", case)
-    assert theorem_checks.check_theorem("one", 3) == (2, 6, 4)
+    monkeypatch.setitem(checks.THEOREMS, "one", case)
+    assert checks.check_theorem("one", 3) == (2, 6, 4)
 
 
 def test_unknown_theorems_are_refused():
     with pytest.raises(ValueError, match="name: expected one of"):
-        theorem_checks.check_theorem("none", 3)
+        checks.check_theorem("none", 3)
     with pytest.raises(ValueError, match="n_models"):
-        theorem_checks.check_theorem("head tuning", 0)
+        checks.check_theorem("head tuning", 0)
 
 
 # --- the page ---
@@ -538,7 +538,7 @@ def test_unknown_theorems_are_refused():
 def test_the_page_names_a_test_for_each_theorem():
     prose = re.sub(r"\n# ?", " ", SCRIPT)
     named = re.findall(r"\*([^*]+)\*: \{prf:ref\}`([^`]+)`; `(tests/[^`]+)`, +`(test_[^`]+)`", prose)
-    assert [name for name, *_ in named] == list(theorem_checks.THEOREMS)
+    assert [name for name, *_ in named] == list(checks.THEOREMS)
     chapters = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.py"))
     for _, label, file, test in named:
         assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
@@ -546,12 +546,12 @@ def test_the_page_names_a_test_for_each_theorem():
 
 
 def test_the_page_states_the_thresholds_of_the_rules():
-    assert f"lies within {report.SMALL:g} point of zero" in SCRIPT
-    assert f"lies within {report.WITHIN:g} points of zero" in SCRIPT
-    assert f"ends at {report.SMALL:g} point or below" in SCRIPT
+    assert f"lies within {agreement.SMALL:g} point of zero" in SCRIPT
+    assert f"lies within {agreement.WITHIN:g} points of zero" in SCRIPT
+    assert f"ends at {agreement.SMALL:g} point or below" in SCRIPT
 
 
 def test_the_summary_names_the_claims_that_the_papers_numbers_leave_open():
     paper = {name: published(FIGURE3, name) for name in CURVES}
-    left_open = [claim.number for claim in CLAIMS if find(claim, paper).verdict == report.UNKNOWN]
+    left_open = [claim.number for claim in CLAIMS if check_claim(claim, paper).verdict == agreement.UNKNOWN]
     assert f"three claims are open ({', '.join(left_open)})" in SCRIPT

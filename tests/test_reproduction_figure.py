@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hmmlib.experiments.intervals import Mean
-from hmmlib.plotting.reproduction import forest
+from hmmlib.analysis import Mean
+from hmmlib.plotting.reproduction_report import forest
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample, sample_tokens, sampling
-from hmmlib.sampling import AliasTable
+from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample, sample_tokens
+from hmmlib.hmm import sampling
+from hmmlib.hmm.sampling import AliasTable
 
 _random = np.random.default_rng(0)
 MODEL = HMM(_random.dirichlet(np.ones(3)), _random.dirichlet(np.ones(3), 3), _random.dirichlet(np.ones(4), 3))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hmmlib.experiments.files import canonical, sha256, write_json
-from hmmlib.experiments.store import CellStore, cell_hash
+from hmmlib._files import canonical, sha256, write_json
+from hmmlib.sweeps import CellStore, cell_hash
 
 CONFIG = {"n_states": 4, "seed": 1, "rate": 1e-8, "lengths": (1, 2), "name": "Ḡ"}
 RECORD = {"loss": 0.123456, "curve": [1.0, 0.5], "none": None, "order": {"b": 1, "a": 2}}

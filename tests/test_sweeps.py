@@ -16,12 +16,10 @@ import pytest
 import torch
 from fake_experiments import FAKE, FakeConfig
 
-from hmmlib.experiments import cluster, exact_prompts, pretraining, sweeps
+from hmmlib.experiments import exact_prompts, pretraining
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
-from hmmlib.experiments.experiment import Workplace, joined, split
-from hmmlib.experiments.store import CellStore
-from hmmlib.experiments.sweeps import progress_options, sweep
-from hmmlib.experiments.workers import Job, LocalWorkers
+from hmmlib.sweeps import CellStore, Job, LocalWorkers, Workplace, dask, progress_options, runner, sweep
+from hmmlib.sweeps.experiment import joined, split
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {"exact-prompts": "exact_prompts.json", "pretraining": "pretraining_laptop.json"}
@@ -85,7 +83,7 @@ def test_what_is_there_is_not_computed_again(tmp_path, monkeypatch):
     second = sweep(FAKE, FakeConfig(numbers=(2, 3, 4)), store)
     assert second.computed == 2
     before = contents(tmp_path)
-    monkeypatch.setattr(sweeps, "_pool", None)
+    monkeypatch.setattr(runner, "_pool", None)
     assert sweep(FAKE, FakeConfig(numbers=(1, 2, 3, 4)), store).computed == 0
     assert contents(tmp_path) == before
     assert len(before) == 4
@@ -166,7 +164,7 @@ def test_a_damaged_cell_is_computed_again(tmp_path, caplog):
 
 def test_no_cell_begins_that_would_likely_end_too_late():
     now = 0.0
-    clock = sweeps._Clock(10.0, now=lambda: now)
+    clock = runner._Clock(10.0, now=lambda: now)
     assert not clock()
     clock.begin(1)
     now = 3.0
@@ -176,13 +174,13 @@ def test_no_cell_begins_that_would_likely_end_too_late():
     assert not clock()  # ends at 10, which is in time
     now = 7.1
     assert clock()
-    clock = sweeps._Clock(20.0, now=lambda: now)
+    clock = runner._Clock(20.0, now=lambda: now)
     clock.begin(2)
     now = 17.0
     assert not clock()
     now = 17.2  # what is running has taken 10.1 seconds by now, and 9.9 are left
     assert clock()
-    assert not sweeps._Clock(None)()
+    assert not runner._Clock(None)()
 
 
 def test_a_time_limit_leaves_the_rest_for_later(tmp_path, uninterrupted):
@@ -345,7 +343,7 @@ def test_a_cluster_gives_the_same_records_though_a_worker_is_killed(tmp_path, un
 
 def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra dev has it")
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(dask, "CONNECT_SECONDS", 0.5)
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         with pytest.raises(ValueError, match=f"scheduler: cannot reach '{address}'; expected an address"):
             sweep(FAKE, LARGE, CellStore(tmp_path), scheduler=address)

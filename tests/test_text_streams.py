@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hmmlib import HMM, CorpusConfig, random_hmm, random_memory_hmm, text_streams
-from hmmlib.text_streams import Corpus, TextStream, step_generator
+from hmmlib import HMM, CorpusConfig, random_hmm, random_memory_hmm
+from hmmlib._random import step_generator
+from hmmlib.pretraining import Corpus, TextStream, corpus
 
 PLAIN = random_hmm(4, 6, generator=0, emission_temperature=1.0, transition_temperature=0.3)
 MEMORY = random_memory_hmm(2, 2, 5, generator=0, emission_temperature=1.0)
@@ -33,7 +34,7 @@ def rows(tokens):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of three steps of (2, 5), two of (3, 5), one of (2, 9)."""
-    monkeypatch.setattr(text_streams, "_BLOCK_TOKENS", 34)
+    monkeypatch.setattr(corpus, "_BLOCK_TOKENS", 34)
 
 
 @pytest.mark.parametrize("model", [PLAIN, MEMORY], ids=["plain", "memory"])
@@ -51,7 +52,7 @@ def test_a_batch_depends_on_seed_and_step_alone(model):
 @given(steps=st.lists(st.integers(0, 30), min_size=1, max_size=8), seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_calls_does_not_matter(steps, seed):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(text_streams, "_BLOCK_TOKENS", 34)
+        patched.setattr(corpus, "_BLOCK_TOKENS", 34)
         stream = TextStream(PLAIN, seed)
         for step in steps:
             assert torch.equal(stream.batch(step, 2, 5), TextStream(PLAIN, seed).batch(step, 2, 5))

@@ -25,8 +25,8 @@ from hmmlib import (
 )
 from hmmlib.certificates import check_certificate, separate
 from hmmlib.constructions import AssumptionError, attention_head, recoverable_states, recovery
-from hmmlib.planted import random_recoverable_hmm
-from hmmlib.plotting import attention as figures
+from hmmlib.hmm import random_recoverable_hmm
+from hmmlib.plotting import memory_and_attention as figures
 
 Case = tuple[MemoryHMM, AttentionHead, torch.Tensor, torch.Tensor, torch.Tensor]
 

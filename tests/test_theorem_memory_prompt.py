@@ -28,8 +28,7 @@ from hmmlib.constructions import (
     recoverable_states,
     start_errors,
 )
-from hmmlib.hmm import stationary_law
-from hmmlib.planted import random_recoverable_hmm
+from hmmlib.hmm import random_recoverable_hmm, stationary_law
 
 
 def weights_of(n_values: int, n_weighed: int, seed: int) -> np.ndarray:

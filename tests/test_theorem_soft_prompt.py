@@ -18,7 +18,7 @@ from hmmlib.constructions import (
     prompted_prior,
     soft_prompt,
 )
-from hmmlib.planted import random_sparse_hmm
+from hmmlib.hmm import random_sparse_hmm
 
 COINS = HMM([1 / 3] * 3, torch.eye(3), [[0.2, 0.8], [0.5, 0.5], [0.8, 0.2]])
 COIN_0_NOT_1 = [1.0, -1.0, 0.0]

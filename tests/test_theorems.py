@@ -9,7 +9,7 @@ import torch
 from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, random_hmm, sample_tokens
 from hmmlib.certificates import check_certificate, posterior_span, row_space_test, separate
 from hmmlib.constructions import DependentColumnsError, linear_head
-from hmmlib.planted import random_sparse_hmm
+from hmmlib.hmm import random_sparse_hmm
 
 
 def at_the_blank(hmm: HMM, texts: torch.Tensor) -> torch.Tensor:

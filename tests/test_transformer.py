@@ -19,9 +19,9 @@ from hmmlib import (
     prepend_mask,
     prepend_prompt,
     text_probs,
-    transformer,
 )
-from hmmlib.transformer import rotary_angles, rotate
+from hmmlib.lm import transformer
+from hmmlib.lm.transformer import rotary_angles, rotate
 
 ROTARY = TransformerConfig(width=8, n_layers=2, n_heads=2, hidden=12)
 BERT = replace(ROTARY, positions="learned", norm="post", max_positions=12)

@@ -19,17 +19,11 @@ from hmmlib import (
     text_probs,
 )
 from hmmlib.constructions import attention_head, recovery
-from hmmlib.planted import random_recoverable_hmm
+from hmmlib.heads import SoftAttentionHead
+from hmmlib.hmm import random_recoverable_hmm
+from hmmlib.lm import readings, text_laws
 from hmmlib.tasks import Split
-from hmmlib.tuning import (
-    CONVERGED,
-    SoftAttentionHead,
-    TuningRecipe,
-    _attention_search,
-    readings,
-    text_laws,
-    tune_head,
-)
+from hmmlib.tuning import CONVERGED, TuningRecipe, _attention_search, tune_head
 from hmmlib.tuning._attention_search import AttentionSearch, ShownTexts
 
 FAST = TuningRecipe(epochs=15, batch=32, learning_rates=(0.03,), warmup=10)

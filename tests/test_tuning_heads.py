@@ -10,7 +10,7 @@ from tuning_cases import small_transformer, task_data, warm_hmm, word_task
 
 import hmmlib
 from hmmlib import ExactMaskedLM, LinearHead, Masking, blank_probs, draw_dataset, draw_task
-from hmmlib.logistic import log_loss, logistic_head
+from hmmlib.heads import log_loss, logistic_head
 from hmmlib.tuning import CONVERGED, PAPER_TUNING, TuningRecipe, _descent, tune_head
 from hmmlib.tuning._descent import class_loss
 
@@ -71,7 +71,7 @@ def by_hand(lm, data, recipe, rate):
     n_steps = recipe.epochs * -(-len(laws) // recipe.batch)
     for epoch in range(recipe.epochs):
         order = torch.randperm(
-            len(laws), generator=hmmlib.text_streams.step_generator(torch.device("cpu"), recipe.seed, epoch)
+            len(laws), generator=hmmlib._random.step_generator(torch.device("cpu"), recipe.seed, epoch)
         )
         for rows in order.split(recipe.batch):
             optimiser.param_groups[0]["lr"] = rate * recipe.learning_rate_factor(step, n_steps)
@@ -189,7 +189,7 @@ def test_values_come_in_pieces(exact, monkeypatch):
     tuned = tune_head(lm, data, FAST)
     whole = tuned.values(data.test.tokens)
     monkeypatch.setattr(hmmlib.tuning.tuned, "_PIECE", 37)
-    monkeypatch.setattr(hmmlib.tuning.readings, "_PIECE", 11)
+    monkeypatch.setattr(hmmlib.lm.readings, "_PIECE", 11)
     torch.testing.assert_close(tuned.values(data.test.tokens), whole)
     assert tuned.labels(data.test.tokens).tolist() == whole.argmax(1).tolist()
 

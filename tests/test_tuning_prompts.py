@@ -19,13 +19,12 @@ from hmmlib import (
     random_memory_hmm,
     sample_tokens,
 )
+from hmmlib._random import step_generator
 from hmmlib.constructions import soft_prompt
-from hmmlib.logistic import log_loss, logistic_head
-from hmmlib.optimal_prompts import optimal_prompt
-from hmmlib.planted import random_sparse_hmm
+from hmmlib.heads import log_loss, logistic_head
+from hmmlib.hmm import random_sparse_hmm
 from hmmlib.tasks import Split
-from hmmlib.text_streams import step_generator
-from hmmlib.tuning import CONVERGED, TuningRecipe, tune_head, tune_prompt
+from hmmlib.tuning import CONVERGED, TuningRecipe, optimal_prompt, tune_head, tune_prompt
 from hmmlib.tuning._prompted import ExactPrompts, FreePrompts
 
 FAST = TuningRecipe(epochs=4, batch=32, learning_rates=(0.1,), warmup=0, n_prompt=2)
@@ -190,7 +189,7 @@ def test_the_same_seed_gives_the_same_prompt(exact):
 
 def test_any_model_behind_the_interface():
     transformers = pytest.importorskip("transformers")
-    from hmmlib.huggingface import HuggingFaceMaskedLM
+    from hmmlib.lm.huggingface import HuggingFaceMaskedLM
 
     config = transformers.BertConfig(
         vocab_size=9,

@@ -9,8 +9,8 @@ import torch
 from tuning_cases import small_transformer, word_task
 
 from hmmlib import ExactMaskedLM, blank_probs, random_hmm
-from hmmlib.logistic import logistic_head
-from hmmlib.text_streams import step_generator
+from hmmlib._random import step_generator
+from hmmlib.heads import logistic_head
 from hmmlib.tuning import CONVERGED, TuningRecipe, fine_tune, tune_head
 
 FAST = TuningRecipe(epochs=3, batch=32, learning_rates=(3e-3,), warmup=3)
@@ -87,7 +87,7 @@ def test_each_learning_rate_begins_anew_and_the_best_epoch_is_kept():
 
 def test_a_model_of_hugging_face():
     transformers = pytest.importorskip("transformers")
-    from hmmlib.huggingface import HuggingFaceMaskedLM
+    from hmmlib.lm.huggingface import HuggingFaceMaskedLM
 
     config = transformers.BertConfig(
         vocab_size=6,

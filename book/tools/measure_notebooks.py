@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import execute_notebooks
-from hmmlib.experiments.provenance import provenance
+from hmmlib.sweeps.provenance import provenance
 
 COSTS = execute_notebooks.ROOT / "book" / "results" / "notebook_costs.json"
 LIMIT_MIB = 2048  # about what Binder gives

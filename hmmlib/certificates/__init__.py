@@ -6,7 +6,7 @@ many can it get right (`best_accuracy`)? Each answer comes with a head, or with 
 none. They tell information that the model does not show at the blank from training that failed.
 """
 
-from hmmlib.certificates.best_accuracy import BestAccuracy, best_accuracy
+from hmmlib.certificates.accuracy import BestAccuracy, best_accuracy
 from hmmlib.certificates.row_space import RowSpaceTest, posterior_span, row_space_test
 from hmmlib.certificates.separation import Separation, check_certificate, separate
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike
-from hmmlib.logistic import check_binary_labels, check_features
+from hmmlib.heads.logistic import check_binary_labels, check_features
 
 
 def check_labelled(features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

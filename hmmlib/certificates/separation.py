@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import linprog
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive, float_tensor
@@ -168,7 +168,7 @@ def largest_margin(signed: np.ndarray, tolerance: float) -> LargestMargin:
     for method, zoom in _ATTEMPTS:
         if not _margin(signed, head) <= tolerance < _bound(signed, shares):
             break
-        solved = linprog(
+        solved = scipy.optimize.linprog(
             np.append(np.zeros(size), -1.0),
             A_ub=np.column_stack([-zoom * signed, np.ones(n_rows)]),
             b_ub=np.zeros(n_rows),

@@ -10,7 +10,9 @@ from hmmlib.constructions.assumptions import (
     UnreachableStateError,
 )
 from hmmlib.constructions.attention import attention_head
-from hmmlib.constructions.linear import linear_head
+from hmmlib.constructions.checks import THEOREMS, Checked, check_theorem
+from hmmlib.constructions.dependencies import Dependency
+from hmmlib.constructions.linear import head_for_prior, linear_head
 from hmmlib.constructions.memory_prompts import MemoryPrompt, memory_prompt, start_errors
 from hmmlib.constructions.prompts import (
     SoftPrompt,
@@ -22,14 +24,19 @@ from hmmlib.constructions.prompts import (
 from hmmlib.constructions.recoverable import Recovery, live_columns, recoverable_states, recovery
 
 __all__ = [
+    "THEOREMS",
     "AssumptionError",
+    "Checked",
+    "Dependency",
     "DependentColumnsError",
     "MemoryPrompt",
     "Recovery",
     "SoftPrompt",
     "UnreachableStateError",
     "attention_head",
+    "check_theorem",
     "find_prompt_states",
+    "head_for_prior",
     "linear_head",
     "live_columns",
     "memory_prompt",

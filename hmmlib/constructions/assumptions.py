@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hmmlib.columns import Dependency
+from hmmlib.constructions.dependencies import Dependency
 
 _MOST_TERMS = 6
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike
-from hmmlib.columns import RTOL
+from hmmlib.constructions.dependencies import RTOL
 from hmmlib.constructions.linear import check_weights
 from hmmlib.constructions.recoverable import Recovery, recovery
 from hmmlib.heads import AttentionHead
-from hmmlib.memory import MemoryHMM
+from hmmlib.hmm import MemoryHMM
 
 
 def attention_head(

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, float_tensor
-from hmmlib.columns import RTOL, analyse, dependencies, leak_limit
 from hmmlib.constructions.assumptions import DependentColumnsError, UnreachableStateError, equation
+from hmmlib.constructions.dependencies import RTOL, analyse, dependencies, leak_limit
 from hmmlib.heads import LinearHead
 from hmmlib.hmm import HMM
 

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_cell, check_positive, check_positive_int
 from hmmlib._display import compact_repr, fields_html
-from hmmlib.columns import RTOL
 from hmmlib.constructions.assumptions import AssumptionError
 from hmmlib.constructions.attention import head_of_recovery
+from hmmlib.constructions.dependencies import RTOL
 from hmmlib.constructions.linear import check_weights
 from hmmlib.constructions.recoverable import recovery
 from hmmlib.heads import AttentionHead
+from hmmlib.hmm import MemoryHMM
 from hmmlib.lm import MaskedLM, text_probs
-from hmmlib.memory import MemoryHMM
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
-from hmmlib.columns import RTOL, analyse, dependencies
 from hmmlib.constructions.assumptions import (
     AssumptionError,
     DependentColumnsError,
     UnreachableStateError,
     equation,
 )
+from hmmlib.constructions.dependencies import RTOL, analyse, dependencies
 from hmmlib.constructions.linear import check_mu, head_for_prior
 from hmmlib.heads import LinearHead
 from hmmlib.hmm import HMM

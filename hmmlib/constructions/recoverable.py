@@ -16,14 +16,14 @@ from torch import Tensor
 
 from hmmlib._checks import check_cell, check_positive_int
 from hmmlib._display import compact_repr, fields_html
-from hmmlib.columns import RTOL, analyse, dependencies
 from hmmlib.constructions.assumptions import (
     AssumptionError,
     DependentColumnsError,
     UnreachableStateError,
     equation,
 )
-from hmmlib.memory import MemoryHMM
+from hmmlib.constructions.dependencies import RTOL, analyse, dependencies
+from hmmlib.hmm import MemoryHMM
 
 
 class Recovery(NamedTuple):

@@ -16,13 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.experiment import Experiment, Workplace
+from hmmlib.heads import logistic_head
 from hmmlib.hmm import random_hmm
 from hmmlib.lm import ExactMaskedLM, blank_probs
-from hmmlib.logistic import logistic_head
-from hmmlib.optimal_prompts import optimal_prompt
+from hmmlib.sweeps import Experiment, Workplace
 from hmmlib.tasks import Split, draw_dataset, draw_task
-from hmmlib.tuning import PAPER_TUNING, TuningRecipe, tune_head
+from hmmlib.tuning import PAPER_TUNING, TuningRecipe, optimal_prompt, tune_head
 
 # Nearer to zero than this, a margin leaves the label to rounding.
 CLEAR_MARGIN = 1e-9

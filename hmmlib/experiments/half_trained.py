@@ -13,17 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hmmlib.evaluation import evaluate
-from hmmlib.experiments.downstream import Clock, Setting, rounded
-from hmmlib.experiments.experiment import Experiment, Workplace
+from hmmlib.experiments.figure3 import cell_recipe
 from hmmlib.experiments.head_vs_prompt import VARIANT
-from hmmlib.experiments.points import N_TOKENS, cell_recipe
 from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
-from hmmlib.experiments.store import Record
-from hmmlib.hmm import random_hmm
-from hmmlib.optimal_prompts import optimal_prompt
-from hmmlib.pretraining import pretrain
-from hmmlib.tuning import blank_laws, tune_prompt
+from hmmlib.experiments.scoring import Clock, Setting, rounded
+from hmmlib.hmm import N_TOKENS, random_hmm
+from hmmlib.lm import blank_laws
+from hmmlib.pretraining import evaluate, pretrain
+from hmmlib.sweeps import Experiment, Record, Workplace
+from hmmlib.tuning import optimal_prompt, tune_prompt
 
 METHODS = ("learnt_head", "learnt_prompt")
 

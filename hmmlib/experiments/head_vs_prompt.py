@@ -12,16 +12,13 @@ from functools import partial
 from typing import Any
 
 from hmmlib.certificates import row_space_test, separate
-from hmmlib.experiments.downstream import Clock, Setting, accuracy_of, pretraining_facts, rounded
-from hmmlib.experiments.experiment import Experiment, Workplace
 from hmmlib.experiments.models import pretrained
-from hmmlib.experiments.points import N_TOKENS
 from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
-from hmmlib.experiments.store import Record
-from hmmlib.hmm import random_hmm
-from hmmlib.optimal_prompts import optimal_prompt
-from hmmlib.prior_fit import fit_prior
-from hmmlib.tuning import blank_laws, fine_tune, tune_head, tune_prompt
+from hmmlib.experiments.scoring import Clock, Setting, accuracy_of, pretraining_facts, rounded
+from hmmlib.hmm import N_TOKENS, random_hmm
+from hmmlib.lm import blank_laws
+from hmmlib.sweeps import Experiment, Record, Workplace
+from hmmlib.tuning import fine_tune, fit_prior, optimal_prompt, tune_head, tune_prompt
 
 # Of the pretraining: blanks alone, so that the model learns G itself.
 VARIANT = "short texts first"
@@ -87,7 +84,7 @@ def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace)
         `certificate` says whether a head could be right on all test texts, `separable`, and on all texts with
         every margin, `representable`. `pretraining` has the KL of the pretrained model; `blank_kl` is that at
         the blank before the test texts. `prior` says how near what the learnt model shows there, without
-        and with its prompt, is to exact inference, as a `hmmlib.prior_fit.PriorFit` without its prior.
+        and with its prompt, is to exact inference, as a `hmmlib.tuning.PriorFit` without its prior.
         `seconds` is of the run.
 
     Raises:

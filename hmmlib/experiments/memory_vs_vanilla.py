@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.downstream import Clock, Setting, accuracy_of, pretraining_facts
-from hmmlib.experiments.experiment import Experiment, Workplace
+from hmmlib.experiments.figure3 import cell_recipe, point_model
 from hmmlib.experiments.models import pretrained
-from hmmlib.experiments.points import N_SYNTAX, cell_recipe, point_model
 from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
-from hmmlib.experiments.store import Record
-from hmmlib.tuning import blank_laws, fine_tune, tune_head
+from hmmlib.experiments.scoring import Clock, Setting, accuracy_of, pretraining_facts
+from hmmlib.hmm import N_SYNTAX
+from hmmlib.lm import blank_laws
+from hmmlib.sweeps import Experiment, Record, Workplace
+from hmmlib.tuning import fine_tune, tune_head
 
 # Of the pretraining. The head reads at words that are shown, about which a model trained on blanks alone was
 # never asked.

@@ -12,14 +12,13 @@ from uuid import uuid4
 
 from torch import Tensor
 
-from hmmlib.checkpoints import load_lm, save_lm
-from hmmlib.experiments.files import canonical, sha256
-from hmmlib.experiments.points import cell_recipe, history_columns, point_model
-from hmmlib.experiments.provenance import provenance
-from hmmlib.experiments.store import Record
-from hmmlib.fingerprints import fingerprint
+from hmmlib._files import canonical, sha256
+from hmmlib.experiments.figure3 import cell_recipe, history_columns, point_model
+from hmmlib.hmm import fingerprint
+from hmmlib.lm import TransformerMaskedLM, load_lm, save_lm
 from hmmlib.pretraining import pretrain
-from hmmlib.transformer import TransformerMaskedLM
+from hmmlib.sweeps import Record
+from hmmlib.sweeps.provenance import provenance
 
 _POINT = ("preset", "variant", "n_states", "n_values", "seed")
 _log = logging.getLogger(__name__)

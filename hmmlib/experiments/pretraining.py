@@ -11,18 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hmmlib.evaluation import draw_held_out, evaluate
-from hmmlib.experiments.experiment import Experiment, Workplace
-from hmmlib.experiments.points import (
-    N_SYNTAX,
-    cell_recipe,
-    history_columns,
-    point_model,
-    save_pretrained,
-    unigram_entropy,
-)
-from hmmlib.experiments.presets import PRETRAINING_PRESETS
-from hmmlib.pretraining import pretrain
+from hmmlib.experiments.figure3 import cell_recipe, history_columns, point_model, save_pretrained
+from hmmlib.hmm import N_SYNTAX, unigram_entropy
+from hmmlib.pretraining import PRETRAINING_PRESETS, draw_held_out, evaluate, pretrain
+from hmmlib.sweeps import Experiment, Workplace
 
 # Another text than the one that the history is measured on.
 TEST_SEED = 7

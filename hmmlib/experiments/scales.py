@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-from hmmlib.experiments.points import cell_recipe
+from hmmlib.experiments.figure3 import cell_recipe
 from hmmlib.tuning import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
 
 # Names of the recipes in a scale.
@@ -94,7 +94,7 @@ DOWNSTREAM_SCALES: dict[str, DownstreamScale] = {
     "gpu": DownstreamScale(pretraining="gpu"),
     "paper": DownstreamScale(pretraining="paper", prompt=PAPER_TUNING, prompt_paper=None),
 }
-"""By name, as for `hmmlib.experiments.presets.PRETRAINING_PRESETS`."""
+"""By name, as for `hmmlib.pretraining.PRETRAINING_PRESETS`."""
 
 
 def downstream_scale(name: str) -> DownstreamScale:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from hmmlib.experiments.points import checkpoint_name
+from hmmlib.experiments.figure3 import checkpoint_name
 from hmmlib.experiments.pretraining import pretraining_cell
 
 SHIPPED: tuple[dict[str, Any], ...] = (

@@ -1,25 +1,16 @@
 """Every figure of the book, in one style."""
 
-from hmmlib.plotting.attention import (
+from hmmlib.plotting._parts import spell
+from hmmlib.plotting.figure3 import paper_figure3
+from hmmlib.plotting.head_tuning import accuracy_by_states, accuracy_curves, two_simplices
+from hmmlib.plotting.library_speed import growth
+from hmmlib.plotting.masking import taken_for_noise, two_targets
+from hmmlib.plotting.memory_and_attention import (
     attention_over_text,
     deviation_against_bound,
     emission_columns,
     soft_attention,
     text_and_reader,
-)
-from hmmlib.plotting.certificates import (
-    fibres,
-    margins_by_states,
-    overlap,
-    turning_labels,
-)
-from hmmlib.plotting.heads import accuracy_by_states, accuracy_curves, two_simplices
-from hmmlib.plotting.masking import taken_for_noise, two_targets
-from hmmlib.plotting.memory_prompts import (
-    forgetting,
-    keys_and_values,
-    memory_posteriors,
-    shares_recoverable,
 )
 from hmmlib.plotting.pretraining import (
     kl_by_machine,
@@ -29,20 +20,30 @@ from hmmlib.plotting.pretraining import (
     split_by_window,
     training_curves,
 )
-from hmmlib.plotting.prompts import (
+from hmmlib.plotting.prompts_and_memory import (
+    forgetting,
+    keys_and_values,
+    memory_posteriors,
+    shares_recoverable,
+)
+from hmmlib.plotting.soft_prompts import (
     assumption_shares,
     exact_beside_paper,
     prior_under_prompt,
     token_laws_with_prompt,
 )
-from hmmlib.plotting.results import growth, paper_figure3
 from hmmlib.plotting.style import PALETTE, LineStyle, use_style
-from hmmlib.plotting.texts import (
+from hmmlib.plotting.text_from_an_hmm import (
     floor_against_states,
     parameter_maps,
     posterior_maps,
-    spell,
     text_with_states,
+)
+from hmmlib.plotting.when_heads_fail import (
+    fibres,
+    margins_by_states,
+    overlap,
+    turning_labels,
 )
 
 __all__ = [

@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 from hmmlib.plotting._numbers import LEAST_KL, short
+from hmmlib.plotting._parts import LETTERS
 from hmmlib.plotting.style import PALETTE
-from hmmlib.plotting.texts import LETTERS
 
 
 def taken_for_noise(exact: Tensor, noisy: Tensor, answer: int, divergences: Mapping[str, Tensor]) -> Figure:

@@ -12,11 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
-from hmmlib.history import History
 from hmmlib.plotting._numbers import LEAST_KL, short
+from hmmlib.plotting._parts import LETTERS
 from hmmlib.plotting.style import PALETTE, LineStyle
-from hmmlib.plotting.texts import LETTERS
-from hmmlib.recipes import Stage
+from hmmlib.pretraining import History, Stage
 
 _FAINT = "#888888"
 

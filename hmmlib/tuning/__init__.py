@@ -2,15 +2,16 @@
 
 `tune_head` trains a head on what a frozen model shows, `tune_prompt` a soft prompt with its head, and
 `fine_tune` all weights. They see a `MaskedLM` and cannot tell whether exact inference or a trained network is
-behind it.
+behind it. `optimal_prompt` finds the best prompt of a model that computes exactly, `fit_prior` the
+re-weighted prior that explains a trained prompt best.
 """
 
-from hmmlib.tuning.attention import SoftAttentionHead
 from hmmlib.tuning.fine_tuning import fine_tune
 from hmmlib.tuning.heads import tune_head
+from hmmlib.tuning.optimal_prompts import OptimalPrompt, optimal_prompt
+from hmmlib.tuning.prior_fit import PriorFit, fit_prior
 from hmmlib.tuning.prompts import tune_prompt
-from hmmlib.tuning.readings import blank_laws, text_laws
-from hmmlib.tuning.recipes import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
+from hmmlib.tuning.recipe import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
 from hmmlib.tuning.tuned import Epoch, Tuned
 
 __all__ = [
@@ -18,12 +19,13 @@ __all__ = [
     "PAPER_TUNING",
     "QUICK",
     "Epoch",
-    "SoftAttentionHead",
+    "OptimalPrompt",
+    "PriorFit",
     "Tuned",
     "TuningRecipe",
-    "blank_laws",
     "fine_tune",
-    "text_laws",
+    "fit_prior",
+    "optimal_prompt",
     "tune_head",
     "tune_prompt",
 ]

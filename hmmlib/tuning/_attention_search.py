@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
-from hmmlib.text_streams import step_generator
+from hmmlib._random import step_generator
+from hmmlib.heads import SoftAttentionHead
 from hmmlib.tuning._descent import Found, Search, best_found, class_loss, score
-from hmmlib.tuning.attention import SoftAttentionHead
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Epoch
 
 # Of L-BFGS: its steps, the largest derivative and the relative fall of the loss in a step at which it ends.
@@ -142,7 +142,7 @@ class AttentionSearch:
             loss = class_loss(self.head(parts).values(*self.train[:2]), self.train.labels)
             return float(loss.detach()), _flat(torch.autograd.grad(loss, parts))
 
-        def record(intermediate_result: OptimizeResult) -> None:
+        def record(intermediate_result: scipy.optimize.OptimizeResult) -> None:
             nonlocal best
             parts = self._parts(intermediate_result.x)
             with torch.no_grad():
@@ -152,8 +152,8 @@ class AttentionSearch:
             history.append(Epoch(len(history), float(intermediate_result.fun), loss, accuracy))
 
         begin = _flat(start)
-        record(OptimizeResult(x=begin, fun=loss_and_gradient(begin)[0]))
-        end = minimize(
+        record(scipy.optimize.OptimizeResult(x=begin, fun=loss_and_gradient(begin)[0]))
+        end = scipy.optimize.minimize(
             loss_and_gradient,
             begin,
             jac=True,

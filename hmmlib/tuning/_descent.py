@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from hmmlib.heads import labels_of
-from hmmlib.text_streams import step_generator
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib._random import step_generator
+from hmmlib.heads._values import labels_of
+from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Epoch
 
 

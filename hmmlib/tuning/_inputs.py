@@ -8,7 +8,7 @@ from torch import Tensor
 from hmmlib._checks import check_tokens
 from hmmlib.lm import MaskedLM
 from hmmlib.tasks import Split, TaskData
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.recipe import TuningRecipe
 
 
 def check_inputs(lm: MaskedLM, data: TaskData, recipe: TuningRecipe) -> int:

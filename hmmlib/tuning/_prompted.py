@@ -8,11 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hmmlib._prompted_chain import blank_likelihood, prompt_steps
-from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_probs
-from hmmlib.text_streams import step_generator
-from hmmlib.tuning.readings import blank_laws
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib._random import step_generator
+from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_laws, blank_probs
+from hmmlib.tuning._prompted_chain import blank_likelihood, prompt_steps
+from hmmlib.tuning.recipe import TuningRecipe
 
 # Random log-weights of states: posteriors vary over orders of magnitude.
 _LOG_WEIGHT_SPREAD = 3.0

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from hmmlib.heads import LinearHead
-from hmmlib.logistic import logistic_head
+from hmmlib.heads import LinearHead, logistic_head
 
 
 class LastHead(NamedTuple):

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import LinearHead
-from hmmlib.lm import MaskedLM, blank_probs
+from hmmlib.lm import MaskedLM, blank_laws, blank_probs
+from hmmlib.lm._modules import module_of
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._descent import Search, best_found
 from hmmlib.tuning._inputs import check_inputs, check_solvable
-from hmmlib.tuning._modules import module_of
 from hmmlib.tuning._solved import solve_last
-from hmmlib.tuning.readings import blank_laws
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
 
 

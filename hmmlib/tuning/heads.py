@@ -7,17 +7,15 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from hmmlib.heads import LinearHead
-from hmmlib.lm import MaskedLM, prepend_mask
-from hmmlib.logistic import logistic_head
-from hmmlib.masking import Masking
+from hmmlib.heads import LinearHead, logistic_head
+from hmmlib.lm import MaskedLM, Masking, Reading, blank_laws, prepend_mask, text_laws
+from hmmlib.lm._modules import frozen
+from hmmlib.lm.readings import check_reading
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._attention_search import AttentionSearch, ShownTexts
 from hmmlib.tuning._descent import Search, best_found
 from hmmlib.tuning._inputs import check_inputs, check_solvable
-from hmmlib.tuning._modules import frozen
-from hmmlib.tuning.readings import Reading, blank_laws, check_reading, text_laws
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
 
 HeadKind = Literal["linear", "attention", "plain attention"]
@@ -38,7 +36,7 @@ def tune_head(
     The model is run once, and the head is trained on its outputs:
 
     - 'linear': the law at the blank before the text, one row of weights per class (Section 3). It starts
-      from zero. With ``recipe.solve_heads`` it is `hmmlib.logistic.logistic_head`, for two classes only.
+      from zero. With ``recipe.solve_heads`` it is `hmmlib.heads.logistic_head`, for two classes only.
     - 'attention': a `SoftAttentionHead` on the blank and all positions of the text, with the model's own
       embeddings of the words that are shown (Section 4). It starts from random numbers. With
       ``recipe.solve_heads`` L-BFGS minimises the loss of all training texts at once from several starts; the
@@ -51,7 +49,7 @@ def tune_head(
         recipe: How to train.
         head: What to train.
         reading: How an attention head's model is asked about the text: see
-            `hmmlib.tuning.readings.text_laws`. A transformer that was trained with blanks only was never
+            `hmmlib.lm.text_laws`. A transformer that was trained with blanks only was never
             trained at words that it is shown: 'blanked' suits it.
         masking: What the model was trained under; for the reading 'read off' only.
         progress: Whether to show a bar.

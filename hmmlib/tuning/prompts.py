@@ -9,15 +9,14 @@ from torch import Tensor
 
 from hmmlib._checks import as_tensor
 from hmmlib.heads import LinearHead
-from hmmlib.lm import ExactMaskedLM, MaskedLM
+from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_laws
+from hmmlib.lm._modules import frozen
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._descent import Search, all_found
 from hmmlib.tuning._inputs import check_inputs, check_solvable
-from hmmlib.tuning._modules import frozen
 from hmmlib.tuning._prompted import ExactPrompts, FreePrompts, Prompts
 from hmmlib.tuning._solved import solve_last
-from hmmlib.tuning.readings import blank_laws
-from hmmlib.tuning.recipes import TuningRecipe
+from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
 
 

@@ -9,12 +9,10 @@ from torch import Tensor
 
 from hmmlib._checks import ArrayLike
 from hmmlib._display import card, facts, listing
-from hmmlib.heads import LinearHead, labels_of
-from hmmlib.lm import MaskedLM, prepend_mask
-from hmmlib.masking import Masking
+from hmmlib.heads import LinearHead, SoftAttentionHead
+from hmmlib.heads._values import labels_of
+from hmmlib.lm import MaskedLM, Masking, Reading, blank_laws, prepend_mask, text_laws
 from hmmlib.tasks import Split
-from hmmlib.tuning.attention import SoftAttentionHead
-from hmmlib.tuning.readings import Reading, blank_laws, text_laws
 
 # Texts whose laws are in memory at once.
 _PIECE = 1024

@@ -10,7 +10,7 @@ import numpy as np
 from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, random_hmm, sample_tokens
 from hmmlib.certificates import best_accuracy, row_space_test, separate
 from hmmlib.constructions import AssumptionError, attention_head, linear_head, memory_prompt, soft_prompt
-from hmmlib.planted import random_recoverable_hmm, random_sparse_hmm
+from hmmlib.hmm import random_recoverable_hmm, random_sparse_hmm
 from tests.benchmarks.timing import in_turn, spread
 
 LARGE = {"n_states": 200, "n_tokens": 100}

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hmmlib.experiments import provenance as of_experiments
+from hmmlib.sweeps.provenance import provenance as of_experiments
 
 PACKAGES = ("hmmlib", "numpy", "torch", "jax", "dynamax", "hmmlearn")
 MEASURED_AGAINST = ("dynamax", "jax", "hmmlearn")

@@ -27,12 +27,12 @@ from hmmlib import (
 from hmmlib.constructions import (
     AssumptionError,
     attention_head,
+    linear_head,
     prompt_head,
     prompted_prior,
     recoverable_states,
 )
-from hmmlib.constructions.linear import linear_head
-from hmmlib.planted import random_recoverable_hmm, random_sparse_hmm
+from hmmlib.hmm import random_recoverable_hmm, random_sparse_hmm
 
 Case = dict[str, Any]
 

@@ -1,0 +1,269 @@
+"""What the experiments on downstream tasks share: the setting, and how answers are scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hmmlib.experiments.scales import DownstreamScale
+from hmmlib.heads import logistic_head
+from hmmlib.hmm import HMM, MemoryHMM
+from hmmlib.lm import ExactMaskedLM, blank_probs
+from hmmlib.tasks import TaskData, draw_dataset, draw_task
+from hmmlib.tuning import Tuned
+
+# Nearer to zero than this, a margin leaves the label to rounding.
+CLEAR_MARGIN = 1e-9
+Entry = dict[str, Any]
+
+
+class Scorer:
+    """Accuracies on one data set.
+
+    Args:
+        data: The labelled texts of a task of two classes.
+    """
+
+    def __init__(self, data: TaskData) -> None:
+        self.data = data
+        scores = data.test.scores
+        self.clear = (scores[:, 1] - scores[:, 0]).abs() > CLEAR_MARGIN
+
+    def facts(self) -> Entry:
+        """What the data is like.
+
+        Returns:
+            `positive_share` of the test labels, and `clear_share`, that of the test texts whose margin is
+            farther than 1e-9 from zero.
+        """
+        return {
+            "positive_share": rounded(self.data.test.labels.double().mean()),
+            "clear_share": rounded(self.clear.double().mean()),
+        }
+
+    def majority(self) -> Entry:
+        """The class most frequent in training, answered always.
+
+        Returns:
+            Its entry.
+        """
+        most = int(torch.bincount(self.data.train.labels).argmax())
+        return self.answers(torch.full_like(self.data.test.labels, most))
+
+    def answers(self, answers: Tensor) -> Entry:
+        """Score answers.
+
+        Args:
+            answers: Classes of the test texts, shape (size,).
+
+        Returns:
+            `test`, the accuracy on the test texts, and `clear`, that on those whose margin is clear (None if
+            there are none).
+        """
+        right = (answers.cpu() == self.data.test.labels.cpu()).double()
+        clear = self.clear.cpu()
+        return {
+            "test": rounded(right.mean()),
+            "clear": rounded(right[clear].mean()) if clear.any() else None,
+        }
+
+    def solved(self, train: Tensor, test: Tensor, fewer: Sequence[int] = ()) -> Entry:
+        """Solve a linear head, and score it.
+
+        Args:
+            train: Features of the training texts, shape (size, n).
+            test: Those of the test texts.
+            fewer: Numbers of training texts with which to do the same besides, each the first so many.
+
+        Returns:
+            The entry, with the accuracy `train` and the log-loss `loss` in training and whether the solver
+            `converged`; and `fewer`, the test accuracies with less data (None where one class is missing).
+        """
+        labels = self.data.train.labels
+        fit = logistic_head(train, labels)
+        entry = self.answers(fit.head.labels(test.double())) | {
+            "train": rounded(fit.accuracy),
+            "loss": rounded(fit.loss),
+            "converged": fit.converged,
+        }
+        if fewer:
+            entry["fewer"] = {str(count): self._with_fewer(train, test, count) for count in fewer}
+        return entry
+
+    def tuned(self, tuned: Tuned) -> Entry:
+        """Score what was tuned.
+
+        Args:
+            tuned: The model with its head, and perhaps its prompt.
+
+        Returns:
+            The entry, with the accuracies `validation` and `train`, the `learning_rate` kept, the number of
+            `epochs` behind what was kept and whether the search came to rest, `converged`.
+        """
+        return self.answers(tuned.labels(self.data.test.tokens)) | {
+            "validation": rounded(tuned.accuracy(self.data.validation)),
+            "train": rounded(tuned.accuracy(self.data.train)),
+            "learning_rate": tuned.learning_rate,
+            "epochs": len(tuned.history),
+            "converged": tuned.converged,
+        }
+
+    def _with_fewer(self, train: Tensor, test: Tensor, count: int) -> float | None:
+        labels = self.data.train.labels[:count]
+        if len(labels.unique()) < 2:
+            return None
+        head = logistic_head(train[:count], labels).head
+        return float(self.answers(head.labels(test.double()))["test"])
+
+
+class Setting:
+    """A machine, a task on it, labelled texts, and what the exact model says of them.
+
+    Args:
+        model: The machine.
+        scale: How many texts, and how long.
+        seed: Of task and texts.
+
+    Attributes:
+        model: The machine.
+        task: The task.
+        data: The labelled texts.
+        score: Scores answers on them.
+        exact: The exact model of the machine.
+        exact_laws: What it shows at the blank before the training and the test texts, two of shape (size, V).
+
+    Raises:
+        ValueError: As for `hmmlib.draw_task`.
+    """
+
+    def __init__(self, model: HMM | MemoryHMM, scale: DownstreamScale, seed: int) -> None:
+        self.model = model
+        self.task = draw_task(model, generator=seed)
+        self.data = draw_dataset(self.task, generator=seed, sizes=scale.sizes, length=scale.length)
+        self.score = Scorer(self.data)
+        self.exact = ExactMaskedLM(model)
+        self.exact_laws = self.shown()
+
+    @property
+    def texts(self) -> tuple[Tensor, Tensor]:
+        """The training and the test texts."""
+        return self.data.train.tokens, self.data.test.tokens
+
+    def shown(self, prompt: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What the exact model shows at the blank.
+
+        Args:
+            prompt: Rows in front of the blank, shape (length, H); None for no prompt.
+
+        Returns:
+            Laws before the training and before the test texts, each of shape (size, V).
+        """
+        train, test = (blank_probs(self.exact, texts, prompt) for texts in self.texts)
+        return train, test
+
+    def posterior(self) -> Entry:
+        """Solve a head on the exact posterior of what the task asks for.
+
+        Returns:
+            Its entry.
+        """
+        train, test = (self.task.posterior(texts) for texts in self.texts)
+        return self.score.solved(train, test)
+
+    def facts(self) -> Entry:
+        """What task and texts are like.
+
+        Returns:
+            The number of `redraws` of the task, and what `Scorer.facts` says.
+        """
+        return {"redraws": self.task.redraws, **self.score.facts()}
+
+    def blank_kl(self, test_laws: Tensor) -> float:
+        """How far what a model shows at the blank before the test texts is from what the exact one does.
+
+        Args:
+            test_laws: Its laws, shape (size, V).
+
+        Returns:
+            Mean KL(exact ‖ model), nats.
+        """
+        return rounded(mean_divergence(self.exact_laws[1], test_laws))
+
+
+class Clock:
+    """Seconds between calls.
+
+    Attributes:
+        laps: What was timed, and how long it took.
+    """
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._begin = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last call, or since the beginning.
+
+        Args:
+            name: What was done in it.
+        """
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._begin, 1)
+        self._begin = now
+
+
+def pretraining_facts(pretraining: Mapping[str, Any]) -> Entry:
+    """What a record says of the pretraining behind it.
+
+    Args:
+        pretraining: The record of `hmmlib.experiments.models.pretrained`.
+
+    Returns:
+        Its `kl`, `tokens`, `steps` and `parameters`.
+    """
+    return {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")}
+
+
+def accuracy_of(method: str, record: Mapping[str, Any]) -> float | None:
+    """The accuracy of a method on the test texts.
+
+    Args:
+        method: Its name.
+        record: Of a cell.
+
+    Returns:
+        A number from 0 to 1; None if the cell does not have the method.
+    """
+    entry = record["methods"].get(method)
+    return None if entry is None else entry["test"]
+
+
+def mean_divergence(laws: Tensor, others: Tensor) -> float:
+    """Mean KL(law ‖ other law), nats.
+
+    Args:
+        laws: Shape (n, V).
+        others: The same; entries of zero are taken as the smallest float.
+
+    Returns:
+        The mean over the n rows.
+    """
+    exact = laws.cpu().double()
+    log = others.cpu().double().clamp_min(torch.finfo(torch.float64).tiny).log()
+    return float((torch.xlogy(exact, exact) - exact * log).sum(1).mean())
+
+
+def rounded(value: Tensor | float) -> float:
+    """A number as records keep it.
+
+    Args:
+        value: The number.
+
+    Returns:
+        It, to six decimals.
+    """
+    return round(float(value), 6)

@@ -1,0 +1,279 @@
+"""An attention head that can be trained (the paper's Section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hmmlib._display import compact_repr, fields_html
+from hmmlib.heads._values import apply_weights, check_probs, labels_of
+
+
+@dataclass(frozen=True)
+class AttentionHead:
+    """A head that looks for the positions worth reading, and reads them (the paper's Section 4).
+
+    At position i of a text x it forms z_i = ΦG_i(x), asks how well the position suits by the key kᵀz_i, and
+    reads off the value bᵀ(z_i ⊙ e*(x_i)). Its output is the mean value over the positions with the largest
+    key (hard attention), or the mean under softmax(keys/temperature).
+
+    Attributes:
+        projection: Φ, shape (d, V).
+        key: k, shape (d,).
+        weights: b, shape (d,), or one row per class, shape (n_classes, d).
+        embeddings: e*(z) for each token z and, last, for the blank, shape (V + 1, d).
+        temperature: Of the attention; 0 is hard attention.
+        tolerance: Under hard attention, keys this close to the largest count as equal to it.
+    """
+
+    projection: Tensor
+    key: Tensor
+    weights: Tensor
+    embeddings: Tensor
+    temperature: float = 0.0
+    tolerance: float = 1e-9
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
+
+    def __post_init__(self) -> None:
+        if self.projection.ndim != 2:
+            raise ValueError(f"projection: expected shape (d, V), got {tuple(self.projection.shape)}")
+        size, n_tokens = self.projection.shape
+        if self.key.shape != (size,):
+            raise ValueError(f"key: expected shape ({size},), got {tuple(self.key.shape)}")
+        if self.weights.ndim not in (1, 2) or self.weights.shape[-1] != size:
+            raise ValueError(
+                f"weights: expected shape ({size},) or (n_classes, {size}), got {tuple(self.weights.shape)}"
+            )
+        if self.embeddings.shape != (n_tokens + 1, size):
+            raise ValueError(
+                f"embeddings: expected shape ({n_tokens + 1}, {size}), one row per token and one for the "
+                f"blank, got {tuple(self.embeddings.shape)}"
+            )
+        for name, value in (("temperature", self.temperature), ("tolerance", self.tolerance)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
+
+    def keys(self, probs: Tensor) -> Tensor:
+        """How well each position suits, kᵀΦG_i.
+
+        Args:
+            probs: Token laws G_i, shape (…, time, V).
+
+        Returns:
+            Keys, shape (…, time).
+
+        Raises:
+            ValueError: The laws are not over V tokens.
+        """
+        check_probs(probs, self.projection.shape[1])
+        return probs @ (self.key @ self.projection)
+
+    def attention(self, probs: Tensor) -> Tensor:
+        """The share of attention that each position gets.
+
+        Args:
+            probs: Token laws G_i, shape (…, time, V).
+
+        Returns:
+            Shares, which sum to one over the positions, shape (…, time).
+
+        Raises:
+            ValueError: The laws are not over V tokens.
+        """
+        keys = self.keys(probs)
+        if self.temperature > 0:
+            return torch.softmax(keys / self.temperature, -1)
+        best = (keys >= keys.amax(-1, keepdim=True) - self.tolerance).to(keys.dtype)
+        return best / best.sum(-1, keepdim=True)
+
+    def evidence(self, probs: Tensor, tokens: Tensor) -> Tensor:
+        """What each position says together with the token seen there, ΦG_i ⊙ e*(x_i).
+
+        In the theorem's head its entries are P[M_{j*} = m, H_i = h, X_i = x_i | x_{-i}].
+
+        Args:
+            probs: Token laws G_i, shape (…, time, V).
+            tokens: The text x, integers 0 … V − 1, or V for a blank, shape (…, time).
+
+        Returns:
+            Shape (…, time, d).
+
+        Raises:
+            ValueError: The laws are not over V tokens, or the text does not fit them.
+        """
+        check_probs(probs, self.projection.shape[1])
+        if tokens.shape != probs.shape[:-1]:
+            raise ValueError(
+                f"tokens: expected shape {tuple(probs.shape[:-1])} as of probs, got {tuple(tokens.shape)}"
+            )
+        return (probs @ self.projection.T) * self.embeddings[tokens.to(self.embeddings.device)]
+
+    def position_values(self, probs: Tensor, tokens: Tensor) -> Tensor:
+        """The value at each position, bᵀ(ΦG_i ⊙ e*(x_i)).
+
+        Args:
+            probs: Token laws G_i, shape (…, time, V).
+            tokens: The text x, shape (…, time).
+
+        Returns:
+            Values, shape (…, time), or (…, time, n_classes).
+
+        Raises:
+            ValueError: The laws are not over V tokens, or the text does not fit them.
+        """
+        return apply_weights(self.weights, self.evidence(probs, tokens))
+
+    def values(self, probs: Tensor, tokens: Tensor) -> Tensor:
+        """The head's output: the values of the positions, weighted by attention.
+
+        Args:
+            probs: Token laws G_i, shape (…, time, V).
+            tokens: The text x, shape (…, time).
+
+        Returns:
+            Values, shape (…), or (…, n_classes).
+
+        Raises:
+            ValueError: The laws are not over V tokens, or the text does not fit them.
+        """
+        shares = self.attention(probs)
+        values = self.position_values(probs, tokens)
+        if self.weights.ndim == 2:
+            shares = shares[..., None]
+        return (shares * values).sum(tokens.ndim - 1)
+
+    def labels(self, probs: Tensor, tokens: Tensor) -> Tensor:
+        """The classes that the head answers.
+
+        Args:
+            probs: Token laws G_i, shape (…, time, V).
+            tokens: The text x, shape (…, time).
+
+        Returns:
+            Classes, int64, shape (…).
+
+        Raises:
+            ValueError: The laws are not over V tokens, or the text does not fit them.
+        """
+        return labels_of(self.values(probs, tokens), self.weights.ndim == 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SoftAttentionHead:
+    """Attention over the blank and all positions of a text, every part of which can be trained.
+
+    The score of position i is qᵀ(K G_i + β_i), its share of attention a softmax over the positions, and its
+    value bᵀ((Θ G_i) ⊙ e(x_i)), or bᵀΘ G_i if there are no embeddings. The output is the mean value under the
+    shares.
+
+    With K = Θ = Φ, q = k/temperature, β = 0 and e = e*, it is the theorem's `hmmlib.AttentionHead` under
+    soft attention.
+
+    Attributes:
+        query: q, shape (d,).
+        projection: K, shape (d, V).
+        positions: β_i for the blank and the text's positions, shape (1 + time, d).
+        readout: Θ, shape (d, V).
+        weights: b, shape (d,), or one row per class, shape (n_classes, d).
+        embeddings: e(z) for each token z and, last, for the blank, shape (V + 1, d); None to read the law
+            alone.
+    """
+
+    query: Tensor
+    projection: Tensor
+    positions: Tensor
+    readout: Tensor
+    weights: Tensor
+    embeddings: Tensor | None = None
+
+    __repr__ = compact_repr
+    _repr_html_ = fields_html
+
+    def __post_init__(self) -> None:
+        if self.projection.ndim != 2:
+            raise ValueError(f"projection: expected shape (d, V), got {tuple(self.projection.shape)}")
+        size, n_tokens = self.projection.shape
+        shapes: list[tuple[str, Tensor, tuple[int, ...]]] = [
+            ("query", self.query, (size,)),
+            ("positions", self.positions, (len(self.positions), size)),
+            ("readout", self.readout, (size, n_tokens)),
+            ("weights", self.weights, (size,) if self.weights.ndim == 1 else (len(self.weights), size)),
+        ]
+        if self.embeddings is not None:
+            shapes.append(("embeddings", self.embeddings, (n_tokens + 1, size)))
+        for name, found, expected in shapes:
+            if found.shape != expected:
+                raise ValueError(f"{name}: expected shape {expected}, got {tuple(found.shape)}")
+
+    def attention(self, laws: Tensor) -> Tensor:
+        """The share of attention that each position gets.
+
+        Args:
+            laws: Token laws at the blank and the text, shape (n, 1 + time, V).
+
+        Returns:
+            Shares, which sum to one over the positions, shape (n, 1 + time).
+
+        Raises:
+            ValueError: The laws are not over V tokens, or at more positions than the head knows.
+        """
+        n_positions, n_tokens = len(self.positions), self.projection.shape[1]
+        if laws.ndim != 3 or laws.shape[-1] != n_tokens:
+            raise ValueError(f"laws: expected shape (n, 1 + time, {n_tokens}), got {tuple(laws.shape)}")
+        time = laws.shape[1]
+        if time > n_positions:
+            raise ValueError(
+                f"laws: texts of {time - 1} tokens; the head was made for at most {n_positions - 1}"
+            )
+        scores = laws @ (self.query @ self.projection) + self.positions[:time] @ self.query
+        return scores.softmax(-1)
+
+    def values(self, laws: Tensor, tokens: Tensor) -> Tensor:
+        """The head's output.
+
+        Args:
+            laws: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            tokens: The blank and the text, integers 0 … V, shape (n, 1 + time).
+
+        Returns:
+            Values, shape (n,), or (n, n_classes).
+
+        Raises:
+            ValueError: The laws are not over V tokens, or at more positions than the head knows, or the text
+                does not fit them.
+        """
+        weighted = self.attention(laws)[..., None] * laws
+        if tokens.shape != laws.shape[:-1]:
+            raise ValueError(
+                f"tokens: expected shape {tuple(laws.shape[:-1])} as of laws, got {tuple(tokens.shape)}"
+            )
+        if self.embeddings is None:
+            evidence = weighted.sum(1) @ self.readout.T
+        else:
+            # The values are bilinear in e(x_i) and G_i: laws of positions that show the same word are summed
+            # first, which leaves V + 1 of them instead of one for each position.
+            words = torch.arange(len(self.embeddings), device=tokens.device)
+            shown = (tokens[..., None] == words).to(weighted)
+            sums = shown.mT @ weighted  # (n, V + 1, V)
+            both = self.embeddings[:, None, :] * self.readout.T  # (V + 1, V, d)
+            evidence = sums.flatten(1) @ both.flatten(0, 1)
+        return evidence @ self.weights.mT if self.weights.ndim == 2 else evidence @ self.weights
+
+    def labels(self, laws: Tensor, tokens: Tensor) -> Tensor:
+        """The classes that the head answers.
+
+        Args:
+            laws: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            tokens: The blank and the text, integers 0 … V, shape (n, 1 + time).
+
+        Returns:
+            Classes, int64, shape (n,).
+
+        Raises:
+            ValueError: As for `values`.
+        """
+        return labels_of(self.values(laws, tokens), self.weights.ndim == 1)

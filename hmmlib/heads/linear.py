@@ -1,0 +1,65 @@
+"""Heads: the few numbers that are put on top of a frozen masked language model (Sections 3 and 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from hmmlib._display import card, compact_repr, heat_map
+from hmmlib.heads._values import apply_weights, check_probs, labels_of
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """A linear function of the token law that a model shows at one position.
+
+    Its label is 1(bᵀG ≥ 0), or the class of the largest value where there is one row of weights per class.
+    As a token law sums to one, a constant term would add nothing: it is a multiple of the row of ones.
+
+    Attributes:
+        weights: b, shape (V,), or one row per class, shape (n_classes, V).
+    """
+
+    weights: Tensor
+
+    __repr__ = compact_repr
+
+    def _repr_html_(self) -> str:
+        corner = "class" if self.weights.ndim == 2 else ""
+        return card(repr(self), heat_map("weights", self.weights, corner, "token"))
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim not in (1, 2):
+            raise ValueError(
+                f"weights: expected shape (V,) or (n_classes, V), got {tuple(self.weights.shape)}"
+            )
+
+    def values(self, probs: Tensor) -> Tensor:
+        """The head's values bᵀG.
+
+        Args:
+            probs: Token laws, shape (…, V).
+
+        Returns:
+            Values, shape (…), or (…, n_classes).
+
+        Raises:
+            ValueError: The laws are not over the tokens that the head has weights for.
+        """
+        check_probs(probs, self.weights.shape[-1])
+        return apply_weights(self.weights, probs)
+
+    def labels(self, probs: Tensor) -> Tensor:
+        """The classes that the head answers.
+
+        Args:
+            probs: Token laws, shape (…, V).
+
+        Returns:
+            Classes, int64, shape (…).
+
+        Raises:
+            ValueError: The laws are not over the tokens that the head has weights for.
+        """
+        return labels_of(self.values(probs), self.weights.ndim == 1)

@@ -1,0 +1,255 @@
+"""The best linear head by log-loss: logistic regression, solved to convergence."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, as_tensor, check_positive_int, float_tensor
+from hmmlib._display import compact_repr, fields_html
+from hmmlib.heads.linear import LinearHead
+
+# Directions of less than this share of the largest hold little but rounding noise.
+RANK_TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
+# Tokens that never get this likely are left at that, lest a head's weights overflow.
+SMALLEST_FEATURE = 1e-200
+# Length of the gradient, in whitened coordinates, at which to stop.
+GRADIENT_TOLERANCE = 1e-10
+# Fall of the loss still to be had, in nats, at which the optimum counts as reached.
+GAIN_TOLERANCE = 1e-9
+
+
+class LogisticFit(NamedTuple):
+    """A head fitted to labels.
+
+    Attributes:
+        head: Its weights, shape (V,).
+        loss: Mean log-loss in nats, without the penalty.
+        accuracy: Share of the labels that the head gets right.
+        converged: Whether what is left to gain, by the curvature at the end, is below 1e-9 nats.
+    """
+
+    head: LinearHead
+    loss: float
+    accuracy: float
+    converged: bool
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+    def _repr_html_(self) -> str:
+        return fields_html(self)
+
+
+def logistic_head(
+    features: ArrayLike, labels: ArrayLike, *, l2: float = 1e-8, max_iterations: int = 1000
+) -> LogisticFit:
+    """Fit a linear head to two classes: the optimum of logistic regression.
+
+    Minimises the mean log-loss plus l2/2 times the mean square of the head's values bᵀg. There is no
+    constant term: where features sum to one, as token laws do, it is a linear function already.
+
+    Token laws of an HMM at the paper's temperatures are nearly one-hot and nearly repeat one another: tokens
+    reach probabilities of 1e-40, and what tells two states apart may be a direction of relative size 1e-11.
+    So every token is first scaled to be as large as the others, for even the smallest probabilities are known
+    to many digits; then the features are whitened by their singular vectors. Directions below 1e-12 of the
+    largest (1e-6 for features in float32) are dropped, as they hold little but rounding noise. Otherwise
+    neither step changes the optimum, only how well it can be found.
+
+    Args:
+        features: One row per text, any finite numbers, shape (n, V).
+        labels: 0 or 1, integers, shape (n,).
+        l2: Weight of the penalty, ≥ 0. Without one, classes that a head can separate have no optimum.
+        max_iterations: Of Newton's method in a trust region, ≥ 1.
+
+    Returns:
+        The head, in float64 on the features' device, and how it does on these texts.
+
+    Raises:
+        TypeError: Features that are not real numbers, or labels that are not integers.
+        ValueError: Shapes that do not fit, no texts, a feature that is not finite, a label that is neither 0
+            nor 1, a negative penalty, or no iterations.
+    """
+    rows = check_features(features)
+    classes = check_binary_labels(labels, len(rows))
+    l2 = check_penalty(l2)
+    max_iterations = check_positive_int(max_iterations, "max_iterations")
+    whitening = whitening_map(rows.numpy(force=True))
+    rows = rows.double()
+    weights, converged = minimise_log_loss(
+        rows.numpy(force=True) @ whitening, classes.numpy(force=True), l2, max_iterations=max_iterations
+    )
+    head = LinearHead(torch.from_numpy(whitening @ weights).to(rows.device))
+    # Scored as it will be used, not in the whitened coordinates.
+    loss, accuracy = log_loss(head.values(rows), classes.to(rows.device))
+    return LogisticFit(head, loss, accuracy, converged)
+
+
+def log_loss(values: Tensor, labels: Tensor) -> tuple[float, float]:
+    """How well a head's values fit labels.
+
+    Args:
+        values: bᵀg for each text, shape (n,).
+        labels: 0 or 1, shape (n,).
+
+    Returns:
+        Mean log-loss in nats, and the share of texts whose label is 1(value ≥ 0).
+    """
+    signs = 2 * labels.to(values) - 1
+    loss = -torch.nn.functional.logsigmoid(signs * values).mean()
+    return float(loss), float(((values >= 0) == (labels == 1)).double().mean())
+
+
+def whitening_map(features: np.ndarray) -> np.ndarray:
+    """The linear map to coordinates with the identity as matrix of second moments.
+
+    Args:
+        features: In float64, or float32 if that is all they are known to, shape (n, V).
+
+    Returns:
+        M, float64, shape (V, rank): the columns of ``features @ M`` are orthogonal, of mean square one.
+    """
+    table = features.astype(np.float64)
+    scale = np.abs(table).max(0)
+    scale[scale < SMALLEST_FEATURE] = 1
+    _, sizes, directions = np.linalg.svd(table / scale, full_matrices=False)
+    kept = sizes > RANK_TOLERANCE[features.dtype] * sizes[0]
+    whitening: np.ndarray = directions[kept].T / sizes[kept] * np.sqrt(len(features)) / scale[:, None]
+    return whitening
+
+
+def minimise_log_loss(
+    features: np.ndarray,
+    labels: np.ndarray,
+    l2: float,
+    *,
+    start: np.ndarray | None = None,
+    max_iterations: int = 1000,
+) -> tuple[np.ndarray, bool]:
+    """Logistic regression on whitened features.
+
+    Args:
+        features: As by `whitening_map`, shape (n, rank).
+        labels: 0 or 1, shape (n,).
+        l2: Weight of the penalty |w|²/2, which is half the mean square of the values.
+        start: Where to begin, shape (rank,); at 0 by default.
+        max_iterations: When to give up.
+
+    Returns:
+        The weights w, shape (rank,), and whether they are the optimum up to rounding.
+    """
+    count, rank = features.shape
+    signs = 2.0 * labels - 1
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        margins = signs * (features @ weights)
+        tail = np.exp(-np.abs(margins))
+        value = (np.log1p(tail) - np.minimum(margins, 0)).mean() + l2 / 2 * weights @ weights
+        slopes = np.where(margins < 0, 1, tail) / (1 + tail)
+        return float(value), l2 * weights - (signs * slopes) @ features / count
+
+    def curvature(weights: np.ndarray) -> np.ndarray:
+        tail = np.exp(-np.abs(features @ weights))
+        spread = tail / np.square(1 + tail) / count
+        hessian: np.ndarray = (features * spread[:, None]).T @ features + l2 * np.eye(rank)
+        return hessian
+
+    origin = np.zeros(rank)
+    if rank == 0:
+        return origin, True
+    # From a start that is worse than no head at all, the way back would be long.
+    begin = origin if start is None or loss(start)[0] > loss(origin)[0] else start
+    found = scipy.optimize.minimize(
+        loss,
+        begin,
+        jac=True,
+        hess=curvature,
+        method="trust-exact",
+        options={
+            "gtol": GRADIENT_TOLERANCE,
+            "maxiter": max_iterations,
+            "initial_trust_radius": max(1.0, 0.1 * float(np.linalg.norm(begin))),
+            "max_trust_radius": 1e12,
+        },
+    )
+    # What another step of Newton's method would gain. It says more than scipy's own verdict, which is one of
+    # failure if the last steps changed the loss by less than rounding.
+    gain = found.jac @ np.linalg.lstsq(found.hess, found.jac)[0] / 2
+    return found.x, bool(gain <= GAIN_TOLERANCE)
+
+
+def check_penalty(l2: float) -> float:
+    """Check the weight of a penalty.
+
+    Args:
+        l2: The weight.
+
+    Returns:
+        It, as a float.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Negative, or not finite.
+    """
+    if isinstance(l2, bool) or not isinstance(l2, int | float | np.integer | np.floating):
+        raise TypeError(f"l2: expected a number >= 0, got {l2!r}")
+    if not (np.isfinite(l2) and l2 >= 0):
+        raise ValueError(f"l2: expected a finite number >= 0, got {l2!r}")
+    return float(l2)
+
+
+def check_binary_labels(labels: ArrayLike, count: int) -> Tensor:
+    """Check labels of two classes.
+
+    Args:
+        labels: 0 or 1, integers, shape (count,).
+        count: Number of texts.
+
+    Returns:
+        The labels, int64, shape (count,).
+
+    Raises:
+        TypeError: They are not integers.
+        ValueError: Another shape, or a label that is neither 0 nor 1.
+    """
+    found = as_tensor(labels, "labels", f"integers of shape ({count},)")
+    if found.dtype.is_floating_point or found.is_complex() or found.dtype == torch.bool:
+        raise TypeError(f"labels: expected integers, got {found.dtype}")
+    if found.shape != (count,):
+        raise ValueError(f"labels: expected shape ({count},), one per text, got {tuple(found.shape)}")
+    bad = ((found != 0) & (found != 1)).nonzero()
+    if len(bad):
+        row = int(bad[0])
+        raise ValueError(f"labels: text {row} has label {int(found[row])}; expected 0 or 1")
+    return found.long()
+
+
+def check_features(features: ArrayLike) -> Tensor:
+    """Check features.
+
+    Args:
+        features: Finite numbers, shape (n, V).
+
+    Returns:
+        A copy, in float32 if they came so or in half precision, else in float64.
+
+    Raises:
+        TypeError: They are not real numbers.
+        ValueError: Another number of axes, an empty set, or a feature that is not finite.
+    """
+    known = as_tensor(features, "features", "numbers of shape (n, V)")
+    dtype = torch.float32 if known.dtype in (torch.float32, torch.float16, torch.bfloat16) else torch.float64
+    found = float_tensor(known, "features", dtype, known.device)
+    if found.ndim != 2 or 0 in found.shape:
+        raise ValueError(f"features: expected shape (n >= 1, V >= 1), got {tuple(found.shape)}")
+    bad = (~torch.isfinite(found)).nonzero()
+    if len(bad):
+        row, column = (int(i) for i in bad[0])
+        raise ValueError(
+            f"features: row {row}, entry {column} is {float(found[row, column])}; expected a finite number"
+        )
+    return found

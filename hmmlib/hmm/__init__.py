@@ -1,0 +1,52 @@
+"""The generative model: hidden Markov models, text sampled from them, exact inference.
+
+`HMM` is the vanilla model, `MemoryHMM` the memory-augmented one of the paper's Section 4. `sample_tokens`
+draws text, `posteriors` infers the hidden states and each token given the others (G of the paper), with masks
+and lengths; `posteriors_from_evidence` takes soft evidence instead of tokens (Ḡ) and is differentiable in it.
+`random_hmm` and `random_memory_hmm` draw models as the paper's experiments do, `random_sparse_hmm` and
+`random_recoverable_hmm` models that satisfy the assumptions of its theorems.
+"""
+
+from hmmlib.hmm.chain import Chain, LatentChainModel
+from hmmlib.hmm.entropies import Estimate, bayes_floor, entropy, unigram_entropy
+from hmmlib.hmm.fingerprints import fingerprint
+from hmmlib.hmm.inference import (
+    Posteriors,
+    blank_posterior,
+    posteriors,
+    posteriors_from_evidence,
+    prepend_blank,
+)
+from hmmlib.hmm.memory import MemoryHMM
+from hmmlib.hmm.planted import random_recoverable_hmm, random_sparse_hmm
+from hmmlib.hmm.random import N_SYNTAX, N_TOKENS, random_hmm, random_memory_hmm
+from hmmlib.hmm.sampling import Sample, sample, sample_tokens
+from hmmlib.hmm.stationary import stationary_law
+from hmmlib.hmm.vanilla import HMM
+
+__all__ = [
+    "HMM",
+    "N_SYNTAX",
+    "N_TOKENS",
+    "Chain",
+    "Estimate",
+    "LatentChainModel",
+    "MemoryHMM",
+    "Posteriors",
+    "Sample",
+    "bayes_floor",
+    "blank_posterior",
+    "entropy",
+    "fingerprint",
+    "posteriors",
+    "posteriors_from_evidence",
+    "prepend_blank",
+    "random_hmm",
+    "random_memory_hmm",
+    "random_recoverable_hmm",
+    "random_sparse_hmm",
+    "sample",
+    "sample_tokens",
+    "stationary_law",
+    "unigram_entropy",
+]

@@ -1,0 +1,216 @@
+"""Running a batch through the forward–backward algorithm, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from threading import local
+from typing import NoReturn
+
+import numpy as np
+import torch
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+from hmmlib.hmm._forward_backward import NoGradientError, RowPosteriors, Scratch, forward_backward
+from hmmlib.hmm.chain import Chain
+
+# Numbers in one message of a batch worked on at once: on a CPU about what its cache holds.
+_CPU_MESSAGE = 16_384
+_GPU_MESSAGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be computed for a batch of texts.
+
+    Attributes:
+        chain: The model.
+        shape: Number of texts and of positions.
+        evidence: Evidence of a slice of the texts for the flat states, (time, rows, K·C); it may be put
+            into the given scratch memory.
+        explain: Names a text's position and what stands there, for errors.
+        wanted: Names of the tables.
+        n_positions: Only so many positions of each text are kept.
+    """
+
+    chain: Chain
+    shape: tuple[int, int]
+    evidence: Callable[[slice, Scratch | None], Tensor]
+    explain: Callable[[int, int], str]
+    wanted: tuple[str, ...]
+    n_positions: int
+
+
+def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Log-likelihoods (texts,) and the tables (texts, positions, …), without gradients."""
+    initial, on_cpu = batch.chain.initial, batch.chain.initial.device.type == "cpu"
+    widths = dict.fromkeys(batch.wanted, batch.chain.n_states)
+    if "conditionals" in widths:
+        widths["conditionals"] = batch.chain.n_tokens
+    # Worker threads do not inherit these modes; outside of them all tensors are ordinary ones.
+    with torch.inference_mode(False), torch.no_grad():
+        likelihood = initial.new_empty(batch.shape[0])
+        tables = {
+            kind: initial.new_empty(batch.shape[0], batch.n_positions, width)
+            for kind, width in widths.items()
+        }
+    scratches = local()  # one for each thread
+
+    def work(rows: slice) -> None:
+        if not hasattr(scratches, "own"):
+            scratches.own = Scratch()
+        scratch: Scratch | None = scratches.own if on_cpu else None
+        with torch.inference_mode(False), torch.no_grad():
+            likelihood[rows], parts = _piece(batch, rows, scratch)
+            for kind, (weights, total) in parts.items():
+                kept, sums = weights[: batch.n_positions], total[: batch.n_positions, :, None]
+                torch.div(kept.transpose(0, 1), sums.transpose(0, 1), out=tables[kind][rows])
+
+    _in_pieces(work, batch)
+    return likelihood, tables
+
+
+def run_with_gradients(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """What `run` gives, with gradients to the evidence.
+
+    The contents of the memory are normalised together here, so that one that a prompt rules out still has
+    derivatives.
+
+    Raises:
+        ValueError: Evidence that is impossible, or that only log space can hold.
+    """
+    chain, everything = batch.chain, slice(None)
+    evidence = batch.evidence(everything, None)
+    start = chain.initial.reshape(-1).expand(evidence.shape[1:])
+    try:
+        found = forward_backward(start, chain.transition, evidence, _needed(batch), None)
+    except NoGradientError as error:
+        run(batch)  # says so if the evidence is impossible
+        raise ValueError(
+            f"evidence: sequence {error.row} spans more orders of magnitude than gradients can pass through; "
+            "detach the evidence, or keep its positive entries nearer to 1"
+        ) from None
+    parts = _with_conditionals(batch, found.tables, found.totals)
+    tables = {kind: (weights / total[..., None]).transpose(0, 1) for kind, (weights, total) in parts.items()}
+    return found.log_step.sum(0), tables
+
+
+def _in_pieces(work: Callable[[slice], None], batch: Batch) -> None:
+    """Call `work` on slices of the batch: on a CPU, small ones, as many at a time as it has cores."""
+    on_cpu = batch.chain.initial.device.type == "cpu"
+    workers = torch.get_num_threads() if on_cpu else 1
+    fitting = max(1, (_CPU_MESSAGE if on_cpu else _GPU_MESSAGE) // batch.chain.n_states)
+    texts = batch.shape[0]
+    size = min(fitting, -(-texts // workers))
+    pieces = [slice(i, min(i + size, texts)) for i in range(0, texts, size)]
+    if not on_cpu:
+        for piece in pieces:
+            work(piece)
+        return
+    # One thread per piece beats several threads within each of its many small products.
+    torch.set_num_threads(1)
+    try:
+        with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, pieces))
+    finally:
+        torch.set_num_threads(workers)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The numerical libraries in this process, found once."""
+    return ThreadpoolController()
+
+
+def _needed(batch: Batch) -> set[str]:
+    """The tables of states that the wanted ones are made from."""
+    return {"leave_one_out" if kind == "conditionals" else kind for kind in batch.wanted}
+
+
+def _piece(
+    batch: Batch, rows: slice, scratch: Scratch | None
+) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
+    """Log-likelihoods (texts,) of a piece of the batch, its tables (time, texts, …), and their sums."""
+    chain = batch.chain
+    n_contents, size = chain.initial.shape
+    prior = chain.initial.sum(-1)
+    # Given the content, the chain starts from `start`; contents that never occur start anyhow.
+    start = torch.where(prior[:, None] > 0, chain.initial / prior[:, None], 1.0 / size)
+    evidence = batch.evidence(rows, scratch).unflatten(-1, (n_contents, size))
+    time, texts = evidence.shape[:2]
+    found = forward_backward(
+        start.expand(texts, n_contents, size).reshape(-1, size),
+        chain.transition,
+        evidence.reshape(time, -1, size),
+        _needed(batch),
+        scratch,
+    )
+    if n_contents == 1:
+        likelihood, tables, totals = found.log_step.sum(0), found.tables, found.totals
+    else:
+        likelihood, tables = _over_contents(found, prior.log())
+        totals = {kind: torch.ones_like(table[..., 0]) for kind, table in tables.items()}
+    if bool((likelihood == -torch.inf).any()):
+        _raise_impossible(found.log_step.unflatten(-1, (texts, -1)), prior.log(), rows.start, batch.explain)
+    return likelihood, _with_conditionals(batch, tables, totals)
+
+
+def _over_contents(found: RowPosteriors, log_prior: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Join posteriors given each content to posteriors of content and state, (time, texts, K·C)."""
+    log_step, log_weight, log_back_step = (scale.unflatten(-1, (-1, len(log_prior))) for scale in found[2:])
+    # Sums along a long text are large, and only their differences between contents matter: what all
+    # contents share is taken out of each step before steps are added up.
+    shared, step = _centred(log_step)
+    _, back_step = _centred(log_back_step)
+    upto = log_prior + step.cumsum(0)
+    none = torch.zeros_like(step[:1])
+    before = log_prior + torch.cat([none, step[:-1].cumsum(0)])
+    after = torch.cat([back_step[1:].flip(0).cumsum(0).flip(0), none])
+    logs = {
+        "filtered": upto,
+        "smoothed": upto[-1:].expand_as(upto),
+        "leave_one_out": before + log_weight + after,
+    }
+    tables = {}
+    for kind, table in found.tables.items():
+        factor = logs[kind].softmax(-1) / found.totals[kind].unflatten(-1, (-1, len(log_prior)))
+        tables[kind] = (factor[..., None] * table.unflatten(1, (-1, len(log_prior)))).flatten(2)
+    return upto[-1].logsumexp(-1) + shared.sum(0), tables
+
+
+def _centred(log_steps: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of the contents at each step (0 if none is possible), and all less that."""
+    largest = log_steps.amax(-1)
+    largest = torch.where(largest > -torch.inf, largest, 0.0)
+    return largest, log_steps - largest[..., None]
+
+
+def _with_conditionals(
+    batch: Batch, tables: dict[str, Tensor], totals: dict[str, Tensor]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """The wanted tables, up to a factor, in their order, each with its sums."""
+    parts = {kind: (table, totals[kind]) for kind, table in tables.items()}
+    if "conditionals" in batch.wanted:
+        loo, emission = tables["leave_one_out"], batch.chain.flat_emission
+        if loo.requires_grad or loo.device.type != "cpu":
+            conditionals = loo @ emission
+        else:  # by numpy, as the sweeps of `forward_backward`
+            conditionals = torch.from_numpy(np.matmul(loo.numpy(), emission.numpy()))
+        parts["conditionals"] = (conditionals, totals["leave_one_out"])
+    return {kind: parts[kind] for kind in batch.wanted}
+
+
+def _raise_impossible(
+    log_step: Tensor, log_prior: Tensor, first_row: int, explain: Callable[[int, int], str]
+) -> NoReturn:
+    """Report the first position at which a text becomes impossible; log_step is (time, texts, K)."""
+    impossible = (log_prior + log_step.cumsum(0)).logsumexp(-1) == -torch.inf
+    row = int(impossible[-1].nonzero()[0])
+    position = int(impossible[:, row].nonzero()[0])
+    raise ValueError(
+        f"{explain(first_row + row, position)} has probability 0 after what precedes it; "
+        "expected a text that the model can produce"
+    )

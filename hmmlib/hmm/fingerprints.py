@@ -1,0 +1,19 @@
+"""Short names for tables of numbers: what has the same name is the same."""
+
+from __future__ import annotations
+
+from hmmlib._files import digest
+from hmmlib.hmm.chain import LatentChainModel
+
+
+def fingerprint(model: LatentChainModel) -> str:
+    """A short name for an HMM's parameters: two models with the same name are the same.
+
+    Args:
+        model: HMM or memory-augmented HMM.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    chain = model.chain
+    return digest(chain.initial, chain.transition, chain.emission, chain.columns)

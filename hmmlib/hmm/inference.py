@@ -1,0 +1,302 @@
+"""Exact inference: what can be known of the hidden states, and of a left-out token, from a text.
+
+Positions are counted from 0, and `initial` is the law of the state at position 0. The paper's layout
+(∅, x) is a text whose first position is blank: see `prepend_blank`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import (
+    ArrayLike,
+    as_tensor,
+    check_lengths,
+    check_observed,
+    check_text_shape,
+    check_tokens,
+)
+from hmmlib._display import card, heat_map
+from hmmlib.hmm._batches import Batch, run, run_with_gradients
+from hmmlib.hmm._forward_backward import Scratch
+from hmmlib.hmm.chain import Chain, LatentChainModel
+
+KINDS = ("filtered", "smoothed", "leave_one_out", "conditionals")
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """Posteriors of a batch of texts x; states are flat states (H of them, see `Chain.n_states`).
+
+    Beyond a text's length every entry is NaN.
+
+    Attributes:
+        log_likelihood: log P[x] in nats (for soft evidence, log of the expected product of the evidence),
+            shape (batch,).
+        kept: The tables asked for, by name; also available as attributes.
+    """
+
+    log_likelihood: Tensor
+    kept: dict[str, Tensor]
+
+    @property
+    def filtered(self) -> Tensor:
+        """P[H_t | x_0, …, x_t], shape (batch, time, H)."""
+        return self._get("filtered")
+
+    @property
+    def smoothed(self) -> Tensor:
+        """P[H_t | x], shape (batch, time, H)."""
+        return self._get("smoothed")
+
+    @property
+    def leave_one_out(self) -> Tensor:
+        """P[H_t | x_{-t}], all of the text but position t, shape (batch, time, H)."""
+        return self._get("leave_one_out")
+
+    @property
+    def conditionals(self) -> Tensor:
+        """G_t(x) = P[X_t | X_{-t} = x_{-t}] (the paper's Section 2), shape (batch, time, V)."""
+        return self._get("conditionals")
+
+    def _get(self, kind: str) -> Tensor:
+        if kind not in self.kept:
+            raise ValueError(f"{kind} was not kept; ask for it with keep=('{kind}',)")
+        return self.kept[kind]
+
+    def __repr__(self) -> str:
+        tables = "".join(f", {kind} {tuple(table.shape)}" for kind, table in self.kept.items())
+        return f"Posteriors(log_likelihood {tuple(self.log_likelihood.shape)}{tables})"
+
+    def _repr_html_(self) -> str:
+        columns = dict.fromkeys(KINDS, "state") | {"conditionals": "token"}
+        first = [
+            heat_map(f"{kind}, of the first text", table[0], "position", columns[kind])
+            for kind, table in self.kept.items()
+        ]
+        return card(repr(self), heat_map("log_likelihood", self.log_likelihood, "", "text"), *first)
+
+
+def posteriors(
+    model: LatentChainModel,
+    tokens: ArrayLike,
+    *,
+    observed: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    keep: Iterable[str] = KINDS,
+) -> Posteriors:
+    """Posteriors of the hidden states, and all conditionals, given texts.
+
+    Args:
+        model: HMM or memory-augmented HMM.
+        tokens: Integers 0 … V − 1, shape (batch, time). Entries that are blank or beyond the length are
+            never read.
+        observed: Booleans, shape (batch, time); False makes a position blank: its token is unknown. All
+            are observed by default.
+        lengths: Length of each text, 1 … time, shape (batch,); all of them `time` by default.
+        keep: Which tables are wanted, of 'filtered', 'smoothed', 'leave_one_out', 'conditionals'.
+
+    Returns:
+        The tables, on the model's device and in its number type.
+
+    Raises:
+        TypeError: Tokens or lengths that are not integers, a mask that is not boolean.
+        ValueError: Wrong shapes, an empty batch, a token out of range, an unknown table, or a text that
+            the model cannot produce; the message names the sequence and the position.
+    """
+    return _posteriors_of_tokens(model.chain, tokens, observed, lengths, keep)
+
+
+def _posteriors_of_tokens(
+    chain: Chain,
+    tokens: ArrayLike,
+    observed: ArrayLike | None,
+    lengths: ArrayLike | None,
+    keep: Iterable[str],
+    *,
+    n_positions: int | None = None,
+    n_blanks: int = 0,
+) -> Posteriors:
+    """`posteriors`, of which the first `n_positions` are kept (all if None), for texts led by blanks.
+
+    Errors count positions from the first one after `n_blanks` leading blanks.
+    """
+    wanted = _check_kinds(keep)
+    device = chain.initial.device
+    shape = check_text_shape(tokens)
+    seen = _positions_read(shape, observed, lengths, device)
+    checked = check_tokens(tokens, chain.n_tokens, seen).to(device)
+    # Row V of the table is the blank: no evidence for or against any state.
+    table = torch.cat([chain.flat_emission.T, torch.ones_like(chain.flat_emission.T[:1])])
+    index = checked if seen is None else torch.where(seen, checked, chain.n_tokens)
+
+    def evidence(rows: slice, scratch: Scratch | None) -> Tensor:
+        at = index[rows].T.reshape(-1)
+        room = scratch.take("evidence", (len(at), table.shape[1]), table) if scratch else None
+        return torch.index_select(table, 0, at, out=room).view(shape[1], -1, table.shape[1])
+
+    def explain(row: int, position: int) -> str:
+        token = int(checked[row, position])
+        return f"tokens: sequence {row}, position {position - n_blanks}: token {token}"
+
+    batch = Batch(chain, shape, evidence, explain, wanted, n_positions or shape[1])
+    return _with_nan_beyond(*run(batch), lengths)
+
+
+def posteriors_from_evidence(
+    model: LatentChainModel,
+    evidence: Tensor,
+    *,
+    lengths: ArrayLike | None = None,
+    keep: Iterable[str] = KINDS,
+) -> Posteriors:
+    """Posteriors given soft evidence, the embeddings of the paper's Section 3.1; differentiable in it.
+
+    A token z is the evidence row ``emission[:, z]``, a blank is all ones, a soft prompt is any non-negative
+    row: the joint law of the hidden states is multiplied by ``evidence[t, column]`` at each t, and
+    renormalised.
+
+    Args:
+        model: HMM or memory-augmented HMM.
+        evidence: Non-negative, shape (batch, time, E): for an HMM E = H, one entry per state; for a memory-
+            augmented HMM E = |ℳ|·N·|𝒮|, one per (value of the cell read, cell, syntax state). Its scale
+            matters only to the log-likelihood.
+        lengths: Length of each text, 1 … time, shape (batch,); all of them `time` by default.
+        keep: Which tables are wanted, of 'filtered', 'smoothed', 'leave_one_out', 'conditionals'.
+
+    Returns:
+        The tables; they carry gradients if `evidence` does.
+
+    Raises:
+        TypeError: The evidence is not a tensor of real numbers.
+        ValueError: Wrong shapes, an empty batch, a negative or non-finite entry, an unknown table, or
+            evidence that is impossible; the message names the sequence and the position.
+    """
+    wanted = _check_kinds(keep)
+    chain = model.chain
+    checked = _check_evidence(evidence, chain, lengths)
+    dark = (checked.detach().amax(-1) == 0).nonzero()
+    if len(dark):
+        row, position = (int(i) for i in dark[0])
+        raise ValueError(
+            f"evidence: sequence {row}, position {position} is zero for every state; expected at least one "
+            "positive entry"
+        )
+    columns = chain.columns.reshape(-1)
+
+    def rows_of(rows: slice, scratch: Scratch | None) -> Tensor:  # noqa: ARG001
+        return checked[rows].transpose(0, 1).index_select(-1, columns).contiguous()
+
+    def explain(row: int, position: int) -> str:
+        return f"evidence: sequence {row}, position {position}: the evidence"
+
+    shape = (checked.shape[0], checked.shape[1])
+    batch = Batch(chain, shape, rows_of, explain, wanted, shape[1])
+    graph = checked.requires_grad and torch.is_grad_enabled()
+    return _with_nan_beyond(*(run_with_gradients(batch) if graph else run(batch)), lengths)
+
+
+def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
+    """P[H_0 | x], the posterior of the state under a blank put before the text.
+
+    In the paper's notation, x = (x_1, …, x_T) and H_0 is the state one step before the first token;
+    `model.initial` is its law.
+
+    Args:
+        model: HMM or memory-augmented HMM.
+        tokens: Integers 0 … V − 1, shape (batch, time).
+
+    Returns:
+        Probabilities of the flat states, shape (batch, H).
+
+    Raises:
+        TypeError: The tokens are not integers.
+        ValueError: As for `posteriors`.
+    """
+    padded, seen = prepend_blank(check_tokens(tokens, model.chain.n_tokens, advice=""))
+    found = _posteriors_of_tokens(model.chain, padded, seen, None, ("smoothed",), n_positions=1, n_blanks=1)
+    return found.smoothed[:, 0]
+
+
+def prepend_blank(tokens: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Put a blank before each text: x becomes (∅, x).
+
+    Args:
+        tokens: Integers, shape (batch, time).
+
+    Returns:
+        Tokens, int64, shape (batch, time + 1), whose first column is never read, and the mask for
+        `posteriors(…, observed=…)`, False in that column.
+
+    Raises:
+        ValueError: The shape is not (batch, time).
+    """
+    check_text_shape(tokens)
+    found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
+    padded = torch.cat([torch.zeros_like(found[:, :1]), found], 1)
+    seen = torch.ones_like(padded, dtype=torch.bool)
+    seen[:, 0] = False
+    return padded, seen
+
+
+def _check_kinds(keep: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(keep, str):
+        raise ValueError(f"keep: expected several names, such as ({keep!r},), got the text {keep!r}")
+    wanted = tuple(keep)
+    unknown = [kind for kind in wanted if kind not in KINDS]
+    if unknown:
+        raise ValueError(f"keep: expected some of {', '.join(KINDS)}, got {unknown[0]!r}")
+    return tuple(dict.fromkeys(wanted))
+
+
+def _with_nan_beyond(likelihood: Tensor, tables: dict[str, Tensor], lengths: ArrayLike | None) -> Posteriors:
+    """The result, with NaN beyond each text's length."""
+    for kind, table in tables.items():
+        ends = check_lengths(lengths, (table.shape[0], table.shape[1]), table.device)
+        if ends is not None:
+            beyond = torch.arange(table.shape[1], device=table.device) >= ends[:, None]
+            tables[kind] = table.masked_fill(beyond[..., None], torch.nan)
+    return Posteriors(likelihood, tables)
+
+
+def _positions_read(
+    shape: tuple[int, int],
+    observed: ArrayLike | None,
+    lengths: ArrayLike | None,
+    device: torch.device,
+) -> Tensor | None:
+    """Booleans (batch, time): observed and within the length; None for everywhere."""
+    mask = check_observed(observed, shape, device)
+    ends = check_lengths(lengths, shape, device)
+    if ends is None:
+        return mask
+    inside = torch.arange(shape[1], device=device) < ends[:, None]
+    return inside if mask is None else mask & inside
+
+
+def _check_evidence(evidence: Tensor, chain: Chain, lengths: ArrayLike | None) -> Tensor:
+    """The evidence in the chain's number type, all ones beyond each length."""
+    if not isinstance(evidence, Tensor) or evidence.is_complex() or evidence.dtype == torch.bool:
+        kind = evidence.dtype if isinstance(evidence, Tensor) else type(evidence).__name__
+        raise TypeError(f"evidence: expected a tensor of real numbers, got {kind}")
+    size = len(chain.emission)
+    if evidence.ndim != 3 or evidence.shape[-1] != size or 0 in evidence.shape:
+        raise ValueError(f"evidence: expected shape (batch, time, {size}), got {tuple(evidence.shape)}")
+    inside = _positions_read((evidence.shape[0], evidence.shape[1]), None, lengths, evidence.device)
+    if inside is not None:
+        evidence = torch.where(inside[..., None], evidence, torch.ones_like(evidence))
+    target = chain.initial.dtype
+    converted = evidence.to(device=chain.initial.device, dtype=target)
+    bad = ~torch.isfinite(converted) | (converted < 0)
+    if bad.any():
+        row, position, entry = (int(i) for i in bad.nonzero()[0])
+        raise ValueError(
+            f"evidence: sequence {row}, position {position}, entry {entry} is "
+            f"{float(evidence[row, position, entry]):g}; expected a finite number >= 0 "
+            f"that {str(target).removeprefix('torch.')} holds"
+        )
+    return converted

@@ -1,0 +1,227 @@
+"""Hidden Markov models: parameters, stationary law, the paper's random generator."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import (
+    ArrayLike,
+    check_device,
+    check_distributions,
+    float_tensor,
+)
+from hmmlib._display import card, heat_map
+from hmmlib.hmm.chain import Chain
+from hmmlib.hmm.stationary import stationary_law
+
+if TYPE_CHECKING:
+    from hmmlearn.hmm import CategoricalHMM
+
+
+class HMM:
+    """A hidden Markov model over a finite vocabulary; immutable.
+
+    The chain starts in state h with probability ``initial[h]`` *at the first position of a sequence*,
+    moves from h to h' with probability ``transition[h, h']`` and emits token x with probability
+    ``emission[h, x]``. In the layout (∅, x) of the paper the first position is a blank, so that
+    `initial` is the law of the state H₀ under the blank.
+
+    The paper writes the matrices column-stochastic: A = ``transition.T`` and W = ``emission.T``
+    (Section 2).
+
+    Args:
+        initial: P[first state], shape (H,).
+        transition: P[next state | state], rows sum to one, shape (H, H).
+        emission: P[token | state], rows sum to one, shape (H, V).
+        device: Where the parameters live; the CPU by default.
+        dtype: torch.float64 (default) or torch.float32. At the paper's temperatures probabilities reach
+            1e-44, which float32 cannot hold.
+
+    Raises:
+        TypeError: A parameter does not hold real numbers.
+        ValueError: Shapes that do not fit, a negative or non-finite entry, a row that does not sum to
+            one, or an unknown device. The message names the argument, the row and the value.
+    """
+
+    def __init__(
+        self,
+        initial: ArrayLike,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        *,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        at = check_device(device)
+        self._initial = float_tensor(initial, "initial", dtype, at)
+        self._transition = float_tensor(transition, "transition", dtype, at)
+        self._emission = float_tensor(emission, "emission", dtype, at)
+        if self._initial.ndim != 1 or self._initial.numel() == 0:
+            raise ValueError(f"initial: expected shape (n_states,), got {tuple(self._initial.shape)}")
+        n_states = self._initial.numel()
+        if self._transition.shape != (n_states, n_states):
+            raise ValueError(
+                f"transition: expected shape ({n_states}, {n_states}), as initial has {n_states} states, "
+                f"got {tuple(self._transition.shape)}"
+            )
+        if self._emission.ndim != 2 or self._emission.shape[0] != n_states or self._emission.shape[1] == 0:
+            raise ValueError(
+                f"emission: expected shape ({n_states}, n_tokens), as initial has {n_states} states, "
+                f"got {tuple(self._emission.shape)}"
+            )
+        check_distributions(self._initial, "initial", [])
+        check_distributions(self._transition, "transition", ["row"])
+        check_distributions(self._emission, "emission", ["row"])
+
+    @property
+    def initial(self) -> Tensor:
+        """P[first state], shape (H,)."""
+        return self._initial
+
+    @property
+    def transition(self) -> Tensor:
+        """P[next state | state], ``transition[from, to]``, shape (H, H)."""
+        return self._transition
+
+    @property
+    def emission(self) -> Tensor:
+        """P[token | state], ``emission[state, token]``, shape (H, V)."""
+        return self._emission
+
+    @property
+    def n_states(self) -> int:
+        """Number H of hidden states."""
+        return self._initial.numel()
+
+    @property
+    def n_tokens(self) -> int:
+        """Size V of the vocabulary."""
+        return self._emission.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return self._initial.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number type of the parameters, and of everything computed from them."""
+        return self._initial.dtype
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The model as a chain with a single content (see `hmmlib.hmm.chain`)."""
+        # Kept for good, so it must not be made in inference mode, which bars it from work with gradients.
+        with torch.inference_mode(False):
+            columns = torch.arange(self.n_states, device=self.device)[None]
+            return Chain(self._initial[None], self._transition, self._emission, columns)
+
+    def __repr__(self) -> str:
+        kind = "" if self.device.type == "cpu" else f", device={str(self.device)!r}"
+        kind += "" if self.dtype == torch.float64 else f", dtype={self.dtype}"
+        return f"HMM(n_states={self.n_states}, n_tokens={self.n_tokens}{kind})"
+
+    def _repr_html_(self) -> str:
+        return card(
+            repr(self),
+            heat_map("initial", self._initial),
+            heat_map("transition", self._transition, "from", "to"),
+            heat_map("emission", self._emission, "state", "token"),
+        )
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> HMM:
+        """Return a copy on another device or of another number type.
+
+        Args:
+            device: Target device; unchanged if None.
+            dtype: Target type; unchanged if None. Rows are rescaled to sum to one in it.
+
+        Returns:
+            The copy.
+
+        Raises:
+            ValueError: The device or the type cannot be used.
+        """
+        target = self.dtype if dtype is None else dtype
+        parts = (part.to(target) for part in (self._initial, self._transition, self._emission))
+        initial, transition, emission = (part / part.sum(-1, keepdim=True) for part in parts)
+        where = self.device if device is None else device
+        return HMM(initial, transition, emission, device=where, dtype=target)
+
+    def with_initial(self, initial: ArrayLike) -> HMM:
+        """Return the same model started from another law, e.g. ``hmm.with_initial(hmm.stationary())``.
+
+        Args:
+            initial: P[first state], shape (H,).
+
+        Returns:
+            The new model.
+
+        Raises:
+            TypeError: `initial` does not hold real numbers.
+            ValueError: `initial` is not a distribution over the H states.
+        """
+        law = float_tensor(initial, "initial", self.dtype, self.device)
+        if law.shape != self._initial.shape:
+            raise ValueError(f"initial: expected shape ({self.n_states},), got {tuple(law.shape)}")
+        return HMM(law, self._transition, self._emission, device=self.device, dtype=self.dtype)
+
+    def stationary(self) -> Tensor:
+        """Law π with π·transition = π.
+
+        Computed without subtractions (Grassmann, Taksar and Heyman 1985) and in logarithms, so that it is
+        accurate even when states are joined by probabilities of 1e-40 only. States of a probability below
+        what the type can hold have 0.
+
+        Returns:
+            π, shape (H,).
+
+        Raises:
+            ValueError: The chain has several closed classes of states, hence several such laws; the
+                message lists them.
+        """
+        return stationary_law(self._transition)
+
+    @classmethod
+    def from_hmmlearn(cls, model: CategoricalHMM) -> HMM:
+        """Build an HMM from a `hmmlearn.hmm.CategoricalHMM`; conventions are the same.
+
+        Args:
+            model: A model with `startprob_`, `transmat_` and `emissionprob_`.
+
+        Returns:
+            The HMM.
+
+        Raises:
+            TypeError: One of these attributes is missing.
+            ValueError: One of them is not a table of distributions.
+        """
+        missing = [n for n in ("startprob_", "transmat_", "emissionprob_") if not hasattr(model, n)]
+        if missing:
+            raise TypeError(
+                f"model: expected a fitted CategoricalHMM, {type(model).__name__} lacks {', '.join(missing)}"
+            )
+        return cls(model.startprob_, model.transmat_, model.emissionprob_)
+
+    def to_hmmlearn(self) -> CategoricalHMM:
+        """Return the same model as a `hmmlearn.hmm.CategoricalHMM` (needs the extra `interop`).
+
+        Returns:
+            The model, ready to sample and score.
+
+        Raises:
+            ImportError: hmmlearn is not installed.
+        """
+        from hmmlearn.hmm import CategoricalHMM
+
+        model: Any = CategoricalHMM(n_components=self.n_states)
+        model.n_features = self.n_tokens
+        # Copies, as hmmlearn writes to its tables when it is fitted.
+        model.startprob_ = self._initial.cpu().double().numpy().copy()
+        model.transmat_ = self._transition.cpu().double().numpy().copy()
+        model.emissionprob_ = self._emission.cpu().double().numpy().copy()
+        return model

@@ -1,0 +1,31 @@
+"""Masked language models: one interface, the exact model, transformers, and how a model is asked.
+
+`MaskedLM` is all that heads and prompts know. `ExactMaskedLM` answers by exact inference in a known HMM,
+`TransformerMaskedLM` is a network, and `hmmlib.lm.huggingface` wraps those of transformers. `blank_probs` and
+`text_probs` read what a model shows at the blank and at the tokens of a text.
+"""
+
+from hmmlib.lm.base import MaskedLM, blank_probs, prepend_mask, prepend_prompt, text_probs
+from hmmlib.lm.checkpoints import load_lm, save_lm
+from hmmlib.lm.exact import ExactMaskedLM
+from hmmlib.lm.masking import Masking, noisy_evidence
+from hmmlib.lm.readings import Reading, blank_laws, text_laws
+from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
+
+__all__ = [
+    "ExactMaskedLM",
+    "MaskedLM",
+    "Masking",
+    "Reading",
+    "TransformerConfig",
+    "TransformerMaskedLM",
+    "blank_laws",
+    "blank_probs",
+    "load_lm",
+    "noisy_evidence",
+    "prepend_mask",
+    "prepend_prompt",
+    "save_lm",
+    "text_laws",
+    "text_probs",
+]

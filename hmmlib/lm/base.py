@@ -1,0 +1,135 @@
+"""One interface for every masked language model, and the model that knows the truth."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+
+
+@runtime_checkable
+class MaskedLM(Protocol):
+    """A map from embeddings to token probabilities at every position (Ḡ in the paper's Section 3.1).
+
+    Heads and prompts are tuned on this interface and cannot tell whether exact inference or a trained
+    network is behind it.
+
+    Attributes:
+        n_tokens: Size V of the vocabulary.
+        mask_token: Integer that stands for the blank ∅ in texts; not a word of the vocabulary.
+        embedding_dim: Size of an embedding, hence of a soft prompt's vectors.
+    """
+
+    n_tokens: int
+    mask_token: int
+    embedding_dim: int
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Embed texts.
+
+        Args:
+            tokens: Integers 0 … V − 1 or `mask_token`, shape (batch, time).
+
+        Returns:
+            Embeddings, shape (batch, time, embedding_dim).
+        """
+        ...
+
+    def token_probs(self, embeddings: Tensor) -> Tensor:
+        """Predict every position's token from the other positions.
+
+        Args:
+            embeddings: Shape (batch, time, embedding_dim).
+
+        Returns:
+            Probabilities, shape (batch, time, V).
+        """
+        ...
+
+
+def prepend_mask(lm: MaskedLM, tokens: ArrayLike, count: int = 1) -> Tensor:
+    """Put blanks before each text, x becoming (∅, x), for `lm.embed`.
+
+    Args:
+        lm: The language model, which says what its blank is.
+        tokens: Integers 0 … V − 1, shape (batch, time).
+        count: Number of blanks, ≥ 0.
+
+    Returns:
+        int64, shape (batch, count + time).
+
+    Raises:
+        TypeError: The tokens are not integers.
+        ValueError: Wrong shape, an empty batch, a token out of range, or a negative count.
+    """
+    checked = check_tokens(tokens, lm.n_tokens, advice="")
+    blanks = checked.new_full((len(checked), check_positive_int(count, "count", 0)), lm.mask_token)
+    return torch.cat([blanks, checked], 1)
+
+
+def prepend_prompt(prompt: Tensor, embeddings: Tensor) -> Tensor:
+    """Put one soft prompt before each embedded text, e becoming (u_1, …, u_k, e) (Section 3.1).
+
+    Args:
+        prompt: The vectors u_1 … u_k, shape (k, embedding_dim); k = 0 adds nothing.
+        embeddings: Shape (batch, time, embedding_dim).
+
+    Returns:
+        Shape (batch, k + time, embedding_dim).
+
+    Raises:
+        ValueError: The prompt's vectors are not of the embeddings' size.
+    """
+    if prompt.ndim != 2 or prompt.shape[1] != embeddings.shape[-1]:
+        raise ValueError(
+            f"prompt: expected shape (k, {embeddings.shape[-1]}), as of the embeddings, "
+            f"got {tuple(prompt.shape)}"
+        )
+    vectors = prompt.to(embeddings)
+    return torch.cat([vectors.expand(len(embeddings), -1, -1), embeddings], 1)
+
+
+def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: Tensor | None = None) -> Tensor:
+    """What the model shows at the blank of (∅, x), or with a prompt at that of (u_1, …, u_k, ∅, x).
+
+    Args:
+        lm: The language model.
+        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+        prompt: Soft prompt, shape (k, embedding_dim); none by default.
+
+    Returns:
+        Token laws Ḡ_∅, shape (batch, V).
+
+    Raises:
+        TypeError: The tokens are not integers.
+        ValueError: Wrong shapes, a token out of range, or what the model does not accept.
+    """
+    embeddings = lm.embed(prepend_mask(lm, tokens))
+    if prompt is None:
+        return lm.token_probs(embeddings)[:, 0]
+    return lm.token_probs(prepend_prompt(prompt, embeddings))[:, len(prompt)]
+
+
+def text_probs(lm: MaskedLM, tokens: ArrayLike, prompt: Tensor | None = None, n_blanks: int = 1) -> Tensor:
+    """What the model shows at the tokens of a text that is led by a prompt and blanks.
+
+    Args:
+        lm: The language model.
+        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+        prompt: Soft prompt, shape (k, embedding_dim); none by default.
+        n_blanks: Number of blanks between prompt and text, ≥ 0.
+
+    Returns:
+        Token laws Ḡ_i at the text's own positions, shape (batch, time, V).
+
+    Raises:
+        TypeError: The tokens are not integers.
+        ValueError: Wrong shapes, a token out of range, or what the model does not accept.
+    """
+    embeddings = lm.embed(prepend_mask(lm, tokens, n_blanks))
+    if prompt is None:
+        return lm.token_probs(embeddings)[:, n_blanks:]
+    return lm.token_probs(prepend_prompt(prompt, embeddings))[:, len(prompt) + n_blanks :]

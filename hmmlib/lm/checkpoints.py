@@ -1,0 +1,64 @@
+"""Weights on disk: safetensors files, which hold numbers and text and run nothing when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hmmlib._checks import check_device
+from hmmlib._files import read_tensors, write_tensors
+from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
+
+_LM_FORMAT = "hmmlib masked LM 1"
+
+
+def save_lm(lm: TransformerMaskedLM, path: str | Path, *, about: Mapping[str, Any] | None = None) -> None:
+    """Write a model to a file, as a whole or not at all.
+
+    Args:
+        lm: The model.
+        path: The file, by custom ``*.safetensors``; replaced if it exists.
+        about: What else to keep, ready for JSON: where the model comes from, how good it is.
+    """
+    config = asdict(lm.config) | {"n_tokens": lm.n_tokens}
+    write_tensors(Path(path), lm.state_dict(), {"format": _LM_FORMAT, "config": config, "about": about or {}})
+
+
+def load_lm(
+    path: str | Path, *, device: str | torch.device | None = None
+) -> tuple[TransformerMaskedLM, dict[str, Any]]:
+    """Read a model that `save_lm` wrote.
+
+    Args:
+        path: The file.
+        device: Where to put the model; the CPU by default.
+
+    Returns:
+        The model, frozen and without dropout, and what `save_lm` was told about it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, or something else; or the device cannot be used.
+    """
+    where = check_device(device)
+    tensors, notes = read_tensors(Path(path), _LM_FORMAT)
+    config = dict(notes["config"])
+    lm = TransformerMaskedLM(config.pop("n_tokens"), TransformerConfig(**config))
+    lm.load_state_dict(tensors)
+    return freeze(lm.to(where)), notes["about"]
+
+
+def freeze(lm: TransformerMaskedLM) -> TransformerMaskedLM:
+    """Make a model ready for use: no dropout, no gradients for its weights.
+
+    Args:
+        lm: The model, changed in place.
+
+    Returns:
+        The same model.
+    """
+    return lm.eval().requires_grad_(False)

@@ -1,0 +1,72 @@
+"""The masked language model that knows the truth: exact inference in a known HMM."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, check_tokens
+from hmmlib._display import card
+from hmmlib.hmm import HMM, MemoryHMM, posteriors_from_evidence
+
+
+class ExactMaskedLM:
+    """The masked language model that has learnt a known HMM perfectly.
+
+    The embedding of token z is its likelihood under each state, e(z) = ``emission[:, z]``, a row of the
+    paper's W; the blank's is all ones, no evidence; any non-negative vector is a legitimate soft prompt
+    (Section 3.1). Predictions are exact leave-one-out conditionals, and differentiable in the embeddings.
+
+    Args:
+        model: The HMM, or memory-augmented HMM, that the texts come from.
+    """
+
+    def __init__(self, model: HMM | MemoryHMM) -> None:
+        self.model = model
+        self.n_tokens = model.n_tokens
+        self.mask_token = model.n_tokens
+        emission = model.chain.emission
+        self.embedding_dim = len(emission)
+        # Made in inference mode, the table would be barred from all later work with gradients.
+        with torch.inference_mode(False):
+            self._embeddings = torch.cat([emission.T, torch.ones_like(emission.T[:1])])
+
+    def __repr__(self) -> str:
+        return f"ExactMaskedLM({self.model!r})"
+
+    def _repr_html_(self) -> str:
+        return card("ExactMaskedLM", self.model._repr_html_())
+
+    def embed(self, tokens: ArrayLike) -> Tensor:
+        """Embed texts.
+
+        Args:
+            tokens: Integers 0 … V − 1, or V for the blank, shape (batch, time).
+
+        Returns:
+            Embeddings, shape (batch, time, H); for a memory-augmented HMM (batch, time, |ℳ|·N·|𝒮|).
+
+        Raises:
+            TypeError: The tokens are not integers.
+            ValueError: Wrong shape, an empty batch, or a token out of range.
+        """
+        # The blank is one more admissible token here.
+        advice = f"the blank is mask_token = {self.mask_token}"
+        checked = check_tokens(tokens, self.n_tokens + 1, advice=advice)
+        return self._embeddings[checked.to(self._embeddings.device)]
+
+    def token_probs(self, embeddings: Tensor) -> Tensor:
+        """Ḡ: the conditional law of each position's token given the embeddings at the others.
+
+        Args:
+            embeddings: Non-negative, shape (batch, time, embedding_dim).
+
+        Returns:
+            Probabilities, shape (batch, time, V); they carry gradients if the embeddings do.
+
+        Raises:
+            TypeError: The embeddings are not a tensor of real numbers.
+            ValueError: Wrong shape, a negative or non-finite entry, or embeddings that are jointly
+                impossible.
+        """
+        return posteriors_from_evidence(self.model, embeddings, keep=("conditionals",)).conditionals

@@ -1,0 +1,105 @@
+"""Figures of texts, of machines and of what a text reveals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from hmmlib.hmm import HMM
+from hmmlib.plotting._parts import LETTERS, spell
+from hmmlib.plotting.style import PALETTE
+
+
+def text_with_states(tokens: Tensor, states: Tensor) -> Figure:
+    """Draw a text over the hidden states that wrote it.
+
+    Args:
+        tokens: Integers, shape (time,).
+        states: The hidden states, shape (time,).
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 2.0))
+    time = np.arange(len(states))
+    axes.plot(time, states, color=PALETTE[0].color, marker="o", drawstyle="steps-mid", linewidth=1)
+    axes.set(xlabel="token", ylabel="hidden state", yticks=range(int(states.max()) + 1))
+    axes.set_xticks(time, list(spell(tokens)))
+    axes.set_ylim(-0.4, int(states.max()) + 0.4)
+    return figure
+
+
+def parameter_maps(models: Sequence[HMM]) -> Figure:
+    """Draw transition and emission probabilities of several models as heat maps.
+
+    Args:
+        models: The models, one column each.
+
+    Returns:
+        The figure: transitions above, emissions below.
+    """
+    figure, axes = plt.subplots(2, len(models), figsize=(2.3 * len(models), 4.4), squeeze=False)
+    for (above, below), model in zip(axes.T, models, strict=True):
+        above.imshow(model.transition.cpu(), vmin=0, vmax=1, aspect="auto")
+        image = below.imshow(model.emission.cpu(), vmin=0, vmax=1, aspect="auto")
+        above.set(title=f"$H = {model.n_states}$", xlabel="to state")
+        below.set(xlabel="token")
+        below.set_xticks(range(model.n_tokens), list(LETTERS[: model.n_tokens]), fontsize=8)
+        for panel in (above, below):
+            panel.grid(visible=False)
+            panel.yaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set_ylabel("from state")
+    axes[1, 0].set_ylabel("state")
+    figure.colorbar(image, ax=axes, label="probability", fraction=0.04)
+    return figure
+
+
+def posterior_maps(tables: Mapping[str, Tensor], tokens: Tensor, states: Tensor | None = None) -> Figure:
+    """Draw posteriors of the hidden state along a text, one heat map above the other.
+
+    Args:
+        tables: Title and probabilities of each map, shape (time, H).
+        tokens: The text, shape (time,); a token of −1 is shown as a blank.
+        states: The states that wrote it, shape (time,), marked by circles; not marked if None.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(len(tables), 1, figsize=(6.8, 1.75 * len(tables)), squeeze=False, sharex=True)
+    for panel, (title, table) in zip(axes[:, 0], tables.items(), strict=True):
+        image = panel.imshow(table.T.cpu(), vmin=0, vmax=1, aspect="auto")
+        if states is not None:
+            panel.plot(states, "o", color="white", markerfacecolor="none", markersize=6, markeredgewidth=1.2)
+        panel.set(title=title, ylabel="state")
+        panel.grid(visible=False)
+    letters = ["∅" if int(token) < 0 else LETTERS[int(token)] for token in tokens]
+    axes[-1, 0].set_xticks(range(len(letters)), letters)
+    axes[-1, 0].set_xlabel("token")
+    figure.colorbar(image, ax=axes, label="probability", fraction=0.04)
+    return figure
+
+
+def floor_against_states(rows: Mapping[int, Sequence[tuple[float, float]]]) -> Figure:
+    """Draw, per number of states, each model's unigram entropy and Bayes floor, and their means.
+
+    Args:
+        rows: For each H, pairs (unigram entropy, Bayes floor) in nats, one per model.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    for k, name in enumerate(("knows only how frequent tokens are", "knows everything: the Bayes floor")):
+        means = [np.mean([row[k] for row in found]) for found in rows.values()]
+        axes.plot(list(rows), means, label=name, **PALETTE[k]._asdict())
+        for n_states, found in rows.items():
+            axes.plot(
+                [n_states] * len(found), [row[k] for row in found], ".", color=PALETTE[k].color, alpha=0.35
+            )
+    axes.set(xlabel="hidden states $H$", ylabel="loss (nats per token)", ylim=(0, 2.4), xticks=list(rows))
+    axes.legend(loc="center right")
+    return figure

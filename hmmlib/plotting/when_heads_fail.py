@@ -1,0 +1,175 @@
+"""Figures of what a head cannot do: posteriors that look alike, classes that overlap, margins that vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from hmmlib.plotting._parts import CORNERS, draw_simplex, zero_line
+from hmmlib.plotting.style import PALETTE
+
+_MARKERS = "sD"
+_CLASS_COLORS = (PALETTE[0].color, PALETTE[1].color)
+
+
+def fibres(posteriors: Tensor, token_probs: Tensor, labels: Tensor, mu: Tensor, lost: Tensor) -> Figure:
+    """Draw posteriors over three states, the lines along which a model shows the same, and what it shows.
+
+    Args:
+        posteriors: P[H_0 | x], shape (batch, 3).
+        token_probs: Probability of the first of two tokens at the blank, shape (batch,).
+        labels: 0 or 1, shape (batch,).
+        mu: Weights of the task, shape (3,).
+        lost: Direction in which posteriors look alike, shape (3,).
+
+    Returns:
+        The figure: posteriors on the left; on the right what the model shows, a row for each label.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 3.2))
+    draw_simplex(left, "posterior $P[H_0 | x]$", "state")
+    for line in _lines_along(lost.cpu().numpy()):
+        left.plot(*line.T, "-", color="#bbbbbb", linewidth=0.8)
+    _points(left, posteriors, labels)
+    left.plot(*zero_line(mu.cpu().numpy()).T, "-", color="black", linewidth=1.2)
+    left.legend(loc="upper left")
+    rows = labels.cpu().numpy()
+    # Spread upwards only for the eye; the same spread in every run.
+    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))
+    shown = token_probs.cpu().numpy()
+    for label in (0, 1):
+        kept = rows == label
+        right.plot(
+            shown[kept], label + spread[kept], _MARKERS[label], color=_CLASS_COLORS[label], alpha=0.5, ms=3.5
+        )
+    right.set(
+        title="what the model shows",
+        xlabel="probability of token a at the blank",
+        yticks=[0, 1],
+        yticklabels=["label 0", "label 1"],
+        ylim=(-0.6, 1.6),
+    )
+    return figure
+
+
+def overlap(token_laws: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
+    """Draw token laws of two classes over three tokens, and a point that lies in both convex hulls.
+
+    Args:
+        token_laws: G at the blank, shape (batch, 3).
+        labels: 0 or 1, shape (batch,).
+        certificate: λ ≥ 0 with Σ λ_i y_i g_i = 0, shape (batch,).
+
+    Returns:
+        The figure; the texts with λ > 0 are joined to the common point.
+    """
+    figure, panel = plt.subplots(figsize=(4.6, 3.9))
+    draw_simplex(panel, "$G_∅(∅, x)$", "token")
+    _points(panel, token_laws, labels)
+    points, shares = token_laws.cpu().numpy() @ CORNERS, certificate.cpu().numpy()
+    ones = labels.cpu().numpy() == 1
+    common = (shares[ones] @ points[ones]) / shares[ones].sum()
+    panel.plot(*common, "*", color="black", markersize=15, label="in both hulls")
+    for i in np.flatnonzero(shares > 1e-9):
+        ends = np.array([points[i], common])
+        kind = int(ones[i])
+        panel.plot(*ends.T, "-" if kind else "--", color=_CLASS_COLORS[kind], linewidth=1.4)
+        panel.plot(
+            *points[i], _MARKERS[kind], color=_CLASS_COLORS[kind], markeredgecolor="white", markersize=6.5
+        )
+    panel.legend(loc="upper left")
+    return figure
+
+
+def margins_by_states(margins: Mapping[int, Sequence[float]], n_tokens: int, floor: float = 1e-9) -> Figure:
+    """Draw the largest margin of any head, one dot per random model, on a logarithmic axis.
+
+    Args:
+        margins: For each number of states H, margins of heads with weights of size at most 1.
+        n_tokens: V; a vertical line marks H = V.
+        floor: Smaller margins count as none and are drawn on a line of their own.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    sizes = list(margins)
+    none = floor / 30
+    for index, size in enumerate(sizes):
+        values = np.array([margin if margin > floor else none for margin in margins[size]])
+        across = index + np.linspace(-0.25, 0.25, len(values))
+        seen = values > none
+        axes.plot(across[seen], values[seen], "o", color=PALETTE[0].color, markersize=4)
+        axes.plot(across[~seen], values[~seen], "x", color=PALETTE[1].color, markersize=5)
+    axes.axhline(floor, color="#888888", linewidth=1)
+    axes.text(len(sizes) - 0.45, none, "none", ha="left", va="center", fontsize=9)
+    axes.set(
+        yscale="log",
+        ylim=(none / 5, 3),
+        xlim=(-0.6, len(sizes) - 0.4),
+        xticks=range(len(sizes)),
+        xticklabels=[str(size) for size in sizes],
+        xlabel=f"hidden states $H$ ($V$ = {n_tokens})",
+        ylabel="largest margin of a head",
+    )
+    return figure
+
+
+def turning_labels(
+    counts: Sequence[int], margins: Sequence[float], shown: Tensor, *, x_label: str, y_labels: Sequence[str]
+) -> Figure:
+    """Draw margins that change sign twice beside what a model shows, which only ever moves one way.
+
+    Args:
+        counts: How often the token a stands in each text, increasing.
+        margins: Margin of each text.
+        shown: Probability of a that the model shows, one row per prompt, shape (n_prompts, n_texts); the
+            first row is without a prompt.
+        x_label: What the counts are.
+        y_labels: What the margins, and the probabilities shown, are.
+
+    Returns:
+        The figure: margins on the left, probabilities on the right; full markers have label 1.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0))
+    ours, others = _CLASS_COLORS
+    for row in shown[1:].cpu().numpy():
+        axes[1].plot(counts, row, color=others, linewidth=0.8, linestyle="-", alpha=0.45)
+    titles = ("The label turns twice", "What is shown moves one way")
+    heights = (np.asarray(margins), shown[0].cpu().numpy())
+    full = heights[0] >= 0
+    for panel, title, y_label, curve in zip(axes, titles, y_labels, heights, strict=True):
+        panel.plot(counts, curve, color=ours, linewidth=1)
+        for label, face in ((1, ours), (0, "white")):
+            kept = full == bool(label)
+            style = {"color": ours, "markerfacecolor": face, "linestyle": "none", "marker": "o"}
+            panel.plot(np.asarray(counts)[kept], curve[kept], label=f"label {label}", **style)
+        panel.set(title=title, xlabel=x_label, ylabel=y_label)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].axhline(0, color="#444444", linewidth=0.8)
+    axes[0].legend(loc="best")
+    if len(shown) > 1:
+        axes[1].plot([], [], "-o", color=ours, linewidth=1, label="no prompt")
+        axes[1].plot([], [], color=others, linewidth=0.8, linestyle="-", label="prompts")
+        lines = axes[1].get_legend_handles_labels()[0][-2:]
+        figure.legend(handles=lines, loc="outside lower right", ncols=2)
+    return figure
+
+
+def _points(panel: Axes, points: Tensor, labels: Tensor) -> None:
+    for label in (0, 1):
+        flat = points[labels == label].cpu().numpy() @ CORNERS
+        panel.plot(
+            *flat.T, _MARKERS[label], color=_CLASS_COLORS[label], alpha=0.5, ms=3.5, label=f"label {label}"
+        )
+
+
+def _lines_along(direction: np.ndarray, count: int = 9) -> list[np.ndarray]:
+    """Parallel lines along a direction in the triangle, as pairs of points in the plane."""
+    normal = np.cross(direction, np.ones(3))
+    levels = np.linspace(normal.min(), normal.max(), count + 2)[1:-1]
+    return [zero_line(normal - level) for level in levels]

@@ -1,0 +1,33 @@
+"""Pretraining: a transformer learns masked language modelling from text of a known HMM.
+
+`pretrain` follows a `PretrainingRecipe`, measuring loss and KL against the exact conditionals on the way;
+`evaluate` measures any masked language model on held-out text. `PRETRAINING_PRESETS` has recipes from seconds
+on a laptop to the paper's own.
+"""
+
+from hmmlib.pretraining.corpus import Corpus, CorpusConfig, TextStream
+from hmmlib.pretraining.evaluation import Evaluation, HeldOut, draw_held_out, evaluate
+from hmmlib.pretraining.history import History, Measurement
+from hmmlib.pretraining.presets import PAPER_MASKING, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
+from hmmlib.pretraining.recipe import PretrainingRecipe, Stage
+from hmmlib.pretraining.trainer import Pretrained, pretrain
+
+__all__ = [
+    "PAPER_MASKING",
+    "PRETRAINING_PRESETS",
+    "VARIANTS",
+    "Corpus",
+    "CorpusConfig",
+    "Evaluation",
+    "HeldOut",
+    "History",
+    "Measurement",
+    "Pretrained",
+    "PretrainingRecipe",
+    "Stage",
+    "TextStream",
+    "draw_held_out",
+    "evaluate",
+    "pretrain",
+    "pretraining_preset",
+]
