@@ -218,17 +218,14 @@ Markdown(
 
 
 # %%
-def markdown_table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
-
+from hmmlib.tables import Table
 
 rows = []
 for row in bench["comparisons"]:
     spread = (float(f"{row['ratio'][part]:.2g}") for part in ("median", "min", "max"))
     ratio = "**{:g} ×** ({:g} to {:g})".format(*spread)
-    rows.append((row["task"].replace("|", "\\|"), row["other"], ratio))
-markdown_table(["what", "beside", "it takes, median (extremes)"], rows)
+    rows.append((row["task"], row["other"], ratio))
+Table(["what", "beside", "it takes, median (extremes)"], rows)
 
 # %% [markdown]
 # ### Fast, and right?
@@ -248,7 +245,7 @@ header = [
     "largest deviation",
     "positions off by more than 0.001",
 ]
-markdown_table(header, rows)
+Table(header, rows)
 
 # %% [markdown]
 # hmmlearn, an independent implementation, agrees with hmmlib to rounding in both of its modes. dynamax agrees on text
@@ -294,7 +291,7 @@ labels = {
 }
 grown = [(labels[axis], f"{value:.1f}") for axis, value in per_number.items()]
 grown.append(("for comparison, a float64", f"{torch.float64.itemsize}.0"))
-markdown_table(["more …", "bytes per number"], grown)
+Table(["more …", "bytes per number"], grown)
 
 # %% [markdown]
 # With more texts or more states, the result itself is nearly all that is added: the batch is worked on in small pieces,

@@ -34,7 +34,7 @@ from IPython.display import Markdown
 
 from hmmlib.analysis import claims_in_short
 
-Markdown(claims_in_short(found))
+claims_in_short(found)
 
 # %% [markdown]
 # The claims are those that the paper makes of its experiments; how we put them is said [below](rr-sec-claims). *Reproduced*
@@ -44,9 +44,9 @@ Markdown(claims_in_short(found))
 # models that satisfy its assumptions.
 
 # %% tags=["hide-input"]
-from hmmlib.analysis import markdown_table
 from hmmlib.analysis.agreement import FAILS, HOLDS
 from hmmlib.constructions import THEOREMS, check_theorem
+from hmmlib.tables import Table
 
 n_models = 100  # change me: machines drawn for each theorem
 lines = []
@@ -55,7 +55,7 @@ for theorem in THEOREMS:
     verdict = HOLDS if texts and not wrong else FAILS
     lines.append([theorem, str(models), str(texts), str(wrong), verdict])
 header = ["theorem", "models", "texts", "wrong labels", "verdict"]
-Markdown(markdown_table(header, lines, numbers=(1, 2, 3)))
+Table(header, lines)
 
 # %% [markdown]
 # Where they are proved, and the tests that carry their names:
@@ -119,7 +119,7 @@ for seeds in (3, 20):
         shares = (f"{n / draws:.0%}" for n in (agrees, higher + lower, unknown))
         lines.append([str(seeds), str(true), *shares])
 header = ["our seeds", "true difference", "agrees", "differs", "cannot be told"]
-Markdown(markdown_table(header, lines, numbers=range(5)))
+Table(header, lines)
 
 # %% [markdown]
 # Where nothing differs, the rule says so wrongly at most about as often as it should, 5%. But look at what three seeds can do: with
@@ -180,7 +180,7 @@ plt.show()
 # %%
 from hmmlib.analysis import comparison_table, tally_table
 
-Markdown(tally_table(found, titles))
+tally_table(found, titles)
 
 # %% [markdown]
 # ### Experiment 1: head against prompt
@@ -194,7 +194,7 @@ def beside(curve, world):
     theirs, ours = found[PAPER][curve], found[world][curve]
     seeds = f"{ours.seeds} seeds; paper {theirs.seeds}"
     title = f"**{titles[curve]}, {world}** ({seeds})"
-    return f"{title}\n\n{comparison_table(theirs, ours)}"
+    return f"{title}\n\n{comparison_table(theirs, ours).markdown}"
 
 
 # %%
@@ -238,10 +238,10 @@ Markdown("\n\n".join(beside(*pair) for pair in pairs))
 # %%
 from hmmlib.analysis import claim_matrix, claim_numbers
 
-Markdown(claim_matrix(found))
+claim_matrix(found)
 
 # %%
-Markdown(claim_numbers(found))
+claim_numbers(found)
 
 # %% [markdown]
 # On the exact model claim 2b does not hold because there is nothing to gain: with few states heads are perfect already,
@@ -264,7 +264,9 @@ Markdown(claim_numbers(found))
 from hmmlib.analysis import earlier, moved_table
 
 moved = {c: moved_table(found[PAPER][c], earlier(paper, c)) for c in titles}
-Markdown("\n\n".join(f"**{titles[c]}**\n\n{table}" for c, table in moved.items()))
+Markdown(
+    "\n\n".join(f"**{titles[c]}**\n\n{table.markdown}" for c, table in moved.items())
+)
 
 # %%
 print("points by which the means moved     mean   most")
@@ -417,8 +419,9 @@ effects["length"] = (
 # seed, as means over all sizes.
 
 # %%
-from hmmlib.analysis import measured, number
+from hmmlib.analysis import measured
 from hmmlib.analysis.deviations import NOT_MEASURED
+from hmmlib.tables import number
 
 kinds = {
     k: [c for c in second["cells"] if c["kind"] == k] for k in ("memory", "vanilla")
@@ -488,7 +491,7 @@ effects["network"] = (
     f"the paper's own network: {NOT_MEASURED}; the last command under *What was not run*"
 )
 header = ["recipe, one change after the other", "KL, seed 1", "KL, seed 2"]
-Markdown(markdown_table(header, lines, numbers=(1, 2)))
+Table(header, lines)
 
 # %% [markdown]
 # (The better of two learning rates each.) In so few steps at this size the paper's choices do not get off the ground. That says

@@ -28,11 +28,9 @@ from hmmlib.analysis import (
     deviation_tables,
     earlier,
     log_ratio,
-    markdown_table,
     mean_over_seeds,
     measured,
     moved_table,
-    number,
     published,
     released_scores,
     rows,
@@ -45,6 +43,7 @@ from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.scales import downstream_scale
 from hmmlib.pretraining import PAPER_MASKING, PRETRAINING_PRESETS
+from hmmlib.tables import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "book" / "results"
@@ -343,29 +342,8 @@ def test_curves_of_a_claim_must_fit(world):
 # --- tables ---
 
 
-@pytest.mark.parametrize(
-    ("arguments", "options", "text"),
-    [
-        ((3.14159,), {}, "3.1"),
-        ((-3.14159, 0.06), {}, "−3.1 ± 0.1"),
-        ((3.14159,), {"signed": True, "digits": 2}, "+3.14"),
-        ((-0.01,), {"signed": True}, "0.0"),
-    ],
-)
-def test_numbers_are_printed_alike_everywhere(arguments, options, text):
-    assert number(*arguments, **options) == text
-
-
-def test_a_table_is_checked_before_it_is_made():
-    assert markdown_table(["a", "b"], [["1", "2"]], numbers=(1,)) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
-    with pytest.raises(ValueError, match="expected 2 entries"):
-        markdown_table(["a", "b"], [["1"]])
-    with pytest.raises(ValueError, match="without bars"):
-        markdown_table(["a"], [["1 | 2"]])
-
-
-def table_rows(text: str) -> list[list[str]]:
-    return [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
+def table_rows(table: Table) -> list[list[str]]:
+    return [list(row) for row in table.rows]
 
 
 def test_tables_show_what_was_computed():

@@ -26,9 +26,7 @@ from hmmlib.analysis.tables import (
     claim_numbers,
     claims_in_short,
     comparison_table,
-    markdown_table,
     moved_table,
-    number,
     tally_table,
 )
 
@@ -62,12 +60,10 @@ __all__ = [
     "group",
     "judge",
     "log_ratio",
-    "markdown_table",
     "mean_losses",
     "mean_over_seeds",
     "measured",
     "moved_table",
-    "number",
     "percent_right",
     "published",
     "read_results",

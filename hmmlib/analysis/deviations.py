@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hmmlib.analysis.tables import markdown_table
+from hmmlib.tables import Table
 
 NOT_MEASURED = "**not measured**"
 
@@ -122,7 +122,7 @@ def deviation_tables(effects: Mapping[str, str]) -> str:
     if keys != set(effects):
         raise ValueError(f"effects: expected the keys {sorted(keys)}, got {sorted(effects)}")
     return "\n\n".join(
-        markdown_table(
+        Table(
             ["difference\N{NO-BREAK SPACE}in", deviation.title],
             [
                 ["paper", deviation.text],
@@ -130,6 +130,6 @@ def deviation_tables(effects: Mapping[str, str]) -> str:
                 ["this book", deviation.book],
                 ["effect", effects[deviation.key]],
             ],
-        )
+        ).markdown
         for deviation in DEVIATIONS
     )

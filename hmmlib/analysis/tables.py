@@ -1,63 +1,16 @@
-"""Tables and numbers as Markdown, for pages that are made from result files."""
+"""The tables of the reproduction report, from the numbers that they show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from hmmlib.analysis.agreement import VERDICTS, reproduction, tally
 from hmmlib.analysis.claims import CLAIMS, Finding, check_claim
 from hmmlib.analysis.curves import PAPER, RECIPE, SOLVED, Series, World, rows
+from hmmlib.tables import Table, number
 
 
-def number(value: float, half_width: float | None = None, *, signed: bool = False, digits: int = 1) -> str:
-    """A number as the tables print it.
-
-    Args:
-        value: The number.
-        half_width: Half of its interval, if it has one.
-        signed: Whether a positive number has its sign.
-        digits: Decimals.
-
-    Returns:
-        For example ``+3.1 ± 0.4``, with a true minus sign and without negative zeros.
-    """
-    rounded = round(value, digits) + 0.0
-    text = f"{abs(rounded):.{digits}f}"
-    if rounded < 0:
-        text = f"−{text}"
-    elif signed and rounded > 0:
-        text = f"+{text}"
-    return text if half_width is None else f"{text} ± {half_width:.{digits}f}"
-
-
-def markdown_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()
-) -> str:
-    """A table in Markdown.
-
-    Args:
-        header: Names of the columns.
-        rows: Their entries, as many in each row. Line breaks and bars are not allowed in them.
-        numbers: Columns that are aligned on the right.
-
-    Returns:
-        The table, a line for each row.
-
-    Raises:
-        ValueError: A row of another length, or an entry with a bar or a line break.
-    """
-    lines = [list(header), ["---:" if i in numbers else "---" for i in range(len(header))]]
-    lines += [list(row) for row in rows]
-    for row in lines:
-        if len(row) != len(header):
-            raise ValueError(f"rows: expected {len(header)} entries in each, got {row}")
-        broken = next((entry for entry in row if "|" in entry or "\n" in entry), None)
-        if broken is not None:
-            raise ValueError(f"rows: expected entries without bars and line breaks, got {broken!r}")
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
-
-
-def comparison_table(theirs: Series, ours: Series) -> str:
+def comparison_table(theirs: Series, ours: Series) -> Table:
     """A curve of the paper beside ours, number by number.
 
     Args:
@@ -65,7 +18,7 @@ def comparison_table(theirs: Series, ours: Series) -> str:
         ours: This book's, at the same points.
 
     Returns:
-        The table, in Markdown.
+        The table.
 
     Raises:
         ValueError: The points differ.
@@ -81,10 +34,10 @@ def comparison_table(theirs: Series, ours: Series) -> str:
         for row in rows(theirs, ours)
     ]
     header = ["states", "paper", "ours", "ours − paper", "verdict"]
-    return markdown_table(header, lines, numbers=(0, 1, 2, 3))
+    return Table(header, lines)
 
 
-def tally_table(worlds: Mapping[str, World], names: Mapping[str, str]) -> str:
+def tally_table(worlds: Mapping[str, World], names: Mapping[str, str]) -> Table:
     """How many numbers of each curve have which verdict.
 
     Args:
@@ -92,7 +45,7 @@ def tally_table(worlds: Mapping[str, World], names: Mapping[str, str]) -> str:
         names: Name of each curve on the page.
 
     Returns:
-        The table, in Markdown, a row for each curve and world but the paper's.
+        The table, a row for each curve and world but the paper's.
     """
     lines = []
     for curve, name in names.items():
@@ -101,17 +54,17 @@ def tally_table(worlds: Mapping[str, World], names: Mapping[str, str]) -> str:
                 found = tally([row.comparison for row in rows(worlds[PAPER][curve], curves[curve])])
                 counts = [str(found[verdict]) for verdict in VERDICTS]
                 lines.append([f"{name}, {world}", *counts])
-    return markdown_table(["curve", *VERDICTS], lines, numbers=range(1, 5))
+    return Table(["curve", *VERDICTS], lines)
 
 
-def claims_in_short(worlds: Mapping[str, World]) -> str:
+def claims_in_short(worlds: Mapping[str, World]) -> Table:
     """Whether each claim was reproduced.
 
     Args:
         worlds: The paper's curves and ours.
 
     Returns:
-        The table, in Markdown, with `hmmlib.analysis.reproduction` for each claim.
+        The table, with `hmmlib.analysis.reproduction` for each claim.
     """
     lines = [
         [
@@ -120,33 +73,33 @@ def claims_in_short(worlds: Mapping[str, World]) -> str:
         ]
         for claim in CLAIMS
     ]
-    return markdown_table(["claim of the paper", "verdict"], lines)
+    return Table(["claim of the paper", "verdict"], lines)
 
 
-def claim_matrix(worlds: Mapping[str, World]) -> str:
+def claim_matrix(worlds: Mapping[str, World]) -> Table:
     """Which claims hold where.
 
     Args:
         worlds: The paper's curves and ours.
 
     Returns:
-        The table, in Markdown, a row for each claim and a column for each world.
+        The table, a row for each claim and a column for each world.
     """
     lines = [
         [claim.number, *(check_claim(claim, curves).verdict for curves in worlds.values())]
         for claim in CLAIMS
     ]
-    return markdown_table(["claim", *worlds], lines)
+    return Table(["claim", *worlds], lines)
 
 
-def claim_numbers(worlds: Mapping[str, World]) -> str:
+def claim_numbers(worlds: Mapping[str, World]) -> Table:
     """The effects behind the verdicts on the claims.
 
     Args:
         worlds: The paper's curves and ours.
 
     Returns:
-        The table, in Markdown. Of several effects it shows the one that reaches
+        The table. Of several effects it shows the one that reaches
         lowest, and how many are surely positive.
     """
     lines = [
@@ -154,10 +107,10 @@ def claim_numbers(worlds: Mapping[str, World]) -> str:
         for claim in CLAIMS
         for world, finding in ((name, check_claim(claim, curves)) for name, curves in worlds.items())
     ]
-    return markdown_table(["claim", "by", "effect", "above 0", "verdict"], lines, numbers=(2,))
+    return Table(["claim", "by", "effect", "above 0", "verdict"], lines)
 
 
-def moved_table(found: Series, before: Mapping[int, float]) -> str:
+def moved_table(found: Series, before: Mapping[int, float]) -> Table:
     """How far the paper's own numbers moved from one version of its figure to the next.
 
     Args:
@@ -165,7 +118,7 @@ def moved_table(found: Series, before: Mapping[int, float]) -> str:
         before: The earlier means, for some numbers of states.
 
     Returns:
-        The table, in Markdown, a row for each number of states that both have; 'outside' is whether the
+        The table, a row for each number of states that both have; 'outside' is whether the
         earlier mean is outside the published interval.
     """
     lines = []
@@ -183,7 +136,7 @@ def moved_table(found: Series, before: Mapping[int, float]) -> str:
                 ]
             )
     header = ["states", "earlier", "published", "moved", "outside"]
-    return markdown_table(header, lines, numbers=(0, 1, 2, 3))
+    return Table(header, lines)
 
 
 def _positive(finding: Finding) -> str:
