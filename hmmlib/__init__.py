@@ -1,7 +1,25 @@
 """hmmlib: exact hidden Markov models as perfect masked language models.
 
 The library of the executable companion to Wei, Xie and Ma, *Why Do Pretrained Language Models Help in
-Downstream Tasks? An Analysis of Head and Prompt Tuning* (arXiv 2106.09226).
+Downstream Tasks? An Analysis of Head and Prompt Tuning* (arXiv 2106.09226). The paper in small:
+
+    >>> from hmmlib import ExactMaskedLM, blank_probs, draw_dataset, draw_task
+    >>> from hmmlib import logistic_head, optimal_prompt, random_hmm
+    >>> hmm = random_hmm(n_states=15, n_tokens=10, generator=1)
+    >>> task = draw_task(hmm, generator=1)
+    >>> train, _, test = draw_dataset(task, generator=1, sizes=(1000, 100, 1000), length=32)
+    >>> lm = ExactMaskedLM(hmm)
+    >>> fit = logistic_head(blank_probs(lm, train.tokens), train.labels)
+    >>> best = optimal_prompt(lm, train.tokens, train.labels, restarts=1, generator=0)
+    >>> for head, prompt in ((fit.head, None), (best.head, best.prompt)):
+    ...     right = head.labels(blank_probs(lm, test.tokens, prompt)) == test.labels
+    ...     print(f"{right.double().mean():.0%}")
+    88%
+    100%
+
+An HMM writes the text, a task asks about the hidden state before its first word, and the exact model predicts
+each word perfectly from the others. No head on what it shows at the blank has every answer; with one soft
+prompt in front of the text a head has nearly all of them.
 """
 
 from hmmlib.certificates import best_accuracy, row_space_test, separate
