@@ -7,6 +7,7 @@ cells are left for want of time or are missing, and with 130 or 143 when Ctrl-C 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import signal
 import sys
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None, experiments: Mapping[str, Exper
     Returns:
         The exit code.
     """
+    _print_what_the_encoding_has()
     parser = _parser(experiments)
     asked = parser.parse_args(arguments)
     try:
@@ -225,6 +227,12 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(word.rjust(width) for word, width in zip(row, widths, strict=True))
+
+
+def _print_what_the_encoding_has() -> None:
+    """Let a terminal or pipe that has no "…" get it as an escape, as stderr does, and not as an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _say(text: str) -> None:

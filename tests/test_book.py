@@ -271,10 +271,11 @@ def test_links_and_own_files_are_no_fault(element: str) -> None:
     assert not LOADS_ELSEWHERE.search(element)
 
 
+@pytest.mark.parametrize("ending", ["", "/", ".git", ".git/", "//"])
 def test_the_repository_address_comes_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ending: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("REPOSITORY_URL", "https://example.org/book.git")
+    monkeypatch.setenv("REPOSITORY_URL", "https://example.org/book" + ending)
     assert repository_url(tmp_path) == "https://example.org/book"
     monkeypatch.delenv("REPOSITORY_URL")
     assert repository_url(tmp_path) == ""

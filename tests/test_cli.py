@@ -211,6 +211,34 @@ def test_a_training_that_diverges_ends_it_with_1(say, monkeypatch):
 # --- as a command ---
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1:strict"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("sweep exact-prompts --help", "--time-limit"), ("results exact-prompts", "majority")],
+)
+def test_an_encoding_without_a_character_of_ours_is_no_error(tmp_path, encoding, words, said):
+    done = subprocess.run(
+        [sys.executable, "-m", "hmmlib", *words.split()],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert said in done.stdout.decode(encoding.partition(":")[0])
+
+
+def test_an_encoding_that_replaces_in_its_own_way_does_so(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "hmmlib", "sweep", "exact-prompts", "--help"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii:replace"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"cuda:1 ?" in done.stdout
+
+
 def test_a_plain_copy_of_the_source_runs_without_what_is_optional(tmp_path):
     shutil.copytree(ROOT / "hmmlib", tmp_path / "hmmlib", ignore=shutil.ignore_patterns("__pycache__"))
     # Not there, as far as this process is concerned: what is optional, and an installed hmmlib.

@@ -85,7 +85,7 @@ def repository_url(folder: Path) -> str:
             remote,
         )
         url = f"https://{found[1]}/{found[2]}" if found else ""
-    return url.removesuffix(".git").rstrip("/")
+    return url.rstrip("/").removesuffix(".git").rstrip("/")
 
 
 def configure(app: Sphinx, config: Config) -> None:
