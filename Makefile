@@ -1,13 +1,15 @@
 # One file to do everything from a bare clone. `make help` says what there is.
 SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
+# -p: without what BASH_ENV, SHELLOPTS and functions of the shell that make was started from would bring in.
+.SHELLFLAGS := -p -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
 # What a reader may set, as in `make book PYTHON=python3.12`.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	"$$p" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+TORCH ?= auto
 TORCH_INDEX_URL ?=
 WORKERS ?= 2
 
@@ -18,24 +20,35 @@ STAMP := $(VENV)/installed
 BENCH_STAMP := $(VENV)/installed-bench
 CODE := hmmlib book/_ext book/tools tests notebooks conftest.py
 
-# Settings and caches of the tools stay inside the environment: nothing is read from, or written to,
-# the home folder, which may be empty or closed for writing. Progress bars stay quiet.
+# What is set for a reader's other work does not count here, or the book would not be the same: neither in the
+# environment, ...
+LEAKS := __PYVENV_LAUNCHER__ PYTHON% MPL% MATPLOTLIB% IPY% JUPYTER_% JUPYTERLAB_% PYDEVD% PYTEST% HYPOTHESIS% \
+	COV_% COVERAGE% RUFF_% MYPY% SPHINX% DOCUTILS% TQDM_% DASK_% TORCH% PYTORCH% BASH_ENV SHELLOPTS \
+	VIRTUAL_ENV% CONDA_PREFIX% CONDA_DEFAULT_ENV COLUMNS LINES FORCE_COLOR CLICOLOR_FORCE PY_COLORS
+HARMLESS := PYTHON PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONUNBUFFERED TORCH TORCH_INDEX_URL
+unexport $(filter-out $(HARMLESS),$(filter $(LEAKS),$(.VARIABLES)))
+# ... nor in the home folder, which may be empty or closed for writing: settings and caches of the tools stay inside
+# the environment. What pip is told about mirrors, proxies and certificates does count: book/tools/pip_settings.py.
 export MPLCONFIGDIR := $(CURDIR)/$(VENV)/var/matplotlib
 export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/var/jupyter-config
 export JUPYTER_DATA_DIR := $(CURDIR)/$(VENV)/var/jupyter-data
 export JUPYTER_RUNTIME_DIR := $(CURDIR)/$(VENV)/var/jupyter-runtime
 export IPYTHONDIR := $(CURDIR)/$(VENV)/var/ipython
+export DASK_CONFIG := $(CURDIR)/$(VENV)/var/dask
 # Threads that wait give way to others: those of torch spin instead, which on a busy machine makes training
 # many times slower.
 export GOMP_SPINCOUNT ?= 1000
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
-unexport PYTHONPATH
-unexport PYTHONHOME
+# Files and pipes are UTF-8, whatever the locale.
+export PYTHONUTF8 := 1
 
 # An environment that was moved with its folder, or lost its Python, is made anew.
-ifneq ($(shell $(PY) -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CURDIR))
+ifneq ($(shell $(PY) -I -c pass 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CURDIR))
 $(STAMP): FORCE
+endif
+
+ifeq ($(OS),Windows_NT)
+$(error The book is made on Linux, on macOS or, on Windows, in WSL: wsl --install)
 endif
 
 .PHONY: help
@@ -44,8 +57,9 @@ help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=...           the Python, 3.11 or newer, that the environment is made with"
-	@echo "TORCH_INDEX_URL=...  address of a package index to take PyTorch from, for example that of the"
-	@echo "                     CPU-only builds on PyTorch's install page (much smaller); empty: the usual one"
+	@echo "TORCH=...            PyTorch's build: cpu, default (on Linux with gigabytes of GPU libraries), or auto,"
+	@echo "                     which is cpu on Linux without an NVIDIA driver; counts when .venv is made"
+	@echo "TORCH_INDEX_URL=...  address of a package index to take PyTorch from instead"
 	@echo "WORKERS=...          number of test processes (2)"
 
 .PHONY: setup
@@ -62,21 +76,11 @@ $(STAMP): requirements.txt pyproject.toml
 		echo "$(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; fi
 	@mkdir -p $(VENV)/var $(VENV)/etc/ipython
 	@echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
-	@if [ -n "$(TORCH_INDEX_URL)" ]; then \
-		echo "==> Installing PyTorch from $(TORCH_INDEX_URL)"; \
-		$(PY) -m pip install --no-deps --index-url "$(TORCH_INDEX_URL)" \
-			"$$(sed -nE 's/^(torch==[^ ]+).*/\1/p' requirements.txt)"; fi
-	@echo "==> Installing the pinned packages and hmmlib (the first time takes a minute or more)"
-	@$(PY) -m pip install -qq -r requirements.txt
-	@$(PY) -m pip install -qq --no-deps --no-build-isolation --editable .
-	@$(PY) -m pip check
-	@# JupyterLab asks whether it may fetch news from another host, unless this part of it is off.
-	@$(PY) -m jupyter labextension disable --log-level ERROR "@jupyterlab/apputils-extension:announcements"
+	@$(PY) book/tools/install_packages.py --torch "$(TORCH)" --torch-index-url "$(TORCH_INDEX_URL)"
 	@echo "$(CURDIR)" > $(STAMP)
 
 $(BENCH_STAMP): $(STAMP)
-	@echo "==> Installing the libraries that hmmlib is measured against"
-	@$(PY) -m pip install -qq --no-build-isolation --editable '.[bench]' --constraint requirements.txt
+	@$(PY) book/tools/install_packages.py --extra bench
 	@touch $(BENCH_STAMP)
 
 .PHONY: book

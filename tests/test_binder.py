@@ -63,6 +63,7 @@ def test_its_one_requirement_is_one_plain_version():
     (requirement,) = (Requirement(line) for line in lines if not line.startswith("#"))
     assert requirement.name == "uv"
     assert re.fullmatch(r"==[\d.]+", str(requirement.specifier))
+    assert f"\n{requirement};" in (ROOT / "requirements.txt").read_text(encoding="utf-8")
 
 
 def test_it_opens_with_a_chapter_that_is_there():
