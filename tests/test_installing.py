@@ -25,7 +25,7 @@ from pathlib import Path
 from small_wheels import write_wheel
 
 def build_editable(folder, *_):
-    return write_wheel(Path(folder), "hmmlib", "0.0", {"_editable_impl_hmmlib.pth": f"{Path.cwd()}\\n"}).name
+    return write_wheel(Path(folder), "hmmlib", "0.0", {"_hmmlib.pth": f"{Path.cwd()}\\n"}).name
 """
 # Where uv finds PyTorch's builds for CPUs is a folder here, or it is out of reach.
 UV = """#!/bin/sh

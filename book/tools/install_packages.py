@@ -163,7 +163,7 @@ class Installation:
         # Python before 3.13 reads this file in the encoding of the locale, and does not start if it has
         # another letter. The path from there to here has dots only.
         packages = Path(sysconfig.get_path("purelib")).resolve()
-        for file in packages.glob("_editable_impl_hmmlib.pth"):
+        for file in packages.glob("*hmmlib.pth"):
             file.write_text(os.path.relpath(self.root, packages) + "\n", encoding="ascii")
 
     def extra(self, name: str) -> None:

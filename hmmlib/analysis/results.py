@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from hmmlib.sweeps.provenance import ROOT
+
+# Copied there when hmmlib is packed: see pyproject.toml.
+BROUGHT_ALONG = Path(str(files("hmmlib"))) / "_book"
 
 
 def book_file(name: str) -> Path:
@@ -17,13 +21,13 @@ def book_file(name: str) -> Path:
 
     Returns:
         The path: in the copy of the repository that the working directory lies in, else in the one
-        that hmmlib is installed from.
+        that hmmlib is installed from, else what an installed hmmlib brought along: results and models.
 
     Raises:
         FileNotFoundError: If there is no such file.
     """
     here = Path.cwd()
-    folders = [folder / "book" for folder in (here, *here.parents, ROOT)]
+    folders = [*(folder / "book" for folder in (here, *here.parents, ROOT)), BROUGHT_ALONG]
     found = next((folder / name for folder in folders if (folder / name).exists()), None)
     if found is not None:
         return found
