@@ -98,7 +98,7 @@ def in_environment(tree: Path, *words: str, **variables: str) -> str:
     done = subprocess.run(
         [tree / ".venv" / "bin" / "python", *words],
         cwd=tree.parent,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"} | variables,
+        env={"PATH": os.environ["PATH"], "HOME": "/dev/null/none", "LC_ALL": "C"} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

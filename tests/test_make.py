@@ -104,12 +104,12 @@ def hostile(tmp_path: Path) -> dict[str, str]:
 
 
 def make(tree: Path, *words: str, **variables: str) -> str:
-    """What make prints, in an environment with a bare home and these variables."""
+    """What make prints, in an environment with a home that cannot be and these variables."""
     plain = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     done = subprocess.run(
         ["make", *words],
         cwd=tree,
-        env=plain | {"HOME": "/nonexistent", "LC_ALL": "C"} | variables,
+        env=plain | {"HOME": "/dev/null/none", "LC_ALL": "C"} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
