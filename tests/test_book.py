@@ -22,7 +22,8 @@ from packaging.utils import canonicalize_name
 import hmmlib
 from conftest import OutputText
 from draw_figures import figure3_paper
-from hmmlib_book import LOADS_ELSEWHERE, configure, repository_url
+from finished_pages import LOADS_ELSEWHERE
+from hmmlib_book import configure, repository_url
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE3 = json.loads((ROOT / "book" / "results" / "figure3_paper.json").read_text(encoding="utf-8"))

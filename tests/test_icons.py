@@ -26,10 +26,10 @@ def test_the_icons_in_use_stay_and_the_script_is_small() -> None:
 
 def test_icons_are_found_in_pages_and_scripts(tmp_path: Path) -> None:
     (tmp_path / "_static" / "scripts").mkdir(parents=True)
-    (tmp_path / "page.html").write_text('<i class="fa-solid fa-moon fa-lg"></i>')
     (tmp_path / "_static" / "own.js").write_text("icon.className = 'fas fa-expand'")
     (tmp_path / "_static" / "scripts" / "fontawesome.js").write_text('"fa-not-this"')
-    assert icons.mentioned(tmp_path) == {"solid", "moon", "lg", "expand"}
+    assert icons.named_in_scripts(tmp_path) == {"expand"}
+    assert set(icons.MENTION.findall('<i class="fa-solid fa-moon fa-lg">')) == {"solid", "moon", "lg"}
 
 
 def test_a_script_of_another_form_is_refused() -> None:

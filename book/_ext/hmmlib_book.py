@@ -4,12 +4,10 @@
   ``origin`` remote when that is on GitHub or GitLab; without an address the buttons are left out.
   With ``$BINDERHUB_URL``, the address of a BinderHub, each chapter has a button that runs it there.
 * **Offline.** The part of MathJax that the pages use is copied beside them, and live code, which
-  loads scripts from another host, is switched off. A page that would still load anything from
-  another host is a warning, and warnings are errors here. Read from a folder, the search page lists
-  what it finds without excerpts, which a browser would refuse it.
+  loads scripts from another host, is switched off. Read from a folder, the search page lists what it
+  finds without excerpts, which a browser would refuse it.
 * **Images** without an alternative text, or with their file path for one, are warnings too.
 * **Docstrings** may write |M| and (*shape, V); the fields of named tuples are described once.
-* **Accessibility.** A few attributes that the theme leaves out or gets wrong are put right.
 * ``BOOK_EXECUTE`` overrides ``execute_notebooks`` of ``_config.yml`` (``off``: committed outputs).
 """
 
@@ -36,29 +34,6 @@ MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts")
 # Sphinx's search fetches the pages it found, for an excerpt; a browser does not let a file do so.
 NO_EXCERPTS_FROM_A_FOLDER = (
     'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
-)
-
-# An element that makes the browser fetch something from another host; a link to follow does not.
-LOADS_ELSEWHERE = re.compile(
-    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*?\bsrc=["'](?:https?:)?//[^"']+"""
-    r"""|<link\b(?=[^>]*\brel=["'](?:stylesheet|preload|prefetch|preconnect|icon))[^>]*?"""
-    r"""\bhref=["'](?:https?:)?//[^"']+"""
-    r"""|@import\s+(?:url\()?["']?(?:https?:)?//[^"')]+"""
-)
-
-# What the theme writes, and what a screen reader needs instead.
-ACCESSIBILITY_FIXES = (
-    # The text in a button has to be part of its spoken name.
-    (re.compile(r'(<button[^>]*\btheme-switch-button\b[^>]*) aria-label="Color mode"'), r"\1"),
-    (re.compile(r'(<button[^>]*\bsearch-button-field\b[^>]*) title="Search" aria-label="Search"'), r"\1"),
-    # Everything on a page stands in a landmark: so does the sidebar.
-    (
-        re.compile(r'<div (?=id="pst-primary-sidebar")'),
-        '<div role="complementary" aria-label="Table of contents" ',
-    ),
-    # The list of references says "list" of items that are no list items.
-    (re.compile(r'<div role="list" class="citation-list"'), '<div class="citation-list"'),
-    (re.compile(r'(<div class="citation"[^>]*) role="doc-biblioentry"'), r"\1"),
 )
 
 
@@ -141,8 +116,10 @@ def skip_tuple_fields(
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
-def copy_mathjax(app: Sphinx) -> None:
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
     """Copy the parts of MathJax that the pages use."""
+    if exception is not None or app.builder.format != "html":
+        return
     package = importlib.util.find_spec("sphinx-mathjax-offline")
     if package is None or package.origin is None:
         raise RuntimeError("sphinx-mathjax-offline is not installed: formulas would need the network")
@@ -156,22 +133,6 @@ def copy_mathjax(app: Sphinx) -> None:
             shutil.copy2(source / part, target / part)
 
 
-def finish_pages(app: Sphinx, exception: Exception | None) -> None:
-    """Make the built pages complete without a network, and check that they are."""
-    if exception is not None or app.builder.format != "html":
-        return
-    copy_mathjax(app)
-    for page in sorted(Path(app.outdir).rglob("*.html")):
-        text = page.read_text(encoding="utf-8")
-        mended = text
-        for pattern, replacement in ACCESSIBILITY_FIXES:
-            mended = pattern.sub(replacement, mended)
-        if mended != text:
-            page.write_text(mended, encoding="utf-8")
-        for found in LOADS_ELSEWHERE.findall(mended):
-            logger.warning("%s loads from another host: %s", page.relative_to(app.outdir), found)
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions above to Sphinx's events."""
     app.add_js_file(None, body=NO_EXCERPTS_FROM_A_FOLDER, priority=300)
@@ -180,5 +141,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", mend_docstring, priority=600)
     app.connect("autodoc-skip-member", skip_tuple_fields)
     app.connect("doctree-resolved", check_alt_texts)
-    app.connect("build-finished", finish_pages)
+    app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

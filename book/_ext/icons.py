@@ -9,9 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any
 
-from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -29,8 +27,8 @@ MENTION = re.compile(r"\bfa-([a-z0-9-]+)")
 FEWEST = 1000
 
 
-def mentioned(folder: Path) -> set[str]:
-    """Find the names of icons in the pages and scripts of a site.
+def named_in_scripts(folder: Path) -> set[str]:
+    """Find the names of icons in the scripts of a site.
 
     Args:
         folder: The built site.
@@ -38,10 +36,9 @@ def mentioned(folder: Path) -> set[str]:
     Returns:
         The names, without ``fa-``; a few are no icons, such as the size ``lg``.
     """
-    files = [*folder.rglob("*.html"), *folder.rglob("*.js")]
     texts = (
         file.read_text(encoding="utf-8", errors="replace")
-        for file in files
+        for file in folder.rglob("*.js")
         if file.name != SCRIPT.name and "mathjax" not in file.parts
     )
     return {name for text in texts for name in MENTION.findall(text)}
@@ -74,24 +71,20 @@ def without_the_others(script: str, names: set[str]) -> str:
     return shorter
 
 
-def trim(app: Sphinx, exception: Exception | None) -> None:
-    """Write the shorter script in place of the theme's."""
-    if exception is not None or app.builder.format != "html":
-        return
+def trim(folder: Path, names: set[str]) -> None:
+    """Write the shorter script in place of the theme's.
+
+    Args:
+        folder: The built site.
+        names: Icons that its pages show; those of its scripts are added.
+    """
     theme = importlib.util.find_spec("pydata_sphinx_theme")
     if theme is None or theme.origin is None:
         return
     script = Path(theme.origin).parent / "theme" / "pydata_sphinx_theme" / SCRIPT
-    target = Path(app.outdir) / "_static" / "scripts" / SCRIPT.name
     try:
-        shorter = without_the_others(script.read_text(encoding="utf-8"), mentioned(Path(app.outdir)))
+        shorter = without_the_others(script.read_text(encoding="utf-8"), names | named_in_scripts(folder))
     except (OSError, ValueError) as error:
         logger.warning("the theme's icon script stays as large as it is: %s", error)
         return
-    target.write_text(shorter, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Trim the script when everything else has been written."""
-    app.connect("build-finished", trim, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    (folder / "_static" / "scripts" / SCRIPT.name).write_text(shorter, encoding="utf-8")

@@ -8,10 +8,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
-
-from sphinx.application import Sphinx
 
 INLINE_CODE = re.compile(
     r'<code class="(?P<classes>[^"]*\bliteral\b[^"]*)">(?P<content>.*?)</code>', re.DOTALL
@@ -55,19 +51,3 @@ def _with_places(html: str) -> str:
     parts = TAG.split(html)
     parts[::2] = [PLACE.sub("<wbr>", text) for text in parts[::2]]
     return "".join(parts)
-
-
-def finish_pages(app: Sphinx, exception: Exception | None) -> None:
-    """Mend all built pages."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for page in Path(app.outdir).rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        if (mended := mend_lines(text)) != text:
-            page.write_text(mended, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Mend pages when all are written."""
-    app.connect("build-finished", finish_pages)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,7 +12,7 @@ CONFIGURATION = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 project = "explorer"
-extensions = ["sphinx.ext.autodoc", "myst_nb", "hmmlib_book", "explorer"]
+extensions = ["sphinx.ext.autodoc", "myst_nb", "hmmlib_book", "explorer", "finished_pages"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"

@@ -24,7 +24,7 @@ CONFIGURATION = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
 project = "small"
-extensions = ["sphinx.ext.autodoc", "myst_nb", "hmmlib_book", "explorer"]
+extensions = ["sphinx.ext.autodoc", "myst_nb", "hmmlib_book", "explorer", "finished_pages"]
 extensions += ["sphinx_proof", "sphinx_exercise", "sphinx_togglebutton", "sphinx_design"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "off"
