@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 	"$$p" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
 TORCH ?= auto
 TORCH_INDEX_URL ?=
-WORKERS ?= 2
+WORKERS ?= $(shell "$(PYTHON)" book/tools/cores.py)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,7 +60,7 @@ help: ## say what there is
 	@echo "TORCH=...            PyTorch's build: cpu, default (on Linux with gigabytes of GPU libraries), or auto,"
 	@echo "                     which is cpu on Linux without an NVIDIA driver; counts when .venv is made"
 	@echo "TORCH_INDEX_URL=...  address of a package index to take PyTorch from instead"
-	@echo "WORKERS=...          number of test processes (2)"
+	@echo "WORKERS=...          how many notebooks, tests or results at a time (as many as there are cores)"
 
 .PHONY: setup
 setup: $(STAMP) ## create .venv and install the pinned packages and hmmlib (the others do it when needed)
@@ -83,10 +83,16 @@ $(BENCH_STAMP): $(STAMP)
 	@$(PY) book/tools/install_packages.py --extra bench
 	@touch $(BENCH_STAMP)
 
+# The pages are made of executed copies. Those of before go first, so that a build that fails leaves none.
+EXECUTED := _build/executed
 .PHONY: book
 book: $(STAMP) ## execute every notebook and build the book; warnings are errors
-	@echo "==> Executing the notebooks and building the book"
-	@TQDM_DISABLE=1 $(BIN)/jupyter-book build . -W -n --keep-going --all
+	@rm -rf _build/html
+	@echo "==> Executing the notebooks, $(WORKERS) at a time"
+	@$(PY) book/tools/execute_notebooks.py --into $(EXECUTED) --workers $(WORKERS) $(NOTEBOOKS)
+	@echo "==> Building the pages"
+	@BOOK_EXECUTED=$(EXECUTED) $(BIN)/jupyter-book build . -W -n --keep-going --all || { \
+		rm -rf _build/html-with-faults; [ ! -d _build/html ] || mv _build/html _build/html-with-faults; exit 1; }
 	@$(MAKE) where
 
 .PHONY: preview
@@ -145,8 +151,8 @@ format: $(STAMP) ## sort imports, mend what ruff can mend, format the code
 
 .PHONY: notebooks
 notebooks: $(STAMP) ## write the notebooks anew from their scripts, executed
-	@echo "==> Executing the notebooks in place"
-	@$(PY) book/tools/execute_notebooks.py $(NOTEBOOKS)
+	@echo "==> Executing the notebooks in place, $(WORKERS) at a time"
+	@$(PY) book/tools/execute_notebooks.py --workers $(WORKERS) $(NOTEBOOKS)
 
 .PHONY: figures
 figures: $(STAMP) ## draw the committed figures anew

@@ -7,19 +7,19 @@ Works on Linux, where the limit counts all memory that a process asks for to wri
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import multiprocessing
-import os
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import execute_notebooks
+from execute_notebooks import COSTS, NOTEBOOKS, ROOT, notebook_from_script
 from hmmlib.sweeps.provenance import provenance
+from kernels import execute
 
-COSTS = execute_notebooks.ROOT / "book" / "results" / "notebook_costs.json"
 LIMIT_MIB = 2048  # about what Binder gives
 
 
@@ -43,10 +43,10 @@ def measure(script: Path, limit_mib: int = LIMIT_MIB) -> dict[str, float]:
 
 def _measure_here(script: Path, limit_mib: int) -> dict[str, float]:
     """As `measure`, in a process that has no other children; the kernel inherits the limit."""
-    notebook = execute_notebooks.notebook_from_script(script)
+    notebook = notebook_from_script(script)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_mib * 2**20,) * 2)
     started = time.perf_counter()
-    execute_notebooks.execute(notebook, script.parent)
+    asyncio.run(execute(notebook, script.parent))
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
     return {"seconds": round(seconds, 1), "peak_mib": round(peak)}
@@ -56,14 +56,13 @@ def main() -> None:
     """Measure every notebook, one after the other, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.parse_args()
-    os.environ["TQDM_DISABLE"] = "1"
     found: dict[str, Any] = {}
-    for script in sorted(execute_notebooks.NOTEBOOKS.glob("*.py")):
+    for script in sorted(NOTEBOOKS.glob("*.py")):
         found[script.stem] = measure(script)
         print(f"{script.stem}: {found[script.stem]}", flush=True)
     content = {"limit_mib": LIMIT_MIB, "notebooks": found, "provenance": provenance(COSTS)}
     COSTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {COSTS.relative_to(execute_notebooks.ROOT)}")
+    print(f"wrote {COSTS.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
