@@ -1,4 +1,4 @@
-"""Settings of every test run: quiet progress bars, steady property tests, tolerant decimals."""
+"""Settings of every test run: no progress bars, steady property tests, tolerant decimals, pictures seen."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ os.environ["TQDM_DISABLE"] = "1"
 RELATIVE_TOLERANCE = 1e-3
 # Below this size a printed number is rounding noise, of either sign.
 ABSOLUTE_TOLERANCE = 1e-9
+
+# How the text of a PNG begins in a notebook.
+PNG = "iVBORw0KGgo"
 
 # A decimal has a point or an exponent; an integer has neither, and is compared as text.
 _DECIMAL = re.compile(
@@ -56,17 +59,23 @@ def _decimals(text: str) -> list[float]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compare notebook outputs through `OutputText`, where nbval is in use."""
+    """Where nbval is in use, compare outputs through `OutputText`, and see that pictures are there."""
     if config.pluginmanager.hasplugin("nbval"):
         from nbval.plugin import IPyNbCell
 
-        plain = IPyNbCell.sanitize
+        plain, compare = IPyNbCell.sanitize, IPyNbCell.compare_outputs
 
         def sanitize(cell: IPyNbCell, output: Any) -> Any:
+            if isinstance(output, str) and output.startswith(PNG):
+                return "a picture"
             cleaned = plain(cell, output)
             return OutputText(cleaned) if isinstance(cleaned, str) else cleaned
 
-        IPyNbCell.sanitize = sanitize
+        def compare_outputs(cell: IPyNbCell, new: Any, stored: Any, skip_compare: Any = None) -> bool:
+            skipped = set(skip_compare or cell.parent.skip_compare) - {"image/png"}
+            return compare(cell, new, stored, skipped)
+
+        IPyNbCell.sanitize, IPyNbCell.compare_outputs = sanitize, compare_outputs
 
     if config.pluginmanager.hasplugin("hypothesispytest"):
         from hypothesis import settings
