@@ -7,6 +7,7 @@ is the command line with this experiment; `kill` does the same in processes that
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -14,12 +15,15 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
 
-from hmmlib.sweeps import Experiment
+from hmmlib.sweeps import Experiment, runner
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,12 @@ FAKE = Experiment(
     columns={"value": lambda record: record["value"], "none": lambda record: record.get("nothing")},
 )
 EXPERIMENTS = {"fake": FAKE}
+
+
+def count_instead_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give sweeps a clock that moves on by 0.1 s each time it is read, however busy the machine is."""
+    real, ticks = runner._Clock, itertools.count()
+    monkeypatch.setattr(runner, "_Clock", lambda limit: real(limit, now=lambda: next(ticks) / 10))
 
 
 def killed_sweeps(folder: Path, count: int, seed: int) -> None:

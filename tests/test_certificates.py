@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import nnls
+from scipy.optimize import milp, nnls
 
 from hmmlib import (
     HMM,
@@ -486,12 +486,22 @@ def test_tiny_differences_are_seen():
     assert best_accuracy(features, labels).lower == best_accuracy(large, labels).lower < 1
 
 
-def test_a_time_limit_leaves_valid_bounds():
+def test_a_time_limit_leaves_valid_bounds(monkeypatch):
     random = np.random.default_rng(0)
     features, labels = random.dirichlet(np.ones(10), 60), random.integers(0, 2, 60)
-    found = best_accuracy(features, labels, time_limit=0.2)
-    assert 0.6 < found.lower < found.upper < 1
+    found = best_accuracy(features, labels, time_limit=1e-3)
+    assert 0.6 < found.lower < found.upper <= 1
     assert not found.exact
+
+    # As if the time was up after a hundred nodes of the search, however long these take.
+    def stopped(*program, options, **keywords):
+        assert options.pop("time_limit") == 7
+        return milp(*program, options=options | {"node_limit": 100}, **keywords)
+
+    monkeypatch.setattr(sys.modules[best_accuracy.__module__], "milp", stopped)
+    later = best_accuracy(features, labels, time_limit=7)
+    assert found.lower <= later.lower < later.upper < 1
+    assert not later.exact
 
 
 def test_compiled_code_is_quiet(capfd):

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_experiments import EXPERIMENTS, FAKE, FakeConfig
+from fake_experiments import EXPERIMENTS, FAKE, FakeConfig, count_instead_of_time
 
 from hmmlib import cli, load_lm
 from hmmlib.experiments import EXPERIMENTS as REAL
@@ -50,8 +50,9 @@ def test_failing_cells_end_it_with_1(say):
     assert err.startswith("hmmlib: fake: 2 cells are in runs, 2 of them new\nhmmlib: 2 failed\n")
 
 
-def test_a_time_limit_ends_it_with_3(say):
-    code, _, err = say("sweep fake --preset large --delay 0.05 --time-limit 0.3s")
+def test_a_time_limit_ends_it_with_3(say, monkeypatch):
+    count_instead_of_time(monkeypatch)
+    code, _, err = say("sweep fake --preset large --time-limit 5s")
     assert code == 3
     there = len(list(CellStore("runs").cells()))
     assert 0 < there < 60

@@ -14,12 +14,12 @@ from cores import cores
 from execute_notebooks import RECORD, longest_first, main, write_anew, write_copies
 from kernels import Outcome, execute_side_by_side
 
-# Waits for a file that the other notebook writes, up to a minute.
+# Waits for a file that the other notebook writes.
 MEET = """import time
 from pathlib import Path
 
 Path("{own}").touch()
-for _ in range(600):
+for _ in range(3000):
     if Path("{other}").exists():
         break
     time.sleep(0.1)
