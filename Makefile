@@ -135,7 +135,7 @@ chromium:
 .PHONY: test-browser
 test-browser: $(STAMP) chromium ## test the explorer and every page of the built book in Chromium (installs it when run as root)
 	@echo "==> Tests in Chromium"
-	@OMP_NUM_THREADS=1 REQUIRE_BROWSER=1 $(PY) -m pytest -m browser tests/browser
+	@OMP_NUM_THREADS=1 REQUIRE_BROWSER=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal -m browser tests/browser
 
 .PHONY: lint
 lint: $(STAMP) ## check style, formatting and types, change nothing
