@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
+from browser.reader import Reader, check_every_position
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request, Route
@@ -21,9 +25,10 @@ BOOK = ROOT / "_build" / "html"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 # A desk by day, a phone by night.
-READERS = {"desk": (1280, "light"), "phone": (390, "dark")}
+DESK, PHONE = (1280, "light"), (390, "dark")
 # Beside what all pages share and a browser keeps: scripts, styles, fonts.
 MOST_BYTES = 1_500_000
+EXPLORER = re.compile(r"^(?:# )?:{3,}\{explorer\}", re.MULTILINE)
 
 # Formulas that are not typeset, or are but with an error.
 FORMULAS = """() => [...document.querySelectorAll('.math')]
@@ -42,15 +47,28 @@ CLIPPED = """() => {
         .map(math => math.textContent);
 }"""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not BOOK.is_dir(), reason="there is no built book: make book, or make preview"),
-]
+# Milliseconds until something hangs, and is not only slow.
+PATIENCE = 300_000
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("book")]
 
 
-@pytest.fixture(params=READERS)
-def reader(request: pytest.FixtureRequest) -> tuple[int, str]:
-    return READERS[request.param]
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The built book; without one the tests are skipped, which `make test-browser` does not let pass."""
+    if not (BOOK / "index.html").is_file():
+        missing = "there is no built book: make book, or make preview"
+        pytest.fail(missing) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(missing)
+    return BOOK
+
+
+@dataclass
+class Visit:
+    """A page that a reader has opened; it is the same for all tests of that page."""
+
+    name: str
+    page: Page
+    complaints: list[str]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -74,6 +92,7 @@ def opened(browser: Browser, url: str, reader: tuple[int, str]) -> tuple[Page, l
     """A page with its formulas typeset and its images loaded, and what it complained of."""
     width, scheme = reader
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     complaints: list[str] = []
 
@@ -110,9 +129,25 @@ def barriers(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole_light_and_open_to_all(browser: Browser, name: str, reader: tuple[int, str]) -> None:
-    page, complaints = opened(browser, (BOOK / f"{name}.html").as_uri(), reader)
+def visit(browser: Browser, book: Path, name: str, reader: tuple[int, str]) -> Iterator[Visit]:
+    page, complaints = opened(browser, (book / f"{name}.html").as_uri(), reader)
+    yield Visit(name, page, complaints)
+    page.context.close()
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def at_desk(browser: Browser, book: Path, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    yield from visit(browser, book, request.param, DESK)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def on_phone(browser: Browser, book: Path, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    yield from visit(browser, book, request.param, PHONE)
+
+
+def check_page(visit: Visit) -> None:
+    """A page is whole, light, as wide as the window, and open to all."""
+    page, name = visit.page, visit.name
     sources = page.evaluate("() => [...document.images].map(image => image.currentSrc)")
     files = {Path(source.removeprefix("file://")) for source in sources if source.startswith("file:")}
     weight = sum(file.stat().st_size for file in {BOOK / f"{name}.html", *files})
@@ -124,14 +159,51 @@ def test_a_page_is_whole_light_and_open_to_all(browser: Browser, name: str, read
     assert weight <= MOST_BYTES
     assert barriers(page) == []
     assert page.evaluate(CLIPPED) == []
-    page.context.close()
-    assert not complaints
+    assert not visit.complaints
+
+
+def check_explorers(visit: Visit) -> None:
+    """The explorers of a page run, and what they show is hmmlib's."""
+    sources = [ROOT / f"{visit.name}.{ending}" for ending in ("md", "py")]
+    (source,) = [file.read_text(encoding="utf-8") for file in sources if file.is_file()]
+    explorers = visit.page.locator(".explorer").count()
+    assert explorers == len(EXPLORER.findall(source))
+    for index in range(explorers):
+        reader = Reader(visit.page, index)
+        reader.root.get_by_role("button", name="sample").click()
+        if reader.root.locator(".ex-reveal").count():
+            check_every_position(reader)
+        reader.root.get_by_role("slider").last.press("ArrowRight")
+    assert visit.page.evaluate(OVERFLOW) <= 0
+    assert not visit.complaints
+
+
+def test_a_page_is_whole_light_and_open_to_all_at_a_desk(at_desk: Visit) -> None:
+    check_page(at_desk)
+
+
+def test_explorers_run_at_a_desk(at_desk: Visit) -> None:
+    check_explorers(at_desk)
+
+
+def test_a_page_is_whole_light_and_open_to_all_on_a_phone(on_phone: Visit) -> None:
+    check_page(on_phone)
+
+
+def test_explorers_run_on_a_phone(on_phone: Visit) -> None:
+    check_explorers(on_phone)
+
+
+def test_the_chapters_with_an_explorer() -> None:
+    texts = {Path(name).name: (BOOK / f"{name}.html").read_text(encoding="utf-8") for name in PAGES}
+    there = {name for name, text in texts.items() if '<div class="explorer"' in text}
+    assert there >= {"explorer", "text_from_an_hmm", "head_tuning", "soft_prompts", "memory_and_attention"}
 
 
 @pytest.mark.parametrize("served", [False, True], ids=["from a folder", "from a server"])
 def test_the_search_finds_a_chapter(browser: Browser, server: str, served: bool) -> None:
     url = f"{server}/search.html" if served else (BOOK / "search.html").as_uri()
-    page, complaints = opened(browser, f"{url}?q=certificate", READERS["desk"])
+    page, complaints = opened(browser, f"{url}?q=certificate", DESK)
     found = page.locator("#search-results li", has_text="When heads fail")
     found.first.wait_for()
     # An excerpt needs the page itself, which a browser gives to a server's pages only.
@@ -143,7 +215,7 @@ def test_the_search_finds_a_chapter(browser: Browser, server: str, served: bool)
 
 
 def test_code_is_copied_with_a_button(browser: Browser, server: str) -> None:
-    page, complaints = opened(browser, f"{server}/notebooks/text_from_an_hmm.html", READERS["desk"])
+    page, complaints = opened(browser, f"{server}/notebooks/text_from_an_hmm.html", DESK)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     cell = page.locator(".cell_input .highlight").first
     cell.hover()
@@ -155,7 +227,7 @@ def test_code_is_copied_with_a_button(browser: Browser, server: str) -> None:
 
 
 def test_a_click_changes_between_light_and_dark(browser: Browser, server: str) -> None:
-    page, complaints = opened(browser, f"{server}/book/intro.html", READERS["desk"])
+    page, complaints = opened(browser, f"{server}/book/intro.html", DESK)
     background = "() => getComputedStyle(document.body).backgroundColor"
     colours = set()
     for _ in range(3):

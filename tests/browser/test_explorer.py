@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., "Page"]
+# Milliseconds until something hangs, and is not only slow.
+PATIENCE = 300_000
 
 
 @pytest.fixture
@@ -41,6 +43,7 @@ def open_page(browser: Browser, small_site: Path) -> Iterator[Open]:
     def opened(name: str = "explorer.html", base: str | None = None, **options: Any) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("request", lambda request: watch_request(request.url))
         page.on("console", lambda message: watch_console(message.type, message.text))

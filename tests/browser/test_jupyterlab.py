@@ -26,7 +26,7 @@ BINDER = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
 # The chapter that Binder opens, and a short one.
 NAMES = [re.search(r"/lab/tree/notebooks/(\w+)\.ipynb", BINDER)[1], "library_speed"]
 PORT = re.compile(r"http://127\.0\.0\.1:(\d+)/lab")
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 pytestmark = pytest.mark.browser
 
