@@ -10,7 +10,7 @@ import torch
 from reference import corrupted, evidence_of, log_space, log_space_two_states
 
 from hmmlib import HMM, MemoryHMM, posteriors, random_hmm, sample_tokens
-from hmmlib.hmm import _forward_backward
+from hmmlib.hmm import _sweeps
 
 TIME = 1_000_000
 MODEL = HMM(
@@ -64,13 +64,13 @@ def test_the_log_likelihood_of_a_million_tokens_agrees_with_log_space(answers):
 def by_blocks(monkeypatch):
     """Posteriors by blocks of time, whatever the length and the number of rows."""
     sweeps = []
-    honest = _forward_backward._long_sweep
-    monkeypatch.setattr(_forward_backward, "_long_sweep", lambda *rest: sweeps.append(1) or honest(*rest))
-    monkeypatch.setattr(_forward_backward, "_FEW", math.inf)
+    honest = _sweeps._long_sweep
+    monkeypatch.setattr(_sweeps, "_long_sweep", lambda *rest: sweeps.append(1) or honest(*rest))
+    monkeypatch.setattr(_sweeps, "_FEW", math.inf)
 
     def posteriors_by_blocks(model, texts, **named):
         # The steps within a block, √time of them, are swept one by one.
-        monkeypatch.setattr(_forward_backward, "_LONG", math.isqrt(texts.shape[1]) + 1)
+        monkeypatch.setattr(_sweeps, "_LONG", math.isqrt(texts.shape[1]) + 1)
         sweeps.clear()
         try:
             return posteriors(model, texts, **named)

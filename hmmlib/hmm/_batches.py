@@ -14,7 +14,8 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from hmmlib.hmm._forward_backward import NoGradientError, RowPosteriors, Scratch, forward_backward
+from hmmlib.hmm._forward_backward import NoGradientError, RowPosteriors, forward_backward
+from hmmlib.hmm._sweeps import Scratch
 from hmmlib.hmm.chain import Chain
 
 # Numbers in one message of a batch worked on at once: on a CPU about what its cache holds.

@@ -1,6 +1,7 @@
 """Forward–backward along many chains at once: quick where that is safe, in log space where it is not.
 
-Arrays are time-major here, (time, rows, states); a row is one chain run along one sequence.
+Arrays are time-major here, (time, rows, states), in comments (T, R, C); a row is one chain run along one
+sequence.
 
 Messages are rescaled at each step, so only *ratios* between states can underflow: those beyond what the
 number type holds, as between two contents of a memory after a thousand tokens, or under near-impossible
@@ -9,39 +10,13 @@ evidence. Every row in which that may have happened is computed again in log spa
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-# From this many steps on, and up to this many products of a row's states, a sweep goes by blocks of time.
-_LONG, _FEW = 2_000, 2_000
-
-
-class Scratch:
-    """Arrays that every piece of a batch uses again: fresh memory would cost as much as the arithmetic."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, Tensor] = {}
-
-    def take(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Return the array of that name, uninitialised, in the given shape.
-
-        Args:
-            name: What it is for; what was taken under the same name before is overwritten.
-            shape: Its shape.
-            like: A tensor of the wanted type and device.
-
-        Returns:
-            The array.
-        """
-        size = math.prod(shape)
-        if name not in self._arrays or self._arrays[name].numel() < size:
-            self._arrays[name] = like.new_empty(size)
-        return self._arrays[name][:size].view(*shape)
+from hmmlib.hmm._sweeps import Scratch, both_ways, matrices, move_on, steps_of, sweep
 
 
 class RowPosteriors(NamedTuple):
@@ -54,8 +29,9 @@ class RowPosteriors(NamedTuple):
     Attributes:
         tables: Of those asked for, 'filtered' P[state at t | evidence up to t], 'smoothed'
             P[state at t | all evidence] and 'leave_one_out' P[state at t | all evidence but that at t],
-            each (time, rows, states), up to a factor; zeros in a row whose evidence is impossible.
-        totals: These factors: the sums of each table over the states, (time, rows); never 0.
+            each (time, rows, states), and 'likelihood_ratio' P[evidence from t on | state at t] / P[evidence
+            from t on | evidence before t]. Each up to a factor; zeros in a row whose evidence is impossible.
+        totals: These factors, (time, rows), by which a table is to be divided; never 0.
         log_step: log P[evidence at t | evidence before t], (time, rows); −inf from the first position on
             that the row's chain cannot produce.
         log_weight: Scale of the two messages that meet at t, (time, rows).
@@ -87,18 +63,22 @@ def forward_backward(
     evidence: Tensor,
     wanted: Collection[str],
     scratch: Scratch | None,
+    log_evidence: Tensor | None = None,
 ) -> RowPosteriors:
     """Posteriors of hidden chains given evidence.
 
     Args:
         start: Law of the first state of each row, (rows, states).
-        transition: Row-stochastic matrix, (states, states). With gradients a row may hold several chains
-            that run side by side, (rows, chains · states): they are then normalised together.
+        transition: Row-stochastic matrix, (states, states), or one for each step, (time − 1, states,
+            states). With gradients a row may hold several chains that run side by side, (rows, chains ·
+            states): they are then normalised together.
         evidence: How well each state explains what is seen at t, ≥ 0, (time, rows, states). All ones is no
             evidence.
-        wanted: The tables to compute, of 'filtered', 'smoothed', 'leave_one_out'.
+        wanted: The tables to compute, of 'filtered', 'smoothed', 'leave_one_out' and, beside 'smoothed',
+            'likelihood_ratio'.
         scratch: Where intermediate arrays, and the tables, are put, on a CPU and without gradients; None
             to allocate them.
+        log_evidence: The logarithms of the evidence, where the number type may not hold the evidence.
 
     Returns:
         The posteriors.
@@ -106,23 +86,25 @@ def forward_backward(
     Raises:
         NoGradientError: Gradients are wanted through evidence that only log space can hold.
     """
-    forward, step = _sweep(start, evidence, transition, scratch, backward=False)
-    backward, back_step = _sweep(
-        torch.ones_like(start), evidence, transition.T.contiguous(), scratch, backward=True
-    )
-    safe = _safe_rows(start, transition, evidence, forward, backward)
+    ahead, behind = both_ways(transition)  # (C, C) or (T, C, C)
+    forward, step = sweep(start, evidence, ahead, scratch, backward=False)  # (T, R, C), (T, R)
+    backward, back_step = sweep(torch.ones_like(start), evidence, behind, scratch, backward=True)
+    safe = _safe_rows(start, ahead, behind, evidence, log_evidence, forward, backward)  # (R,)
     tables = {}
-    if "filtered" in wanted:
-        room = scratch.take("filtered", evidence.shape, evidence) if scratch else None
-        tables["filtered"] = torch.mul(forward, evidence, out=room)
+    for kind, message in (("filtered", forward), ("likelihood_ratio", backward)):
+        if kind in wanted:
+            room = scratch.take(kind, evidence.shape, evidence) if scratch else None
+            tables[kind] = torch.mul(message, evidence, out=room)  # (T, R, C)
     # Without a graph the messages, no longer needed, make room for their products.
-    joint = torch.mul(forward, backward, out=backward if scratch else None)
+    joint = torch.mul(forward, backward, out=backward if scratch else None)  # (T, R, C)
     if "leave_one_out" in wanted:
         tables["leave_one_out"] = joint
     if "smoothed" in wanted:
-        tables["smoothed"] = torch.mul(joint, evidence, out=forward if scratch else None)
-    totals = {kind: table.sum(-1) for kind, table in tables.items()}
-    weight = totals["leave_one_out"] if "leave_one_out" in totals else joint.sum(-1)
+        tables["smoothed"] = torch.mul(joint, evidence, out=forward if scratch else None)  # (T, R, C)
+    totals = {kind: table.sum(-1) for kind, table in tables.items() if kind != "likelihood_ratio"}  # (T, R)
+    if "likelihood_ratio" in wanted:
+        totals["likelihood_ratio"] = totals["smoothed"]
+    weight = totals["leave_one_out"] if "leave_one_out" in totals else joint.sum(-1)  # (T, R)
     for total in [weight, *totals.values()]:
         safe &= _is_large(total).all(0)
     safe &= (torch.minimum(step, back_step) >= _floor(step)).all(0)
@@ -132,8 +114,9 @@ def forward_backward(
         return result
     if evidence.requires_grad and torch.is_grad_enabled():
         raise NoGradientError(int(rows[0]))
-    for some in rows.split(max(1, 4_000_000 // transition.numel())):
-        exact = _in_log_space(start[some], transition, evidence[:, some], wanted)
+    for some in rows.split(max(1, 4_000_000 // ahead.shape[-1] ** 2)):
+        logs = evidence[:, some].log() if log_evidence is None else log_evidence[:, some]  # (T, some, C)
+        exact = _in_log_space(start[some], ahead, behind, logs, wanted)
         for kind in tables:
             tables[kind][:, some], totals[kind][:, some] = exact.tables[kind], exact.totals[kind]
         for scale, replacement in zip(result[2:], exact[2:], strict=True):
@@ -141,110 +124,14 @@ def forward_backward(
     return result
 
 
-def _sweep(
-    start: Tensor, evidence: Tensor, matrix: Tensor, scratch: Scratch | None, backward: bool
-) -> tuple[Tensor, Tensor]:
-    """Messages m_t, and scales s_t = Σ (m_t ∘ e_t), with m_t+1 = (m_t ∘ e_t)·matrix / s_t.
-
-    Forward, m_t is the law of the state at t given the evidence before t. Backward, t runs from the end
-    and the matrix is transposed: m_t is proportional to P[evidence after t | state at t].
-    """
-    time, rows, size = evidence.shape
-    if scratch is None:
-        message, messages, scales = start, [], []
-        for now in _steps(evidence, backward):
-            messages.append(message)
-            weighted = message * now
-            scale = weighted.sum(-1, keepdim=True)
-            message = _move(weighted, matrix) / scale
-            scales.append(scale[:, 0])
-        turn = -1 if backward else 1
-        return torch.stack(messages[::turn]), torch.stack(scales[::turn])
-    if time >= _LONG and rows * size**2 <= _FEW:
-        return _long_sweep(start, evidence, matrix, scratch, backward)
-    kept = scratch.take("backward" if backward else "forward", evidence.shape, evidence)
-    inverse = evidence.new_empty(time, rows, 1)
-    _sweep_in_place(start, evidence, matrix, kept, inverse, backward)
-    return kept, inverse[..., 0].reciprocal_()
-
-
-def _move(weights: Tensor, matrix: Tensor) -> Tensor:
-    """One step of every chain that a row holds, (rows, chains · states)."""
-    return (weights.unflatten(-1, (-1, len(matrix))) @ matrix).flatten(-2)
-
-
-def _sweep_in_place(
-    start: Tensor, evidence: Tensor, matrix: Tensor, kept: Tensor, inverse: Tensor, backward: bool
-) -> None:
-    """Fill `kept` with the messages of `_sweep` and `inverse` with one over its scales, on the CPU."""
-    rows, size = start.shape
-    # One product gives the next message and, in a last column, the scale. numpy makes it, on the tensors'
-    # own memory: on some processors its small matrix products take half the time of torch's.
-    augmented = torch.cat([matrix, matrix.new_ones(size, 1)], 1).numpy()
-    weighted, product = start.new_empty(rows, size), start.new_empty(rows, size + 1)
-    factor, result = weighted.numpy(), product.numpy()
-    following, total = product[:, :size], product[:, size:]
-    following.copy_(start)
-    last = start.new_ones(rows, 1)
-    steps = zip(*(_steps(table, backward) for table in (evidence, kept, inverse)), strict=True)
-    with np.errstate(all="ignore"):  # what over- or underflows is found by `_safe_rows`
-        for now, message, scale in steps:
-            torch.mul(following, last, out=message)
-            torch.mul(message, now, out=weighted)
-            np.matmul(factor, augmented, out=result)
-            last = torch.reciprocal(total, out=scale)
-
-
-def _long_sweep(
-    start: Tensor, evidence: Tensor, matrix: Tensor, scratch: Scratch, backward: bool
-) -> tuple[Tensor, Tensor]:
-    """`_sweep` for few rows and many steps: blocks of time side by side instead of one after another.
-
-    A block maps the message at its first step linearly to that after its last. These maps are found for all
-    blocks at once, by sweeping from each state alone; they give every block's first message; then all
-    blocks are swept at once.
-    """
-    time, rows, size = evidence.shape
-    length = math.isqrt(time)
-    blocks = -(-time // length)
-    # Blank steps fill up the last block; the sweep meets them at its very end.
-    blank = evidence.new_ones(blocks * length - time, rows, size)
-    full = torch.cat([blank, evidence] if backward else [evidence, blank])
-    by_block = full.view(blocks, length, rows, size).transpose(0, 1)  # (length, blocks, rows, states)
-
-    image = torch.eye(size, dtype=matrix.dtype, device=matrix.device).expand(blocks, rows, size, size)
-    log_mass = matrix.new_zeros(blocks, rows, size)
-    for now in _steps(by_block, backward):
-        weighted = image * now[:, :, None]
-        mass = weighted.sum(-1)
-        image = weighted @ matrix / mass[..., None]
-        log_mass += mass.log()
-    # States that cannot produce a block are left with 0/0.
-    image, log_mass = image.nan_to_num(0.0), log_mass.nan_to_num(nan=-torch.inf)
-
-    firsts = torch.empty(blocks, rows, size, dtype=matrix.dtype, device=matrix.device)
-    message = start
-    for block in reversed(range(blocks)) if backward else range(blocks):
-        firsts[block] = message
-        shares = (message.log() + log_mass[block]).softmax(-1)
-        message = (shares[:, None] @ image[block])[:, 0]
-    kept, scale = _sweep(firsts.view(-1, size), by_block.reshape(length, -1, size), matrix, scratch, backward)
-    kept = kept.view(length, blocks, rows, size).transpose(0, 1).reshape(-1, rows, size)
-    scale = scale.view(length, blocks, rows).transpose(0, 1).reshape(-1, rows)
-    inside = slice(len(blank), None) if backward else slice(time)
-    return kept[inside], scale[inside]
-
-
-def _steps(table: Tensor, backward: bool) -> Iterator[Tensor]:
-    """The time steps of a table; unbinding many at once is quicker than indexing each."""
-    blocks = table.split(1024)
-    for block in reversed(blocks) if backward else blocks:
-        steps = block.unbind(0)
-        yield from reversed(steps) if backward else steps
-
-
 def _safe_rows(
-    start: Tensor, transition: Tensor, evidence: Tensor, forward: Tensor, backward: Tensor
+    start: Tensor,
+    ahead: Tensor,
+    behind: Tensor,
+    evidence: Tensor,
+    log_evidence: Tensor | None,
+    forward: Tensor,
+    backward: Tensor,
 ) -> Tensor:
     """Rows in whose messages nothing that matters can have underflowed, boolean (rows,).
 
@@ -255,18 +142,19 @@ def _safe_rows(
     counts as unsafe.
     """
     floor = _floor(evidence)
-    dimmest, brightest = evidence.aminmax()
-    least = torch.minimum(forward.min(), backward.min())
+    dimmest, brightest = evidence.aminmax()  # numbers
+    least = torch.minimum(forward.min(), backward.min())  # a number
     if bool(_is_large(least) & (dimmest >= floor) & (brightest <= 1 / floor)):  # nearly always
-        return torch.ones_like(start[:, 0], dtype=torch.bool)
-    fine = ~(((evidence > 0) & (evidence < floor)) | (evidence > 1 / floor)).any(0).any(-1)
-    clear = _is_large(forward.amin((0, 2))) & _is_large(backward.amin((0, 2)))
+        return torch.ones_like(start[:, 0], dtype=torch.bool)  # (R,)
+    positive = evidence > 0 if log_evidence is None else log_evidence > -torch.inf  # (T, R, C)
+    fine = ~((positive & (evidence < floor)) | (evidence > 1 / floor)).any(0).any(-1)  # (R,)
+    clear = _is_large(forward.amin((0, 2))) & _is_large(backward.amin((0, 2)))  # (R,)
     some = (fine & ~clear).nonzero()[:, 0]
     if len(some):
-        seen, edges = evidence[:, some] > 0, (transition > 0).float()
-        ahead = _supports(start[some] > 0, seen, edges)
-        behind = _supports(torch.ones_like(seen[0]), seen.flip(0), edges.T).flip(0)
-        lost = (ahead & ~_is_large(forward[:, some])) | (behind & ~_is_large(backward[:, some]))
+        seen = positive[:, some]  # (T, some, C)
+        due = _supports(start[some] > 0, seen, ahead, backward=False)  # (T, some, C)
+        due_back = _supports(torch.ones_like(seen[0]), seen, behind, backward=True)  # (T, some, C)
+        lost = (due & ~_is_large(forward[:, some])) | (due_back & ~_is_large(backward[:, some]))
         fine[some] = ~lost.any(0).any(-1)
     return fine
 
@@ -281,43 +169,47 @@ def _floor(values: Tensor) -> float:
     return float(torch.finfo(values.dtype).tiny ** 0.3)
 
 
-def _supports(start: Tensor, seen: Tensor, edges: Tensor) -> Tensor:
+def _supports(start: Tensor, seen: Tensor, matrix: Tensor, backward: bool) -> Tensor:
     """Where the messages of a sweep are positive, boolean (time, rows, states)."""
-    support, found = start, []
-    for now in seen:
+    edges = (matrix > 0).float()  # (C, C) or (T, C, C)
+    support, found = start, []  # (R, C), T × (R, C)
+    for now, move in zip(steps_of(seen, backward), matrices(edges, backward), strict=False):
         found.append(support)
-        support = _move((support & now).float(), edges) > 0
-    return torch.stack(found)
+        support = move_on((support & now).float(), move) > 0
+    return torch.stack(found[:: -1 if backward else 1])  # (T, R, C)
 
 
 def _in_log_space(
-    start: Tensor, transition: Tensor, evidence: Tensor, wanted: Collection[str]
+    start: Tensor, ahead: Tensor, behind: Tensor, log_evidence: Tensor, wanted: Collection[str]
 ) -> RowPosteriors:
     """`forward_backward` with every product a sum of logarithms: slower, and nothing underflows."""
-    log_evidence, log_transition = evidence.log(), transition.log()
-    forward, log_step = _log_sweep(start.log(), log_evidence, log_transition)
-    backward, log_back_step = (
-        part.flip(0) for part in _log_sweep(torch.zeros_like(start), log_evidence.flip(0), log_transition.T)
-    )
-    joint = forward + backward
+    forward, log_step = _log_sweep(start.log(), log_evidence, ahead, backward=False)  # (T, R, C), (T, R)
+    backward, log_back_step = _log_sweep(torch.zeros_like(start), log_evidence, behind, backward=True)
+    joint = forward + backward  # (T, R, C)
     logs = {
         "filtered": forward + log_evidence,
         "smoothed": joint + log_evidence,
         "leave_one_out": joint,
     }
-    tables = {kind: logs[kind].softmax(-1).nan_to_num(0.0) for kind in wanted}
-    totals = {kind: torch.ones_like(log_step) for kind in wanted}
+    laws = [kind for kind in wanted if kind in logs]
+    tables = {kind: logs[kind].softmax(-1).nan_to_num(0.0) for kind in laws}  # (T, R, C) each
+    if "likelihood_ratio" in wanted:
+        whole = logs["smoothed"].logsumexp(-1, keepdim=True)  # (T, R, 1)
+        tables["likelihood_ratio"] = (backward + log_evidence - whole).exp().nan_to_num(0.0, posinf=torch.inf)
+    totals = {kind: torch.ones_like(log_step) for kind in wanted}  # (T, R) each
     return RowPosteriors(tables, totals, log_step, joint.logsumexp(-1), log_back_step)
 
 
-def _log_sweep(start: Tensor, log_evidence: Tensor, log_matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Logarithms of the messages and scales of a sweep forward."""
-    message, messages, scales = start, [], []
-    for now in log_evidence:
+def _log_sweep(start: Tensor, log_evidence: Tensor, matrix: Tensor, backward: bool) -> tuple[Tensor, Tensor]:
+    """Logarithms of the messages and scales of a sweep."""
+    message, messages, scales = start, [], []  # (R, C), T × (R, C), T × (R,)
+    steps = zip(steps_of(log_evidence, backward), matrices(matrix.log(), backward), strict=False)
+    for now, log_move in steps:
         messages.append(message)
-        weighted = message + now
-        scale = weighted.logsumexp(-1)
-        following = (weighted[..., None] + log_matrix).logsumexp(-2)
-        message = following - scale.clamp_min(torch.finfo(scale.dtype).min)[:, None]
+        weighted = message + now  # (R, C)
+        scale = weighted.logsumexp(-1)  # (R,)
+        following = (weighted[..., None] + log_move).logsumexp(-2)  # (R, C)
+        message = following - scale.clamp_min(torch.finfo(scale.dtype).min)[:, None]  # (R, C)
         scales.append(scale)
-    return torch.stack(messages), torch.stack(scales)
+    turn = -1 if backward else 1
+    return torch.stack(messages[::turn]), torch.stack(scales[::turn])  # (T, R, C), (T, R)

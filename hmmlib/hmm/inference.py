@@ -22,7 +22,7 @@ from hmmlib._checks import (
 )
 from hmmlib._display import card, heat_map
 from hmmlib.hmm._batches import Batch, run, run_with_gradients
-from hmmlib.hmm._forward_backward import Scratch
+from hmmlib.hmm._sweeps import Scratch
 from hmmlib.hmm.chain import Chain, LatentChainModel
 
 KINDS = ("filtered", "smoothed", "leave_one_out", "conditionals")
