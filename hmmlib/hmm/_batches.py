@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hmmlib.hmm._forward_backward import NoGradientError, RowPosteriors, forward_backward
 from hmmlib.hmm._sweeps import Scratch
-from hmmlib.hmm.chain import Chain
+from hmmlib.hmm.chain import Dynamics
 
 # Numbers in one message of a batch worked on at once: on a CPU about what its cache holds.
 _CPU_MESSAGE = 16_384
@@ -28,18 +28,22 @@ class Batch:
     """What is to be computed for a batch of texts.
 
     Attributes:
-        chain: The model.
+        dynamics: The hidden chain.
+        emission: P[token | flat state], (K·C, V); None where there is no vocabulary.
         shape: Number of texts and of positions.
         evidence: Evidence of a slice of the texts for the flat states, (time, rows, K·C); it may be put
             into the given scratch memory.
+        log_evidence: Its logarithms, likewise, where the number type may not hold the evidence; or None.
         explain: Names a text's position and what stands there, for errors.
         wanted: Names of the tables.
         n_positions: Only so many positions of each text are kept.
     """
 
-    chain: Chain
+    dynamics: Dynamics
+    emission: Tensor | None
     shape: tuple[int, int]
     evidence: Callable[[slice, Scratch | None], Tensor]
+    log_evidence: Callable[[slice], Tensor] | None
     explain: Callable[[int, int], str]
     wanted: tuple[str, ...]
     n_positions: int
@@ -47,10 +51,10 @@ class Batch:
 
 def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """Log-likelihoods (texts,) and the tables (texts, positions, …), without gradients."""
-    initial, on_cpu = batch.chain.initial, batch.chain.initial.device.type == "cpu"
-    widths = dict.fromkeys(batch.wanted, batch.chain.n_states)
-    if "conditionals" in widths:
-        widths["conditionals"] = batch.chain.n_tokens
+    initial, on_cpu = batch.dynamics.initial, batch.dynamics.initial.device.type == "cpu"
+    widths = dict.fromkeys(batch.wanted, batch.dynamics.n_states)
+    if batch.emission is not None and "conditionals" in widths:
+        widths["conditionals"] = batch.emission.shape[1]
     # Worker threads do not inherit these modes; outside of them all tensors are ordinary ones.
     with torch.inference_mode(False), torch.no_grad():
         likelihood = initial.new_empty(batch.shape[0])
@@ -83,11 +87,12 @@ def run_with_gradients(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     Raises:
         ValueError: Evidence that is impossible, or that only log space can hold.
     """
-    chain, everything = batch.chain, slice(None)
+    dynamics, everything = batch.dynamics, slice(None)
     evidence = batch.evidence(everything, None)
-    start = chain.initial.reshape(-1).expand(evidence.shape[1:])
+    logs = batch.log_evidence(everything) if batch.log_evidence else None
+    start = dynamics.initial.reshape(-1).expand(evidence.shape[1:])
     try:
-        found = forward_backward(start, chain.transition, evidence, _needed(batch), None)
+        found = forward_backward(start, dynamics.transition, evidence, _needed(batch), None, logs)
     except NoGradientError as error:
         run(batch)  # says so if the evidence is impossible
         raise ValueError(
@@ -101,9 +106,9 @@ def run_with_gradients(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
 
 def _in_pieces(work: Callable[[slice], None], batch: Batch) -> None:
     """Call `work` on slices of the batch: on a CPU, small ones, as many at a time as it has cores."""
-    on_cpu = batch.chain.initial.device.type == "cpu"
+    on_cpu = batch.dynamics.initial.device.type == "cpu"
     workers = torch.get_num_threads() if on_cpu else 1
-    fitting = max(1, (_CPU_MESSAGE if on_cpu else _GPU_MESSAGE) // batch.chain.n_states)
+    fitting = max(1, (_CPU_MESSAGE if on_cpu else _GPU_MESSAGE) // batch.dynamics.n_states)
     texts = batch.shape[0]
     size = min(fitting, -(-texts // workers))
     pieces = [slice(i, min(i + size, texts)) for i in range(0, texts, size)]
@@ -135,19 +140,21 @@ def _piece(
     batch: Batch, rows: slice, scratch: Scratch | None
 ) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
     """Log-likelihoods (texts,) of a piece of the batch, its tables (time, texts, …), and their sums."""
-    chain = batch.chain
-    n_contents, size = chain.initial.shape
-    prior = chain.initial.sum(-1)
+    initial = batch.dynamics.initial
+    n_contents, size = initial.shape
+    prior = initial.sum(-1)
     # Given the content, the chain starts from `start`; contents that never occur start anyhow.
-    start = torch.where(prior[:, None] > 0, chain.initial / prior[:, None], 1.0 / size)
+    start = torch.where(prior[:, None] > 0, initial / prior[:, None], 1.0 / size)
     evidence = batch.evidence(rows, scratch).unflatten(-1, (n_contents, size))
     time, texts = evidence.shape[:2]
+    logs = batch.log_evidence(rows).reshape(time, -1, size) if batch.log_evidence else None
     found = forward_backward(
         start.expand(texts, n_contents, size).reshape(-1, size),
-        chain.transition,
+        batch.dynamics.transition,
         evidence.reshape(time, -1, size),
         _needed(batch),
         scratch,
+        logs,
     )
     if n_contents == 1:
         likelihood, tables, totals = found.log_step.sum(0), found.tables, found.totals
@@ -194,8 +201,8 @@ def _with_conditionals(
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """The wanted tables, up to a factor, in their order, each with its sums."""
     parts = {kind: (table, totals[kind]) for kind, table in tables.items()}
-    if "conditionals" in batch.wanted:
-        loo, emission = tables["leave_one_out"], batch.chain.flat_emission
+    if batch.emission is not None and "conditionals" in batch.wanted:
+        loo, emission = tables["leave_one_out"], batch.emission
         if loo.requires_grad or loo.device.type != "cpu":
             conditionals = loo @ emission
         else:  # by numpy, as the sweeps of `forward_backward`

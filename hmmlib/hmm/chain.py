@@ -13,6 +13,28 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 
+class Dynamics(NamedTuple):
+    """The hidden side of a chain, apart from any vocabulary: all that evidence needs to meet.
+
+    Attributes:
+        initial: Joint law of content and first chain state, shape (K, C).
+        transition: P[next chain state | chain state], row-stochastic, shape (C, C); or one such matrix for
+            each step, shape (T − 1, C, C).
+        columns: The entry of an evidence row that each content and chain state reads, integers, shape (K, C).
+        n_columns: Number E of entries of an evidence row.
+    """
+
+    initial: Tensor
+    transition: Tensor
+    columns: Tensor
+    n_columns: int
+
+    @property
+    def n_states(self) -> int:
+        """Number K·C of flat states; state (k, c) has index k·C + c."""
+        return self.initial.numel()
+
+
 class Chain(NamedTuple):
     """K contents, C chain states, E emission columns, V tokens.
 
@@ -32,6 +54,11 @@ class Chain(NamedTuple):
     def n_states(self) -> int:
         """Number K·C of flat states; state (k, c) has index k·C + c."""
         return self.initial.numel()
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """The chain without its vocabulary."""
+        return Dynamics(self.initial, self.transition, self.columns, len(self.emission))
 
     @property
     def n_tokens(self) -> int:

@@ -16,14 +16,15 @@ from hmmlib._checks import (
     ArrayLike,
     as_tensor,
     check_lengths,
-    check_observed,
     check_text_shape,
     check_tokens,
 )
 from hmmlib._display import card, heat_map
 from hmmlib.hmm._batches import Batch, run, run_with_gradients
+from hmmlib.hmm._evidence import check_evidence, positions_read
 from hmmlib.hmm._sweeps import Scratch
 from hmmlib.hmm.chain import Chain, LatentChainModel
+from hmmlib.hmm.markov import MarkovChain, with_transition
 
 KINDS = ("filtered", "smoothed", "leave_one_out", "conditionals")
 
@@ -87,6 +88,7 @@ def posteriors(
     *,
     observed: ArrayLike | None = None,
     lengths: ArrayLike | None = None,
+    transition: ArrayLike | None = None,
     keep: Iterable[str] = KINDS,
 ) -> Posteriors:
     """Posteriors of the hidden states, and all conditionals, given texts.
@@ -98,6 +100,8 @@ def posteriors(
         observed: Booleans, shape (batch, time); False makes a position blank: its token is unknown. All
             are observed by default.
         lengths: Length of each text, 1 … time, shape (batch,); all of them `time` by default.
+        transition: P[next chain state | chain state] in place of the model's: a matrix for each step, shape
+            (time − 1, C, C), or one for all, (C, C). No gradients reach it (see `log_likelihood`).
         keep: Which tables are wanted, of 'filtered', 'smoothed', 'leave_one_out', 'conditionals'.
 
     Returns:
@@ -105,10 +109,11 @@ def posteriors(
 
     Raises:
         TypeError: Tokens or lengths that are not integers, a mask that is not boolean.
-        ValueError: Wrong shapes, an empty batch, a token out of range, an unknown table, or a text that
-            the model cannot produce; the message names the sequence and the position.
+        ValueError: Wrong shapes, an empty batch, a token out of range, a row of `transition` that does not
+            sum to one, an unknown table, or a text that the model cannot produce; the message names the
+            sequence and the position.
     """
-    return _posteriors_of_tokens(model.chain, tokens, observed, lengths, keep)
+    return _posteriors_of_tokens(model.chain, tokens, observed, lengths, keep, transition=transition)
 
 
 def _posteriors_of_tokens(
@@ -118,6 +123,7 @@ def _posteriors_of_tokens(
     lengths: ArrayLike | None,
     keep: Iterable[str],
     *,
+    transition: ArrayLike | None = None,
     n_positions: int | None = None,
     n_blanks: int = 0,
 ) -> Posteriors:
@@ -128,7 +134,8 @@ def _posteriors_of_tokens(
     wanted = _check_kinds(keep)
     device = chain.initial.device
     shape = check_text_shape(tokens)
-    seen = _positions_read(shape, observed, lengths, device)
+    dynamics = with_transition(chain.dynamics, transition, shape[1])
+    seen = positions_read(shape, observed, lengths, device)
     checked = check_tokens(tokens, chain.n_tokens, seen).to(device)
     # Row V of the table is the blank: no evidence for or against any state.
     table = torch.cat([chain.flat_emission.T, torch.ones_like(chain.flat_emission.T[:1])])
@@ -143,61 +150,79 @@ def _posteriors_of_tokens(
         token = int(checked[row, position])
         return f"tokens: sequence {row}, position {position - n_blanks}: token {token}"
 
-    batch = Batch(chain, shape, evidence, explain, wanted, n_positions or shape[1])
+    emission = chain.flat_emission
+    batch = Batch(dynamics, emission, shape, evidence, None, explain, wanted, n_positions or shape[1])
     return _with_nan_beyond(*run(batch), lengths)
 
 
 def posteriors_from_evidence(
-    model: LatentChainModel,
+    model: LatentChainModel | MarkovChain,
     evidence: Tensor,
     *,
+    in_logs: bool = False,
     lengths: ArrayLike | None = None,
-    keep: Iterable[str] = KINDS,
+    transition: ArrayLike | None = None,
+    keep: Iterable[str] | None = None,
 ) -> Posteriors:
     """Posteriors given soft evidence, the embeddings of the paper's Section 3.1; differentiable in it.
 
     A token z is the evidence row ``emission[:, z]``, a blank is all ones, a soft prompt is any non-negative
     row: the joint law of the hidden states is multiplied by ``evidence[t, column]`` at each t, and
-    renormalised.
+    renormalised. Emissions of any other kind, such as densities, come as evidence too, best by their
+    logarithms; a `MarkovChain` then serves as the model.
 
     Args:
-        model: HMM or memory-augmented HMM.
+        model: HMM, memory-augmented HMM, or Markov chain.
         evidence: Non-negative, shape (batch, time, E): for an HMM E = H, one entry per state; for a memory-
             augmented HMM E = |ℳ|·N·|𝒮|, one per (value of the cell read, cell, syntax state). Its scale
             matters only to the log-likelihood.
+        in_logs: `evidence` holds logarithms, of any sign and size; −inf is the logarithm of 0.
         lengths: Length of each text, 1 … time, shape (batch,); all of them `time` by default.
-        keep: Which tables are wanted, of 'filtered', 'smoothed', 'leave_one_out', 'conditionals'.
+        transition: P[next chain state | chain state] in place of the model's: a matrix for each step, shape
+            (time − 1, C, C), or one for all, (C, C). No gradients reach it (see `log_likelihood`).
+        keep: Which tables are wanted, of 'filtered', 'smoothed', 'leave_one_out', 'conditionals'; all
+            that the model has by default: a Markov chain has no vocabulary, hence no conditionals.
 
     Returns:
         The tables; they carry gradients if `evidence` does.
 
     Raises:
         TypeError: The evidence is not a tensor of real numbers.
-        ValueError: Wrong shapes, an empty batch, a negative or non-finite entry, an unknown table, or
-            evidence that is impossible; the message names the sequence and the position.
+        ValueError: Wrong shapes, an empty batch, a negative or non-finite entry, a row of `transition` that
+            does not sum to one, an unknown table, conditionals of a model without a vocabulary, or evidence
+            that is impossible; the message names the sequence and the position.
     """
-    wanted = _check_kinds(keep)
-    chain = model.chain
-    checked = _check_evidence(evidence, chain, lengths)
-    dark = (checked.detach().amax(-1) == 0).nonzero()
-    if len(dark):
-        row, position = (int(i) for i in dark[0])
+    chain = None if isinstance(model, MarkovChain) else model.chain
+    wanted = _check_kinds(KINDS[: 3 if chain is None else 4] if keep is None else keep)
+    if chain is None and "conditionals" in wanted:
         raise ValueError(
-            f"evidence: sequence {row}, position {position} is zero for every state; expected at least one "
-            "positive entry"
+            "keep: 'conditionals' are probabilities of tokens, and a MarkovChain has no vocabulary; expected "
+            f"some of {', '.join(KINDS[:3])}"
         )
-    columns = chain.columns.reshape(-1)
+    dynamics = model.dynamics if isinstance(model, MarkovChain) else model.chain.dynamics
+    found = check_evidence(evidence, dynamics.n_columns, lengths, dynamics.initial, in_logs=in_logs)
+    shape = (found.values.shape[0], found.values.shape[1])
+    dynamics = with_transition(dynamics, transition, shape[1])
+    columns, logs = dynamics.columns.reshape(-1), found.logs
 
-    def rows_of(rows: slice, scratch: Scratch | None) -> Tensor:  # noqa: ARG001
-        return checked[rows].transpose(0, 1).index_select(-1, columns).contiguous()
+    def flat(table: Tensor) -> Tensor:
+        return table.transpose(0, 1).index_select(-1, columns).contiguous()
 
-    def explain(row: int, position: int) -> str:
-        return f"evidence: sequence {row}, position {position}: the evidence"
-
-    shape = (checked.shape[0], checked.shape[1])
-    batch = Batch(chain, shape, rows_of, explain, wanted, shape[1])
-    graph = checked.requires_grad and torch.is_grad_enabled()
-    return _with_nan_beyond(*(run_with_gradients(batch) if graph else run(batch)), lengths)
+    batch = Batch(
+        dynamics,
+        None if chain is None else chain.flat_emission,
+        shape,
+        lambda rows, _: flat(found.values[rows]),
+        (lambda rows: flat(logs[rows])) if logs is not None else None,
+        lambda row, position: f"evidence: sequence {row}, position {position}: the evidence",
+        wanted,
+        shape[1],
+    )
+    graph = found.values.requires_grad and torch.is_grad_enabled()
+    likelihood, tables = run_with_gradients(batch) if graph else run(batch)
+    return _with_nan_beyond(
+        likelihood if found.log_scale is None else likelihood + found.log_scale, tables, lengths
+    )
 
 
 def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
@@ -261,42 +286,3 @@ def _with_nan_beyond(likelihood: Tensor, tables: dict[str, Tensor], lengths: Arr
             beyond = torch.arange(table.shape[1], device=table.device) >= ends[:, None]
             tables[kind] = table.masked_fill(beyond[..., None], torch.nan)
     return Posteriors(likelihood, tables)
-
-
-def _positions_read(
-    shape: tuple[int, int],
-    observed: ArrayLike | None,
-    lengths: ArrayLike | None,
-    device: torch.device,
-) -> Tensor | None:
-    """Booleans (batch, time): observed and within the length; None for everywhere."""
-    mask = check_observed(observed, shape, device)
-    ends = check_lengths(lengths, shape, device)
-    if ends is None:
-        return mask
-    inside = torch.arange(shape[1], device=device) < ends[:, None]
-    return inside if mask is None else mask & inside
-
-
-def _check_evidence(evidence: Tensor, chain: Chain, lengths: ArrayLike | None) -> Tensor:
-    """The evidence in the chain's number type, all ones beyond each length."""
-    if not isinstance(evidence, Tensor) or evidence.is_complex() or evidence.dtype == torch.bool:
-        kind = evidence.dtype if isinstance(evidence, Tensor) else type(evidence).__name__
-        raise TypeError(f"evidence: expected a tensor of real numbers, got {kind}")
-    size = len(chain.emission)
-    if evidence.ndim != 3 or evidence.shape[-1] != size or 0 in evidence.shape:
-        raise ValueError(f"evidence: expected shape (batch, time, {size}), got {tuple(evidence.shape)}")
-    inside = _positions_read((evidence.shape[0], evidence.shape[1]), None, lengths, evidence.device)
-    if inside is not None:
-        evidence = torch.where(inside[..., None], evidence, torch.ones_like(evidence))
-    target = chain.initial.dtype
-    converted = evidence.to(device=chain.initial.device, dtype=target)
-    bad = ~torch.isfinite(converted) | (converted < 0)
-    if bad.any():
-        row, position, entry = (int(i) for i in bad.nonzero()[0])
-        raise ValueError(
-            f"evidence: sequence {row}, position {position}, entry {entry} is "
-            f"{float(evidence[row, position, entry]):g}; expected a finite number >= 0 "
-            f"that {str(target).removeprefix('torch.')} holds"
-        )
-    return converted
