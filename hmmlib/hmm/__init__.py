@@ -3,11 +3,18 @@
 `HMM` is the vanilla model, `MemoryHMM` the memory-augmented one of the paper's Section 4. `sample_tokens`
 draws text, `posteriors` infers the hidden states and each token given the others (G of the paper), with masks
 and lengths; `posteriors_from_evidence` takes soft evidence instead of tokens (Ḡ) and is differentiable in it.
+
+A `MarkovChain` is the dynamics of an HMM without a vocabulary, for emissions of any other kind. `fit_hmm`
+learns an HMM from texts by Baum and Welch's algorithm; `log_likelihood` has gradients to all parameters;
+`expected_counts` are what both rest on.
+
 `random_hmm` and `random_memory_hmm` draw models as the paper's experiments do, `random_sparse_hmm` and
 `random_recoverable_hmm` models that satisfy the assumptions of its theorems.
 """
 
-from hmmlib.hmm.chain import Chain, LatentChainModel
+from hmmlib.hmm._counts import ExpectedCounts
+from hmmlib.hmm.baum_welch import HMMFit, expected_counts, fit_hmm
+from hmmlib.hmm.chain import Chain, Dynamics, LatentChainModel
 from hmmlib.hmm.entropies import Estimate, bayes_floor, entropy, unigram_entropy
 from hmmlib.hmm.fingerprints import fingerprint
 from hmmlib.hmm.inference import (
@@ -17,6 +24,8 @@ from hmmlib.hmm.inference import (
     posteriors_from_evidence,
     prepend_blank,
 )
+from hmmlib.hmm.learning import log_likelihood
+from hmmlib.hmm.markov import MarkovChain
 from hmmlib.hmm.memory import MemoryHMM
 from hmmlib.hmm.planted import random_recoverable_hmm, random_sparse_hmm
 from hmmlib.hmm.random import N_SYNTAX, N_TOKENS, random_hmm, random_memory_hmm
@@ -29,15 +38,22 @@ __all__ = [
     "N_SYNTAX",
     "N_TOKENS",
     "Chain",
+    "Dynamics",
     "Estimate",
+    "ExpectedCounts",
+    "HMMFit",
     "LatentChainModel",
+    "MarkovChain",
     "MemoryHMM",
     "Posteriors",
     "Sample",
     "bayes_floor",
     "blank_posterior",
     "entropy",
+    "expected_counts",
     "fingerprint",
+    "fit_hmm",
+    "log_likelihood",
     "posteriors",
     "posteriors_from_evidence",
     "prepend_blank",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from threading import local
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from hmmlib.hmm.chain import Dynamics
 # Numbers in one message of a batch worked on at once: on a CPU about what its cache holds.
 _CPU_MESSAGE = 16_384
 _GPU_MESSAGE = 1 << 20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
                 kept, sums = weights[: batch.n_positions], total[: batch.n_positions, :, None]
                 torch.div(kept.transpose(0, 1), sums.transpose(0, 1), out=tables[kind][rows])
 
-    _in_pieces(work, batch)
+    in_pieces(work, _pieces(batch), on_cpu)
     return likelihood, tables
 
 
@@ -104,23 +106,30 @@ def run_with_gradients(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     return found.log_step.sum(0), tables
 
 
-def _in_pieces(work: Callable[[slice], None], batch: Batch) -> None:
-    """Call `work` on slices of the batch: on a CPU, small ones, as many at a time as it has cores."""
+def _pieces(batch: Batch) -> list[slice]:
+    """Slices of the batch: on a CPU, small ones, at least as many as it has cores."""
     on_cpu = batch.dynamics.initial.device.type == "cpu"
-    workers = torch.get_num_threads() if on_cpu else 1
-    fitting = max(1, (_CPU_MESSAGE if on_cpu else _GPU_MESSAGE) // batch.dynamics.n_states)
+    fitting = fitting_rows(batch.dynamics.n_states, on_cpu)
     texts = batch.shape[0]
-    size = min(fitting, -(-texts // workers))
-    pieces = [slice(i, min(i + size, texts)) for i in range(0, texts, size)]
+    size = min(fitting, -(-texts // (torch.get_num_threads() if on_cpu else 1)))
+    return [slice(i, min(i + size, texts)) for i in range(0, texts, size)]
+
+
+def fitting_rows(n_states: int, on_cpu: bool) -> int:
+    """How many texts to work on at once."""
+    return max(1, (_CPU_MESSAGE if on_cpu else _GPU_MESSAGE) // n_states)
+
+
+def in_pieces(work: Callable[[slice], T], pieces: list[slice], on_cpu: bool) -> list[T]:
+    """Call `work` on each piece: on a CPU, on as many at a time as it has cores; the results in order."""
     if not on_cpu:
-        for piece in pieces:
-            work(piece)
-        return
+        return [work(piece) for piece in pieces]
     # One thread per piece beats several threads within each of its many small products.
+    workers = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, pieces))
+            return list(pool.map(work, pieces))
     finally:
         torch.set_num_threads(workers)
 
@@ -162,7 +171,7 @@ def _piece(
         likelihood, tables = _over_contents(found, prior.log())
         totals = {kind: torch.ones_like(table[..., 0]) for kind, table in tables.items()}
     if bool((likelihood == -torch.inf).any()):
-        _raise_impossible(found.log_step.unflatten(-1, (texts, -1)), prior.log(), rows.start, batch.explain)
+        raise_impossible(found.log_step.unflatten(-1, (texts, -1)), prior.log(), rows.start, batch.explain)
     return likelihood, _with_conditionals(batch, tables, totals)
 
 
@@ -211,7 +220,7 @@ def _with_conditionals(
     return {kind: parts[kind] for kind in batch.wanted}
 
 
-def _raise_impossible(
+def raise_impossible(
     log_step: Tensor, log_prior: Tensor, first_row: int, explain: Callable[[int, int], str]
 ) -> NoReturn:
     """Report the first position at which a text becomes impossible; log_step is (time, texts, K)."""

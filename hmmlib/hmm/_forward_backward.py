@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib.hmm._sweeps import Scratch, both_ways, matrices, move_on, steps_of, sweep
+from hmmlib.hmm._sweeps import Scratch, both_ways, log_sweep, matrices, move_on, steps_of, sweep
 
 
 class RowPosteriors(NamedTuple):
@@ -29,8 +29,9 @@ class RowPosteriors(NamedTuple):
     Attributes:
         tables: Of those asked for, 'filtered' P[state at t | evidence up to t], 'smoothed'
             P[state at t | all evidence] and 'leave_one_out' P[state at t | all evidence but that at t],
-            each (time, rows, states), and 'likelihood_ratio' P[evidence from t on | state at t] / P[evidence
-            from t on | evidence before t]. Each up to a factor; zeros in a row whose evidence is impossible.
+            each (time, rows, states); 'likelihood_ratio' P[evidence from t on | state at t] / P[evidence
+            from t on | evidence before t]; 'slope', the derivative of log P[all evidence] by the evidence at
+            t. Each up to a factor; zeros in a row whose evidence is impossible.
         totals: These factors, (time, rows), by which a table is to be divided; never 0.
         log_step: log P[evidence at t | evidence before t], (time, rows); −inf from the first position on
             that the row's chain cannot produce.
@@ -74,8 +75,8 @@ def forward_backward(
             states): they are then normalised together.
         evidence: How well each state explains what is seen at t, ≥ 0, (time, rows, states). All ones is no
             evidence.
-        wanted: The tables to compute, of 'filtered', 'smoothed', 'leave_one_out' and, beside 'smoothed',
-            'likelihood_ratio'.
+        wanted: The tables to compute, of 'filtered', 'smoothed', 'leave_one_out'; and, beside 'smoothed' and
+            without 'leave_one_out', 'likelihood_ratio' and 'slope'.
         scratch: Where intermediate arrays, and the tables, are put, on a CPU and without gradients; None
             to allocate them.
         log_evidence: The logarithms of the evidence, where the number type may not hold the evidence.
@@ -97,13 +98,15 @@ def forward_backward(
             tables[kind] = torch.mul(message, evidence, out=room)  # (T, R, C)
     # Without a graph the messages, no longer needed, make room for their products.
     joint = torch.mul(forward, backward, out=backward if scratch else None)  # (T, R, C)
-    if "leave_one_out" in wanted:
-        tables["leave_one_out"] = joint
+    for kind in ("leave_one_out", "slope"):
+        if kind in wanted:
+            tables[kind] = joint
     if "smoothed" in wanted:
         tables["smoothed"] = torch.mul(joint, evidence, out=forward if scratch else None)  # (T, R, C)
-    totals = {kind: table.sum(-1) for kind, table in tables.items() if kind != "likelihood_ratio"}  # (T, R)
-    if "likelihood_ratio" in wanted:
-        totals["likelihood_ratio"] = totals["smoothed"]
+    ratios = [kind for kind in ("likelihood_ratio", "slope") if kind in wanted]
+    totals = {kind: table.sum(-1) for kind, table in tables.items() if kind not in ratios}  # (T, R)
+    for kind in ratios:
+        totals[kind] = totals["smoothed"]
     weight = totals["leave_one_out"] if "leave_one_out" in totals else joint.sum(-1)  # (T, R)
     for total in [weight, *totals.values()]:
         safe &= _is_large(total).all(0)
@@ -183,8 +186,8 @@ def _in_log_space(
     start: Tensor, ahead: Tensor, behind: Tensor, log_evidence: Tensor, wanted: Collection[str]
 ) -> RowPosteriors:
     """`forward_backward` with every product a sum of logarithms: slower, and nothing underflows."""
-    forward, log_step = _log_sweep(start.log(), log_evidence, ahead, backward=False)  # (T, R, C), (T, R)
-    backward, log_back_step = _log_sweep(torch.zeros_like(start), log_evidence, behind, backward=True)
+    forward, log_step = log_sweep(start.log(), log_evidence, ahead, backward=False)  # (T, R, C), (T, R)
+    backward, log_back_step = log_sweep(torch.zeros_like(start), log_evidence, behind, backward=True)
     joint = forward + backward  # (T, R, C)
     logs = {
         "filtered": forward + log_evidence,
@@ -193,23 +196,9 @@ def _in_log_space(
     }
     laws = [kind for kind in wanted if kind in logs]
     tables = {kind: logs[kind].softmax(-1).nan_to_num(0.0) for kind in laws}  # (T, R, C) each
-    if "likelihood_ratio" in wanted:
-        whole = logs["smoothed"].logsumexp(-1, keepdim=True)  # (T, R, 1)
-        tables["likelihood_ratio"] = (backward + log_evidence - whole).exp().nan_to_num(0.0, posinf=torch.inf)
+    ratios = {"likelihood_ratio": backward + log_evidence, "slope": joint}  # (T, R, C) each
+    whole = logs["smoothed"].logsumexp(-1, keepdim=True)  # (T, R, 1)
+    for kind in ratios.keys() & wanted:
+        tables[kind] = (ratios[kind] - whole).exp().nan_to_num(0.0, posinf=torch.inf)
     totals = {kind: torch.ones_like(log_step) for kind in wanted}  # (T, R) each
     return RowPosteriors(tables, totals, log_step, joint.logsumexp(-1), log_back_step)
-
-
-def _log_sweep(start: Tensor, log_evidence: Tensor, matrix: Tensor, backward: bool) -> tuple[Tensor, Tensor]:
-    """Logarithms of the messages and scales of a sweep."""
-    message, messages, scales = start, [], []  # (R, C), T × (R, C), T × (R,)
-    steps = zip(steps_of(log_evidence, backward), matrices(matrix.log(), backward), strict=False)
-    for now, log_move in steps:
-        messages.append(message)
-        weighted = message + now  # (R, C)
-        scale = weighted.logsumexp(-1)  # (R,)
-        following = (weighted[..., None] + log_move).logsumexp(-2)  # (R, C)
-        message = following - scale.clamp_min(torch.finfo(scale.dtype).min)[:, None]  # (R, C)
-        scales.append(scale)
-    turn = -1 if backward else 1
-    return torch.stack(messages[::turn]), torch.stack(scales[::turn])  # (T, R, C), (T, R)

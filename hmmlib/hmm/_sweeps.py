@@ -152,6 +152,21 @@ def _long_sweep(
     return kept[inside], scale[inside]  # (T, R, C), (T, R)
 
 
+def log_sweep(start: Tensor, log_evidence: Tensor, matrix: Tensor, backward: bool) -> tuple[Tensor, Tensor]:
+    """Logarithms of the messages and scales of a sweep."""
+    message, messages, scales = start, [], []  # (R, C), T × (R, C), T × (R,)
+    steps = zip(steps_of(log_evidence, backward), matrices(matrix.log(), backward), strict=False)
+    for now, log_move in steps:
+        messages.append(message)
+        weighted = message + now  # (R, C)
+        scale = weighted.logsumexp(-1)  # (R,)
+        following = (weighted[..., None] + log_move).logsumexp(-2)  # (R, C)
+        message = following - scale.clamp_min(torch.finfo(scale.dtype).min)[:, None]  # (R, C)
+        scales.append(scale)
+    turn = -1 if backward else 1
+    return torch.stack(messages[::turn]), torch.stack(scales[::turn])  # (T, R, C), (T, R)
+
+
 def steps_of(table: Tensor, backward: bool) -> Iterator[Tensor]:
     """The time steps of a table; unbinding many at once is quicker than indexing each."""
     blocks = table.split(1024)
