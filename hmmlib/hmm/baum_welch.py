@@ -150,9 +150,7 @@ def fit_hmm(
         models = [first]
     else:
         if generator is None:
-            raise TypeError(
-                "generator: expected a seed or a numpy RandomState, or an initial_model, got None"
-            )
+            raise TypeError("generator: expected a seed or RandomState, or an initial_model, got None")
         random, at = drawing_generator(generator), check_device(device)
         size = _vocabulary(tokens, observed, lengths) if n_tokens is None else n_tokens
         size = check_positive_int(size, "n_tokens")
