@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from itertools import pairwise, product
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import torch
 
 from hmmlib import HMM, fit_hmm, posteriors, random_hmm, sample_tokens
-from hmmlib.hmm import _batches, baum_welch, expected_counts, learning
+from hmmlib.hmm import _batches, expected_counts
 
 F64 = torch.float64
 
@@ -270,7 +269,11 @@ def test_a_fit_shows_what_it_is():
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"generator": None}, TypeError, "generator: expected a seed or RandomState, or an initial_model, got None"),
+        (
+            {"generator": None},
+            TypeError,
+            "generator: expected a seed or RandomState, or an initial_model, got None",
+        ),
         ({"n_states": 0}, ValueError, "n_states: expected at least 1, got 0"),
         ({"starts": 0}, ValueError, "starts: expected at least 1, got 0"),
         ({"max_iterations": 2.5}, TypeError, "max_iterations: expected an integer, got 2.5"),
@@ -309,10 +312,3 @@ def test_a_fit_shows_what_it_is():
 def test_bad_input_of_a_fit_is_named(changed, error, message):
     with pytest.raises(error, match=message):
         fit_hmm(**({"tokens": [[0, 2]], "n_states": 2, "generator": 0} | changed))
-
-
-@pytest.mark.parametrize("module", [baum_welch, learning], ids=lambda module: module.__name__)
-def test_the_examples_of_the_docstrings_run(module):
-    found = doctest.testmod(module)
-    assert found.attempted > 3
-    assert found.failed == 0

@@ -107,8 +107,8 @@ class Texts:
     def _count(
         self, rows: slice, initial: Tensor, transition: Tensor, table: Tensor, scratch: Scratch | None
     ) -> ExpectedCounts:
-        index, inside = self._index[rows].T, self._inside[rows].T  # (T, B)
-        evidence = table[index]  # (T, B, H)
+        index, inside = self._index[rows].T.contiguous(), self._inside[rows].T  # (T, B)
+        evidence = table.index_select(0, index.view(-1)).view(*index.shape, -1)  # (T, B, H)
         start = initial.expand(evidence.shape[1:]).contiguous()  # (B, H)
         wanted = ("filtered", "smoothed", "likelihood_ratio")
         found = forward_backward(start, transition, evidence, wanted, scratch)
@@ -121,7 +121,7 @@ class Texts:
         moves = inside[1:].to(evidence.dtype)  # (T − 1, B)
         pairs = pair_sums(start, transition, evidence, None, filtered, ratio, moves, expected=True)
         written = torch.zeros_like(table)  # (V + 1, H)
-        written.index_add_(0, index.reshape(-1), smoothed.flatten(0, 1))
+        written.index_add_(0, index.view(-1), smoothed.flatten(0, 1))
         return ExpectedCounts(smoothed[0].sum(0), pairs, written[:-1].T, step.sum(0))
 
     def _explain(self, row: int, position: int) -> str:

@@ -24,6 +24,7 @@ FULL: dict[str, Any] = {
     "corrupted_share": 0.3,
     "inference": {"n_states": 30, "sequences": 6500, "length": 129, "hmmlearn_sequences": 500},
     "sampling": {"n_states": 30, "sequences": 5000, "length": 10_240, "hmmlearn_tokens": 50_000},
+    "fitting": {"n_states": 10, "sequences": 1000, "length": 129, "iterations": 10},
     "growth_time": {
         "time": {"grid": [2**k for k in range(4, 13)], "fixed": {"n_states": 16, "batch": 256}},
         "n_states": {"grid": [2**k for k in range(2, 10)], "fixed": {"time": 64, "batch": 512}},
@@ -44,6 +45,7 @@ QUICK: dict[str, Any] = {
     "repetitions": 7,
     "inference": {"n_states": 30, "sequences": 300, "length": 129, "hmmlearn_sequences": 30},
     "sampling": {"n_states": 30, "sequences": 5000, "length": 100, "hmmlearn_tokens": 5000},
+    "fitting": {"n_states": 10, "sequences": 100, "length": 129, "iterations": 3},
     "growth_time": {
         "time": {"grid": [2**k for k in range(4, 9)], "fixed": {"n_states": 16, "batch": 64}},
         "n_states": {"grid": [2**k for k in range(2, 7)], "fixed": {"time": 64, "batch": 64}},
@@ -81,6 +83,8 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
         "corpus": run_fresh("sampling.corpus_cost", **corpus, seed=config["seed"]),
         **run_fresh("sampling.compare", **config["sampling"], **common),
     }
+    _say("fitting, beside hmmlearn")
+    result["fitting"] = run_fresh("fitting.compare", **config["fitting"], **common)
     _say("growth of time")
     times = {
         axis: run_fresh("growth.time_along", axis=axis, **settings, **common)

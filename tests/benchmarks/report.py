@@ -39,6 +39,16 @@ def comparisons(result: dict[str, Any]) -> list[dict[str, Any]]:
             "ratio": result["sampling"]["ratio_per_token"]["hmmlearn"],
         }
     )
+    fitting = result["config"]["fitting"]
+    fitted = f"{fitting['sequences']:,} × {fitting['length']} tokens, H = {fitting['n_states']}"
+    rows.extend(
+        {
+            "task": f"{fitting['iterations']} iterations of Baum–Welch, {fitted}",
+            "other": RIVALS[name].removesuffix(", smoothed only"),
+            "ratio": ratio,
+        }
+        for name, ratio in result["fitting"]["ratio"].items()
+    )
     rows.extend(
         {
             "task": f"memory-augmented inference, N = {run['n_cells']}, |M| = {run['n_values']}, "
