@@ -18,6 +18,7 @@ from hmmlib import (
     sample_tokens,
     text_probs,
 )
+from hmmlib.lm import conditioned_on
 
 MODELS = [
     random_hmm(6, generator=0),
@@ -57,6 +58,17 @@ def test_a_language_model_of_ones_own_is_one():
 
     assert isinstance(Uniform(), MaskedLM)
     assert prepend_mask(Uniform(), [[0, 2]]).tolist() == [[3, 0, 2]]
+    assert conditioned_on(Uniform()) == "others"
+    lm = Uniform()
+    lm.conditioned_on = "past"
+    assert isinstance(lm, MaskedLM)
+    assert conditioned_on(lm) == "past"
+    with pytest.raises(ValueError, match=r"^lm: Uniform predicts each token from those before it alone"):
+        blank_probs(lm, [[0, 2]])
+    assert text_probs(lm, [[0, 2]]).shape == (1, 2, 3)
+    lm.conditioned_on = "future"
+    with pytest.raises(ValueError, match=r"conditioned_on = 'future'; expected one of \('others', 'past'\)"):
+        blank_probs(lm, [[0, 2]])
 
 
 def test_the_embedding_dimension_is_the_number_of_emission_columns():

@@ -5,7 +5,16 @@
 `text_probs` read what a model shows at the blank and at the tokens of a text.
 """
 
-from hmmlib.lm.base import MaskedLM, blank_probs, prepend_mask, prepend_prompt, text_probs
+from hmmlib.lm.base import (
+    Context,
+    MaskedLM,
+    blank_probs,
+    check_sees_others,
+    conditioned_on,
+    prepend_mask,
+    prepend_prompt,
+    text_probs,
+)
 from hmmlib.lm.checkpoints import load_lm, save_lm
 from hmmlib.lm.exact import ExactMaskedLM
 from hmmlib.lm.masking import Masking, noisy_evidence
@@ -13,6 +22,7 @@ from hmmlib.lm.readings import Reading, blank_laws, text_laws
 from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 
 __all__ = [
+    "Context",
     "ExactMaskedLM",
     "MaskedLM",
     "Masking",
@@ -21,6 +31,8 @@ __all__ = [
     "TransformerMaskedLM",
     "blank_laws",
     "blank_probs",
+    "check_sees_others",
+    "conditioned_on",
     "load_lm",
     "noisy_evidence",
     "prepend_mask",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+
+Context = Literal["others", "past"]
 
 
 @runtime_checkable
@@ -16,6 +18,14 @@ class MaskedLM(Protocol):
 
     Heads and prompts are tuned on this interface and cannot tell whether exact inference or a trained
     network is behind it.
+
+    What a prediction is conditioned on is told by an attribute `conditioned_on`, which a model need not have:
+
+    - 'others', also where there is no such attribute: at a blank, all other positions. At a position that
+      shows its token an exact model leaves it out too; a network sees it, and what it shows there is not
+      P[X_i | X_{-i}] (`hmmlib.lm.text_laws` has ways to ask for that).
+    - 'past': at every position i, e_0 … e_{i-1} and no more. Such a model is causal, and is asked by
+      `token_probs` of a text alone: at the blank before a text it has seen nothing of it.
 
     Attributes:
         n_tokens: Size V of the vocabulary.
@@ -39,7 +49,7 @@ class MaskedLM(Protocol):
         ...
 
     def token_probs(self, embeddings: Tensor) -> Tensor:
-        """Predict every position's token from the other positions.
+        """Predict every position's token from what the model is conditioned on: see the class.
 
         Args:
             embeddings: Shape (batch, time, embedding_dim).
@@ -48,6 +58,41 @@ class MaskedLM(Protocol):
             Probabilities, shape (batch, time, V).
         """
         ...
+
+
+def conditioned_on(lm: MaskedLM) -> Context:
+    """What a model's predictions are conditioned on.
+
+    Args:
+        lm: The language model.
+
+    Returns:
+        Its attribute `conditioned_on`, or 'others' if it has none.
+
+    Raises:
+        ValueError: The attribute is neither 'others' nor 'past'.
+    """
+    found = getattr(lm, "conditioned_on", "others")
+    if found not in get_args(Context):
+        raise ValueError(f"lm: has conditioned_on = {found!r}; expected one of {get_args(Context)}")
+    return found
+
+
+def check_sees_others(lm: MaskedLM, wanted: str) -> None:
+    """Refuse a causal model where a prediction has to depend on what follows.
+
+    Args:
+        lm: The language model.
+        wanted: What needs it, for the message.
+
+    Raises:
+        ValueError: The model predicts from the past alone.
+    """
+    if conditioned_on(lm) == "past":
+        raise ValueError(
+            f"lm: {type(lm).__name__} predicts each token from those before it alone "
+            f"(conditioned_on='past'); {wanted} needs a model with conditioned_on='others'"
+        )
 
 
 def prepend_mask(lm: MaskedLM, tokens: ArrayLike, count: int = 1) -> Tensor:
@@ -105,8 +150,10 @@ def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: Tensor | None = None) -
 
     Raises:
         TypeError: The tokens are not integers.
-        ValueError: Wrong shapes, a token out of range, or what the model does not accept.
+        ValueError: Wrong shapes, a token out of range, what the model does not accept, or a model that is
+            causal, to which the text is unknown at that blank.
     """
+    check_sees_others(lm, "the blank before a text")
     embeddings = lm.embed(prepend_mask(lm, tokens))
     if prompt is None:
         return lm.token_probs(embeddings)[:, 0]
