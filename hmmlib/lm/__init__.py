@@ -1,8 +1,9 @@
-"""Masked language models: one interface, the exact model, transformers, and how a model is asked.
+"""Language models: one interface, exact models, transformers, and how a model is asked.
 
-`MaskedLM` is all that heads and prompts know. `ExactMaskedLM` answers by exact inference in a known HMM,
-`TransformerMaskedLM` is a network, and `hmmlib.lm.huggingface` wraps those of transformers. `blank_probs` and
-`text_probs` read what a model shows at the blank and at the tokens of a text.
+`MaskedLM` is all that heads and prompts know. `ExactMaskedLM` answers by exact inference in a known HMM, and
+`ExactCausalLM` does so from the past alone. `TransformerMaskedLM` is a network, and `hmmlib.lm.huggingface`
+wraps those of transformers. `blank_probs` and `text_probs` read what a model shows at the blank and at the
+tokens of a text.
 """
 
 from hmmlib.lm.base import (
@@ -15,6 +16,7 @@ from hmmlib.lm.base import (
     prepend_prompt,
     text_probs,
 )
+from hmmlib.lm.causal import ExactCausalLM
 from hmmlib.lm.checkpoints import load_lm, save_lm
 from hmmlib.lm.exact import ExactMaskedLM
 from hmmlib.lm.masking import Masking, noisy_evidence
@@ -23,6 +25,7 @@ from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 
 __all__ = [
     "Context",
+    "ExactCausalLM",
     "ExactMaskedLM",
     "MaskedLM",
     "Masking",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,13 @@ def save_lm(lm: TransformerMaskedLM, path: str | Path, *, about: Mapping[str, An
         lm: The model.
         path: The file, by custom ``*.safetensors``; replaced if it exists.
         about: What else to keep, ready for JSON: where the model comes from, how good it is.
+
+    Raises:
+        TypeError: Another kind of model, or `about` is not ready for JSON.
     """
-    config = asdict(lm.config) | {"n_tokens": lm.n_tokens}
+    if not isinstance(lm, TransformerMaskedLM):
+        raise TypeError(f"lm: expected a TransformerMaskedLM, got {type(lm).__name__}")
+    config = lm.config.to_dict() | {"n_tokens": lm.n_tokens}
     write_tensors(Path(path), lm.state_dict(), {"format": _LM_FORMAT, "config": config, "about": about or {}})
 
 
@@ -38,7 +42,8 @@ def load_lm(
         device: Where to put the model; the CPU by default.
 
     Returns:
-        The model, frozen and without dropout, and what `save_lm` was told about it.
+        The model, in the number type that it was saved in, frozen and without dropout, and what `save_lm`
+        was told about it.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -48,7 +53,7 @@ def load_lm(
     tensors, notes = read_tensors(Path(path), _LM_FORMAT)
     config = dict(notes["config"])
     lm = TransformerMaskedLM(config.pop("n_tokens"), TransformerConfig(**config))
-    lm.load_state_dict(tensors)
+    lm.to(tensors["bias"].dtype).load_state_dict(tensors)
     return freeze(lm.to(where)), notes["about"]
 
 

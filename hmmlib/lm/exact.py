@@ -8,20 +8,15 @@ from torch import Tensor
 from hmmlib._checks import ArrayLike, check_tokens
 from hmmlib._display import card
 from hmmlib.hmm import HMM, MemoryHMM, posteriors_from_evidence
+from hmmlib.lm.base import Context
 
 
-class ExactMaskedLM:
-    """The masked language model that has learnt a known HMM perfectly.
-
-    The embedding of token z is its likelihood under each state, e(z) = ``emission[:, z]``, a row of the
-    paper's W; the blank's is all ones, no evidence; any non-negative vector is a legitimate soft prompt
-    (Section 3.1). Predictions are exact leave-one-out conditionals, and differentiable in the embeddings.
-
-    Args:
-        model: The HMM, or memory-augmented HMM, that the texts come from.
-    """
+class ExactLM:
+    """What exact models have in common: a token's embedding is its likelihood under each state."""
 
     def __init__(self, model: HMM | MemoryHMM) -> None:
+        if not isinstance(model, HMM | MemoryHMM):
+            raise TypeError(f"model: expected an HMM or a MemoryHMM, got {type(model).__name__}")
         self.model = model
         self.n_tokens = model.n_tokens
         self.mask_token = model.n_tokens
@@ -32,10 +27,10 @@ class ExactMaskedLM:
             self._embeddings = torch.cat([emission.T, torch.ones_like(emission.T[:1])])
 
     def __repr__(self) -> str:
-        return f"ExactMaskedLM({self.model!r})"
+        return f"{type(self).__name__}({self.model!r})"
 
     def _repr_html_(self) -> str:
-        return card("ExactMaskedLM", self.model._repr_html_())
+        return card(type(self).__name__, self.model._repr_html_())
 
     def embed(self, tokens: ArrayLike) -> Tensor:
         """Embed texts.
@@ -54,6 +49,23 @@ class ExactMaskedLM:
         advice = f"the blank is mask_token = {self.mask_token}"
         checked = check_tokens(tokens, self.n_tokens + 1, advice=advice)
         return self._embeddings[checked.to(self._embeddings.device)]
+
+
+class ExactMaskedLM(ExactLM):
+    """The masked language model that has learnt a known HMM perfectly.
+
+    The embedding of token z is its likelihood under each state, e(z) = ``emission[:, z]``, a row of the
+    paper's W; the blank's is all ones, no evidence; any non-negative vector is a legitimate soft prompt
+    (Section 3.1). Predictions are exact leave-one-out conditionals, and differentiable in the embeddings.
+
+    Args:
+        model: The HMM, or memory-augmented HMM, that the texts come from.
+
+    Raises:
+        TypeError: Not such a model.
+    """
+
+    conditioned_on: Context = "others"
 
     def token_probs(self, embeddings: Tensor) -> Tensor:
         """Ḡ: the conditional law of each position's token given the embeddings at the others.

@@ -60,12 +60,12 @@ class Masking:
             What the model sees (V for the blank), and which tokens were chosen (booleans), both of the
             shape of `tokens`.
         """
-        draw = torch.rand(tokens.shape, device=tokens.device, generator=generator)
+        draw = torch.rand(tokens.shape, dtype=torch.float32, device=tokens.device, generator=generator)
         # The smallest draw is chosen even where none falls below the rate.
         chosen = (draw < self.rate) | (draw == draw.min())
         if self.blank == 1:
             return tokens.masked_fill(chosen, n_tokens), chosen
-        fate = torch.rand(tokens.shape, device=tokens.device, generator=generator)
+        fate = torch.rand(tokens.shape, dtype=torch.float32, device=tokens.device, generator=generator)
         words = torch.randint(n_tokens, tokens.shape, device=tokens.device, generator=generator)
         seen = torch.where(chosen & (fate < self.blank + self.random), words, tokens)
         return seen.masked_fill(chosen & (fate < self.blank), n_tokens), chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +18,17 @@ from hmmlib._checks import (
     check_tokens,
 )
 from hmmlib._display import card, facts, fields_html
+from hmmlib.lm._pieces import in_pieces
+from hmmlib.lm.base import Context
 
 Positions = Literal["rotary", "learned"]
 Norm = Literal["pre", "post"]
 
 # What is computed at once where no gradients are kept: bounds the memory for many texts.
 _PIECE_POSITIONS = 65_536
+
+# Said to every new weight, lest torch's defaults, which anyone may have changed, make another model.
+_NEW: dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class TransformerConfig:
             attention weights and after each part.
         rotary_base: Rotary angles per step are ``rotary_base ** -u`` for u from 0 to nearly 1.
         epsilon: Added to the variance in layer normalisation.
+        causal: Whether each token is predicted from those before it alone.
     """
 
     width: int = 64
@@ -56,6 +62,7 @@ class TransformerConfig:
     dropout: float = 0.0
     rotary_base: float = 10_000.0
     epsilon: float = 1e-12
+    causal: bool = False
 
     _repr_html_ = fields_html
 
@@ -68,6 +75,8 @@ class TransformerConfig:
         for name, allowed in (("positions", get_args(Positions)), ("norm", get_args(Norm))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: expected one of {allowed}, got {getattr(self, name)!r}")
+        if not isinstance(self.causal, bool):
+            raise TypeError(f"causal: expected True or False, got {self.causal!r}")
         if self.width % self.n_heads:
             raise ValueError(f"n_heads: expected a divisor of width = {self.width}, got {self.n_heads}")
         if self.positions == "rotary" and self.width // self.n_heads % 2:
@@ -76,9 +85,18 @@ class TransformerConfig:
                 f"{self.width // self.n_heads}"
             )
 
+    def to_dict(self) -> dict[str, Any]:
+        """The shape as JSON can hold it; ``TransformerConfig(**…)`` makes it again.
+
+        Returns:
+            One entry per attribute; `causal` only where it is true, as what was stored before there were
+            causal models does not have it.
+        """
+        return {name: value for name, value in asdict(self).items() if name != "causal" or value}
+
 
 class TransformerMaskedLM(nn.Module):
-    """A bidirectional transformer encoder behind the same interface as exact inference.
+    """A transformer behind the same interface as exact inference: a bidirectional encoder, or a causal one.
 
     With ``positions='learned'`` and ``norm='post'`` it is BERT (Devlin et al. 2019), up to the constant
     token-type embedding, which here is part of the positions. The law of a token is a softmax over the V
@@ -86,41 +104,54 @@ class TransformerMaskedLM(nn.Module):
     so a soft prompt may be any vectors.
 
     Only the predictions at blanks are trained to be conditionals P[X_i | X_{-i}]: at a position that shows
-    its token, the network sees that token.
+    its token, the network sees that token. BERT's masking trains some of these positions too, where a word
+    may be right or random; the prediction there weighs what the word says itself
+    (`hmmlib.lm.text_laws` can read that off).
 
-    A new model is ready for training; `pretrain` and `load_lm` return it frozen.
+    With ``causal=True`` the law at position i is P[X_i | e_0, …, e_{i-1}], at every position: the network
+    reads the blank and then all embeddings but the last, and no position attends to a later one. So
+    `conditioned_on` is 'past', and a prediction never depends on the last embedding.
+
+    A new model is ready for training; `pretrain` and `load_lm` return it frozen. Its weights are in single
+    precision and on the CPU, whatever torch's defaults are; ``.to(…)`` changes both.
 
     Args:
         n_tokens: Size V of the vocabulary; the blank is token V.
         config: Its shape; the default is small enough for a laptop.
         generator: Seed of the initial weights.
 
+    Attributes:
+        conditioned_on: 'others', or 'past' for a causal model: see `MaskedLM`.
+
     Raises:
-        TypeError: `n_tokens` is not an integer.
-        ValueError: `n_tokens` is below 1.
+        TypeError: `n_tokens` or the seed is not an integer, or `config` is something else.
+        ValueError: `n_tokens` is below 1, or the seed below 0.
     """
 
     def __init__(self, n_tokens: int, config: TransformerConfig | None = None, *, generator: int = 0) -> None:
         super().__init__()
-        config = config or TransformerConfig()
+        config = TransformerConfig() if config is None else config
+        if not isinstance(config, TransformerConfig):
+            raise TypeError(f"config: expected a TransformerConfig, got {type(config).__name__}")
+        seed = check_positive_int(generator, "generator", 0)
         self.config = config
         self.n_tokens = check_positive_int(n_tokens, "n_tokens")
         self.mask_token = self.n_tokens
         self.embedding_dim = config.width
+        self.conditioned_on: Context = "past" if config.causal else "others"
         # torch fills new layers from its global generator, which is left as it was.
         with torch.random.fork_rng([]):
-            self.embedding = nn.Embedding(self.n_tokens + 1, config.width)
+            self.embedding = nn.Embedding(self.n_tokens + 1, config.width, **_NEW)
             learned = config.positions == "learned"
-            self.positions = nn.Embedding(config.max_positions, config.width) if learned else None
-            self.norm = nn.LayerNorm(
-                config.width, config.epsilon
-            )  # of the embeddings if post, at the end if pre
+            self.positions = nn.Embedding(config.max_positions, config.width, **_NEW) if learned else None
+            # Of the embeddings if post, at the end if pre.
+            self.norm = nn.LayerNorm(config.width, config.epsilon, **_NEW)
             self.dropout = nn.Dropout(config.dropout)
             self.layers = nn.ModuleList(Layer(config) for _ in range(config.n_layers))
-            self.transform = nn.Linear(config.width, config.width)
-            self.transform_norm = nn.LayerNorm(config.width, config.epsilon)
-            self.bias = nn.Parameter(torch.zeros(self.n_tokens))
-        self._initialise(torch.Generator().manual_seed(generator))
+            self.transform = nn.Linear(config.width, config.width, **_NEW)
+            self.transform_norm = nn.LayerNorm(config.width, config.epsilon, **_NEW)
+            self.bias = nn.Parameter(torch.zeros(self.n_tokens, **_NEW))
+        self._initialise(torch.Generator().manual_seed(seed))
 
     def _initialise(self, random: torch.Generator) -> None:
         """BERT's: normal with standard deviation 0.02, and no biases."""
@@ -131,12 +162,12 @@ class TransformerMaskedLM(nn.Module):
                 nn.init.zeros_(part.bias)
 
     def __repr__(self) -> str:
-        shape = ", ".join(f"{name}={value!r}" for name, value in asdict(self.config).items())
+        shape = ", ".join(f"{name}={value!r}" for name, value in self.config.to_dict().items())
         return f"TransformerMaskedLM(n_tokens={self.n_tokens}, {shape})"
 
     def _repr_html_(self) -> str:
         sizes = [("n_tokens", self.n_tokens), ("weights", f"{self.n_parameters:,}")]
-        return card("TransformerMaskedLM", facts([*sizes, *asdict(self.config).items()]))
+        return card("TransformerMaskedLM", facts([*sizes, *self.config.to_dict().items()]))
 
     @property
     def device(self) -> torch.device:
@@ -167,7 +198,8 @@ class TransformerMaskedLM(nn.Module):
     def token_probs(self, embeddings: Tensor) -> Tensor:
         """Ḡ: the predicted law of each position's token; conditional on the others at blanks only.
 
-        Without gradients it works in pieces, in little memory.
+        A causal model's is conditional on the embeddings before the position, everywhere. Without gradients
+        it works in pieces, in little memory.
 
         Args:
             embeddings: Any vectors, shape (batch, time, width).
@@ -180,15 +212,32 @@ class TransformerMaskedLM(nn.Module):
             TypeError: The embeddings are not a tensor of real numbers.
             ValueError: Wrong shape, an empty batch, or more positions than the model has learnt.
         """
+        self._check(embeddings)
+        return in_pieces(
+            self, lambda piece: self.logits(piece).float().softmax(-1), embeddings, _PIECE_POSITIONS
+        )
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """`logits`: what ``lm(embeddings)`` gives, and what hooks and summaries of torch look at.
+
+        Args:
+            embeddings: From `embed`, or any vectors, shape (batch, time, width).
+
+        Returns:
+            Logits of the words, shape (batch, time, V).
+
+        Raises:
+            TypeError: The embeddings are not a tensor of real numbers; tokens go through `embed` first.
+            ValueError: Wrong shape, an empty batch, or more positions than the model has learnt.
+        """
+        self._check(embeddings)
+        return self.logits(embeddings)
+
+    def _check(self, embeddings: Tensor) -> None:
         check_embeddings(embeddings, self.embedding_dim)
         time, limit = embeddings.shape[1], self.config.max_positions
         if self.positions is not None and time > limit:
             raise ValueError(f"embeddings: {time} positions; the model has learnt max_positions = {limit}")
-        pieces = [embeddings]
-        trained = any(parameter.requires_grad for parameter in self.parameters())
-        if not (torch.is_grad_enabled() and (trained or embeddings.requires_grad)):
-            pieces = list(embeddings.split(max(1, _PIECE_POSITIONS // time)))
-        return torch.cat([self.logits(piece).float().softmax(-1) for piece in pieces])
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Logits of the words, unchecked and at once: what training calls.
@@ -200,21 +249,27 @@ class TransformerMaskedLM(nn.Module):
             Shape (batch, time, V).
         """
         config = self.config
-        x = embeddings.to(self.bias)
+        x = embeddings.to(self.bias)  # (batch, time, width)
+        if config.causal:
+            # Position i reads what is before it, the first the blank.
+            first = self.embedding.weight[self.mask_token].expand(len(x), 1, -1)  # (batch, 1, width)
+            x = torch.cat([first, x[:, :-1]], 1)  # (batch, time, width)
         if self.positions is not None:
-            x = x + self.positions.weight[: x.shape[1]]
+            x = x + self.positions.weight[: x.shape[1]]  # + (time, width)
         if config.norm == "post":
             x = self.norm(x)
         x = self.dropout(x)
         turn = None
         if config.positions == "rotary":
+            # Two tables (time, width / heads).
             turn = rotary_angles(x.shape[1], config.width // config.n_heads, config.rotary_base, x)
         for layer in self.layers:
-            x = layer(x, turn)
+            x = layer(x, turn)  # (batch, time, width)
         if config.norm == "pre":
             x = self.norm(x)
-        x = self.transform_norm(F.gelu(self.transform(x)))
-        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)
+        x = self.transform_norm(F.gelu(self.transform(x)))  # (batch, time, width)
+        # The output's weights are the words' embeddings, (V, width).
+        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)  # (batch, time, V)
 
 
 class Layer(nn.Module):
@@ -228,12 +283,12 @@ class Layer(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.mix = nn.Linear(width, width)
-        self.attention_norm = nn.LayerNorm(width, config.epsilon)
-        self.up = nn.Linear(width, config.hidden)
-        self.down = nn.Linear(config.hidden, width)
-        self.feed_forward_norm = nn.LayerNorm(width, config.epsilon)
+        self.query_key_value = nn.Linear(width, 3 * width, **_NEW)
+        self.mix = nn.Linear(width, width, **_NEW)
+        self.attention_norm = nn.LayerNorm(width, config.epsilon, **_NEW)
+        self.up = nn.Linear(width, config.hidden, **_NEW)
+        self.down = nn.Linear(config.hidden, width, **_NEW)
+        self.feed_forward_norm = nn.LayerNorm(width, config.epsilon, **_NEW)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
@@ -253,7 +308,7 @@ class Layer(nn.Module):
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
     def attend(self, x: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Every position attends to all positions.
+        """Every position attends to all positions; in a causal model to those up to itself.
 
         Args:
             x: Shape (batch, time, width).
@@ -264,13 +319,16 @@ class Layer(nn.Module):
         """
         batch, time, width = x.shape
         heads = self.config.n_heads
+        # (batch, time, 3 · width), as (batch, time, 3, heads, width / heads)
         parts = self.query_key_value(x).view(batch, time, 3, heads, width // heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, width / heads)
         if turn is not None:
             query, key = rotate(query, turn), rotate(key, turn)
         dropped = self.config.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropped)
-        return self.mix(mixed.transpose(1, 2).reshape(batch, time, width))
+        mixed = F.scaled_dot_product_attention(
+            query, key, value, dropout_p=dropped, is_causal=self.config.causal
+        )  # (batch, heads, time, width / heads)
+        return self.mix(mixed.transpose(1, 2).reshape(batch, time, width))  # (batch, time, width)
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """Two linear maps with GELU between.
@@ -281,7 +339,7 @@ class Layer(nn.Module):
         Returns:
             Same shape.
         """
-        return self.down(F.gelu(self.up(x)))
+        return self.down(F.gelu(self.up(x)))  # (..., width) → (..., hidden) → (..., width)
 
 
 def rotary_angles(time: int, size: int, base: float, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -296,8 +354,8 @@ def rotary_angles(time: int, size: int, base: float, like: Tensor) -> tuple[Tens
     Returns:
         Two tables of shape (time, size).
     """
-    step = base ** -(torch.arange(0, size, 2, device=like.device, dtype=torch.float64) / size)
-    angle = torch.arange(time, device=like.device)[:, None] * step.repeat(2)
+    step = base ** -(torch.arange(0, size, 2, device=like.device, dtype=torch.float64) / size)  # (size / 2,)
+    angle = torch.arange(time, device=like.device)[:, None] * step.repeat(2)  # (time, size)
     return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
 
 
@@ -311,6 +369,6 @@ def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     Returns:
         Same shape.
     """
-    cosine, sine = turn
-    first, second = x.chunk(2, -1)
-    return x * cosine + torch.cat([-second, first], -1) * sine
+    cosine, sine = turn  # (time, size)
+    first, second = x.chunk(2, -1)  # each (..., time, size / 2)
+    return x * cosine + torch.cat([-second, first], -1) * sine  # (..., time, size)
