@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmmlib import CorpusConfig, Masking, PretrainingRecipe, Stage, TransformerConfig
+from hmmlib._files import sha256
 
 STAGES = (Stage(3, 4, 10), Stage(1, 2, 20), Stage(5, 8, 10))
 
@@ -56,8 +58,13 @@ def test_a_stored_recipe_is_the_same(recipe):
 def test_every_entry_is_stored():
     stored = PretrainingRecipe().to_dict()
     assert set(stored) == set(PretrainingRecipe.__dataclass_fields__)
-    for part, kind in (("transformer", TransformerConfig), ("masking", Masking)):
-        assert set(stored[part]) == set(kind.__dataclass_fields__)
+    assert set(stored["masking"]) == set(Masking.__dataclass_fields__)
+    # What was stored before there were causal models is still the same recipe, with the same hash.
+    assert set(stored["transformer"]) == set(TransformerConfig.__dataclass_fields__) - {"causal"}
+    assert sha256(stored) == "8be033fb7b2e0aaac330ed41c42386a2d33967e9497aed75104d2249c06168be"
+    causal = replace(PretrainingRecipe(), transformer=TransformerConfig(causal=True))
+    assert causal.to_dict()["transformer"]["causal"] is True
+    assert stored_and_read(causal) == causal
 
 
 @pytest.mark.parametrize(
@@ -82,6 +89,10 @@ def test_an_entry_that_no_recipe_has_is_refused():
         PretrainingRecipe.from_dict(PretrainingRecipe().to_dict() | {"colour": "red"})
     with pytest.raises(ValueError, match="warmup: expected at least 0, got -1"):
         PretrainingRecipe.from_dict(PretrainingRecipe().to_dict() | {"warmup": -1})
+    with pytest.raises(ValueError, match=r"^stored: has no entry 'transformer'"):
+        PretrainingRecipe.from_dict({"learning_rate": 1})
+    with pytest.raises(TypeError, match=r"^stored: expected a mapping, as of to_dict, got list"):
+        PretrainingRecipe.from_dict([])
 
 
 def test_steps_belong_to_stages():
@@ -134,6 +145,13 @@ def test_every_step_learns_and_none_more_than_at_the_highest(steps, warmup, sche
         ({"weight_decay": -0.1}, ValueError, "weight_decay: expected a number 0 ≤ weight_decay ≤ 1"),
         ({"warmup": -1}, ValueError, "warmup: expected at least 0, got -1"),
         ({"warmup": 0.5}, TypeError, "warmup: expected an integer, got 0.5"),
+        ({"stages": (1, 2)}, TypeError, "stages: number 0 is 1; expected a Stage"),
+        ({"stages": 3}, TypeError, "stages: expected a tuple, got 3"),
+        ({"betas": 0.9}, TypeError, "betas: expected a tuple, got 0.9"),
+        ({"masking": 0.15}, TypeError, "masking: expected a Masking, got 0.15"),
+        ({"transformer": "BERT"}, TypeError, "transformer: expected a TransformerConfig, got 'BERT'"),
+        ({"corpus": 5}, TypeError, "corpus: expected a CorpusConfig or None, got 5"),
+        ({"compile": 1}, TypeError, "compile: expected True or False, got 1"),
         ({"seed": -1}, ValueError, "seed: expected at least 0, got -1"),
         ({"clip": 0.0}, ValueError, "clip: expected a finite number > 0, got 0.0"),
         ({"optimiser": "sgd"}, ValueError, r"optimiser: expected one of \('adamw', 'muon'\), got 'sgd'"),

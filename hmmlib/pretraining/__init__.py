@@ -10,6 +10,7 @@ from hmmlib.pretraining.evaluation import Evaluation, HeldOut, draw_held_out, ev
 from hmmlib.pretraining.history import History, Measurement
 from hmmlib.pretraining.presets import PAPER_MASKING, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
 from hmmlib.pretraining.recipe import PretrainingRecipe, Stage
+from hmmlib.pretraining.schedule import Schedule, learning_rate_factor
 from hmmlib.pretraining.trainer import Pretrained, pretrain
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "Measurement",
     "Pretrained",
     "PretrainingRecipe",
+    "Schedule",
     "Stage",
     "TextStream",
     "draw_held_out",
     "evaluate",
+    "learning_rate_factor",
     "pretrain",
     "pretraining_preset",
 ]

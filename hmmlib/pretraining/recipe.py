@@ -10,9 +10,9 @@ from hmmlib._checks import check_fraction, check_positive, check_positive_int
 from hmmlib._display import fields_html
 from hmmlib.lm import Masking, TransformerConfig
 from hmmlib.pretraining.corpus import CorpusConfig
+from hmmlib.pretraining.schedule import Schedule, learning_rate_factor
 
 Optimiser = Literal["adamw", "muon"]
-Schedule = Literal["linear", "constant"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -40,9 +40,10 @@ class PretrainingRecipe:
     """Model, data, masking and optimisation of one pretraining.
 
     Attributes:
-        transformer: The model's shape.
+        transformer: The model's shape; a causal one is trained to predict each token from those before it.
         stages: Batch shapes, one after the other.
-        masking: Which tokens are predicted, and what is shown in their place.
+        masking: Which tokens are predicted, and what is shown in their place. Not used by a causal model,
+            which predicts all tokens and is shown them as they are.
         corpus: Size of a fixed corpus; None for fresh text in every batch.
         optimiser: 'adamw', or 'muon' (Jordan et al. 2024: orthogonalised momentum) for the layers' matrices
             and AdamW for all else.
@@ -77,10 +78,22 @@ class PretrainingRecipe:
     _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(self.stages))
-        object.__setattr__(self, "betas", tuple(self.betas))
+        for name in ("stages", "betas"):
+            if not isinstance(getattr(self, name), tuple | list):
+                raise TypeError(f"{name}: expected a tuple, got {getattr(self, name)!r}")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.stages:
             raise ValueError("stages: expected at least one")
+        for number, stage in enumerate(self.stages):
+            if not isinstance(stage, Stage):
+                raise TypeError(f"stages: number {number} is {stage!r}; expected a Stage")
+        for name, kind in (("transformer", TransformerConfig), ("masking", Masking)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name}: expected a {kind.__name__}, got {getattr(self, name)!r}")
+        if self.corpus is not None and not isinstance(self.corpus, CorpusConfig):
+            raise TypeError(f"corpus: expected a CorpusConfig or None, got {self.corpus!r}")
+        if not isinstance(self.compile, bool):
+            raise TypeError(f"compile: expected True or False, got {self.compile!r}")
         for name in ("learning_rate", "matrix_learning_rate"):
             object.__setattr__(self, name, check_positive(getattr(self, name), name))
         if len(self.betas) != 2:
@@ -134,19 +147,17 @@ class PretrainingRecipe:
         raise ValueError(f"step: expected 0 … {self.n_steps - 1}, got {step}")
 
     def learning_rate_factor(self, step: int) -> float:
-        """Learning rate at a step, as a share of the highest.
+        """Learning rate at a step, as a share of the highest; the first step has one already.
 
         Args:
             step: Number of the step, from 0.
 
         Returns:
-            A number from 0 to 1.
+            A number from 0 to 1: see `hmmlib.pretraining.learning_rate_factor`.
         """
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        if self.schedule == "constant":
-            return 1.0
-        return (self.n_steps - step) / max(1, self.n_steps - self.warmup)
+        return learning_rate_factor(
+            step, self.n_steps, warmup=self.warmup, schedule=self.schedule, first_step_learns=True
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON can hold it.
@@ -155,6 +166,7 @@ class PretrainingRecipe:
             Nested dictionaries, lists and numbers, for `from_dict`.
         """
         return asdict(self) | {
+            "transformer": self.transformer.to_dict(),
             "stages": [asdict(stage) for stage in self.stages],
             "betas": list(self.betas),
         }
@@ -170,9 +182,17 @@ class PretrainingRecipe:
             The recipe.
 
         Raises:
-            TypeError: An entry that a recipe does not have.
-            ValueError: A value out of range.
+            TypeError: An entry that a recipe does not have, or no mapping.
+            ValueError: A value out of range, or one of the entries 'transformer', 'stages' and 'masking' is
+                missing.
         """
+        if not isinstance(stored, Mapping):
+            raise TypeError(f"stored: expected a mapping, as of to_dict, got {type(stored).__name__}")
+        missing = [name for name in ("transformer", "stages", "masking") if name not in stored]
+        if missing:
+            raise ValueError(
+                f"stored: has no entry {missing[0]!r}; expected those of PretrainingRecipe.to_dict"
+            )
         corpus = stored.get("corpus")
         return cls(
             **{

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from hmmlib._checks import check_fraction, check_positive, check_positive_int
 from hmmlib._display import fields_html
-from hmmlib.pretraining.recipe import Schedule
+from hmmlib.pretraining import Schedule, learning_rate_factor
 
 PromptInit = Literal["random", "tokens", "blank"]
 
@@ -92,13 +92,12 @@ class TuningRecipe:
             n_steps: Steps in all epochs.
 
         Returns:
-            A number from 0 to 1.
+            A number from 0 to 1, 0 at the first step of a warmup: see
+            `hmmlib.pretraining.learning_rate_factor`.
         """
-        if step < self.warmup:
-            return step / self.warmup
-        if self.schedule == "constant":
-            return 1.0
-        return (n_steps - step) / max(1, n_steps - self.warmup)
+        return learning_rate_factor(
+            step, n_steps, warmup=self.warmup, schedule=self.schedule, first_step_learns=False
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON can hold it.
