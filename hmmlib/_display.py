@@ -97,12 +97,12 @@ def heat_map(title: str, values: Tensor | np.ndarray, rows: str = "", columns: s
     Returns:
         HTML.
     """
-    table = torch.as_tensor(values).detach()
+    table = torch.as_tensor(values, device="cpu").detach()
     if table.ndim == 1:
         table = table[None]
     kept_rows, kept_columns = _kept(table.shape[0], MOST_ROWS), _kept(table.shape[1], MOST_COLUMNS)
-    at_rows = torch.tensor([i for i in kept_rows if i is not None])
-    at_columns = torch.tensor([j for j in kept_columns if j is not None])
+    at_rows = torch.tensor([i for i in kept_rows if i is not None], device="cpu")
+    at_columns = torch.tensor([j for j in kept_columns if j is not None], device="cpu")
     shown = table[at_rows[:, None], at_columns].flatten().tolist()
     shaded = table.is_floating_point()
     largest = max((abs(x) for x in shown if math.isfinite(x)), default=0.0) if shaded else 0.0

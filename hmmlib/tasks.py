@@ -269,7 +269,7 @@ def draw_task(
         if probe is None:
             probe = task.posterior(_texts(model, probe_size, probe_length, random))
         labels = task.labels_of(probe @ task.weights.T)
-        shares = torch.bincount(labels, minlength=n_classes) / len(labels)
+        shares = torch.bincount(labels, minlength=n_classes).float() / len(labels)
         if float(shares.min()) > min_share:
             return task
     raise ValueError(

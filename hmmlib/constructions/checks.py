@@ -93,7 +93,9 @@ def _head_tuning(seed: int) -> Case:
     mu = np.random.default_rng(seed).standard_normal(model.n_states)
     texts = _texts(model, seed)
     values = linear_head(model, mu).values(blank_probs(ExactMaskedLM(model), texts))
-    return Case(values, _margins(model, mu, texts), torch.ones(len(texts), dtype=torch.bool))
+    return Case(
+        values, _margins(model, mu, texts), torch.ones(len(texts), dtype=torch.bool, device=texts.device)
+    )
 
 
 def _soft_prompt(seed: int) -> Case:
@@ -104,7 +106,9 @@ def _soft_prompt(seed: int) -> Case:
     mu = random.standard_normal(model.n_states) * followed
     texts = _texts(model, seed)
     values = soft_prompt(model, mu).values(ExactMaskedLM(model), texts)
-    return Case(values, _margins(model, mu, texts), torch.ones(len(texts), dtype=torch.bool))
+    return Case(
+        values, _margins(model, mu, texts), torch.ones(len(texts), dtype=torch.bool, device=texts.device)
+    )
 
 
 def _attention_head(seed: int) -> Case:

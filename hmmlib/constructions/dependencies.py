@@ -117,7 +117,7 @@ class Dependency(NamedTuple):
         Returns:
             v with Wv = 0, shape (n_columns,).
         """
-        vector = torch.zeros(n_columns, dtype=torch.float64)
+        vector = torch.zeros(n_columns, dtype=torch.float64, device="cpu")
         vector[self.column] = 1.0
         for column, factor in self.combination.items():
             vector[column] = -factor

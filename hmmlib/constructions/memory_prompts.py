@@ -142,9 +142,10 @@ def memory_prompt(
     kept = tuple(weighed.nonzero().flatten().tolist())
     if not kept:
         raise ValueError("mu: every weight is zero; expected at least one value of the cell that is weighed")
-    prompt = torch.zeros(model.n_values, model.n_cells, model.n_syntax, dtype=model.dtype)
+    shape = (model.n_values, model.n_cells, model.n_syntax)
+    prompt = torch.zeros(shape, dtype=model.dtype, device=model.device)
     prompt[list(kept), cell] = 1.0
-    prompt = prompt.reshape(1, -1).to(model.device)
+    prompt = prompt.reshape(1, -1)
     if not (model.chain.initial * prompt[0, model.chain.columns] > 0).any():
         raise AssumptionError(
             f"mu: the chain never starts reading cell {cell} with a value among {list(kept)}; expected a "

@@ -84,7 +84,7 @@ def bayes_floor(
     for size in sizes:
         tokens = sample_tokens(model, size, length, generator=random)
         rate = 1.0 if mask_rate is None else mask_rate
-        masked = torch.rand(size, length, generator=random, device=device) < rate
+        masked = torch.rand(size, length, generator=random, dtype=torch.float32, device=device) < rate
         seen = None if mask_rate is None else ~masked
         laws = posteriors(model, tokens, observed=seen, keep=("conditionals",)).conditionals
         sums.append((entropy(laws) * masked).sum(-1))

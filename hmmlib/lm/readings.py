@@ -109,6 +109,7 @@ def _piece_laws(lm: MaskedLM, seen: Tensor, reading: Reading, masking: Masking |
     if masking is not None:
         words = seen[:, 1:, None].to(laws.device) == torch.arange(lm.n_tokens, device=laws.device)
         kept = max(0.0, 1 - masking.blank - masking.random)
-        weights = laws[:, 1:] / (kept * words + masking.random / lm.n_tokens)
+        # In single precision, whatever torch's default is.
+        weights = laws[:, 1:] / (kept * words.float() + masking.random / lm.n_tokens)
         laws[:, 1:] = weights / weights.sum(-1, keepdim=True)
     return laws

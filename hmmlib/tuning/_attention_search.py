@@ -74,7 +74,9 @@ class AttentionSearch:
             Query, projection, positions, readout and weights.
         """
         random = step_generator(torch.device("cpu"), recipe.seed, 0, number)
-        parts = [torch.randn(shape, generator=random, dtype=torch.float64) for shape in self.shapes]
+        parts = [
+            torch.randn(shape, generator=random, dtype=torch.float64, device="cpu") for shape in self.shapes
+        ]
         query, _, positions, _, weights = parts
         query /= len(query) ** 0.5
         positions.zero_()

@@ -132,9 +132,8 @@ def descend(
     hidden: dict[str, Any] = {} if progress else {"disable": True}
     with tqdm(total=n_steps, unit="step", leave=False, **hidden) as bar:
         for number in range(recipe.epochs):
-            order = torch.randperm(
-                len(train_labels), generator=step_generator(torch.device("cpu"), recipe.seed, number)
-            )
+            random = step_generator(torch.device("cpu"), recipe.seed, number)
+            order = torch.randperm(len(train_labels), generator=random, device="cpu")
             losses: list[Tensor] = []
             slopes: list[Tensor] = []
             for rows in order.split(recipe.batch):

@@ -52,7 +52,7 @@ class FreePrompts:
     def __init__(self, lm: MaskedLM) -> None:
         self.lm = lm
         with torch.no_grad():
-            self.embeddings = lm.embed(torch.tensor([[*range(lm.n_tokens), lm.mask_token]]))[0]
+            self.embeddings = lm.embed(torch.tensor([[*range(lm.n_tokens), lm.mask_token]], device="cpu"))[0]
         if self.embeddings.dtype != torch.float64:
             self.embeddings = self.embeddings.float()
 
@@ -60,10 +60,12 @@ class FreePrompts:
         words, blank = self.embeddings[:-1], self.embeddings[-1]
         random = step_generator(torch.device("cpu"), recipe.seed, 1, number)
         if recipe.prompt_init == "tokens":
-            return words[torch.randint(len(words), (recipe.n_prompt,), generator=random).to(words.device)]
+            chosen = torch.randint(len(words), (recipe.n_prompt,), generator=random, device="cpu")
+            return words[chosen.to(words.device)]
         if recipe.prompt_init == "blank":
             return blank.repeat(recipe.n_prompt, 1)
-        noise = torch.randn(recipe.n_prompt, len(blank), generator=random, dtype=torch.float64).to(words)
+        shape = (recipe.n_prompt, len(blank))
+        noise = torch.randn(shape, generator=random, dtype=torch.float64, device="cpu").to(words)
         return words.mean(0) + words.std(correction=0) * noise
 
     def parameters(self, prompt: Tensor) -> Tensor:
@@ -100,12 +102,12 @@ class ExactPrompts:
         emission = self.chain.emission
         random = step_generator(torch.device("cpu"), recipe.seed, 1, number)
         if recipe.prompt_init == "tokens":
-            words = torch.randint(self.lm.n_tokens, (recipe.n_prompt,), generator=random)
+            words = torch.randint(self.lm.n_tokens, (recipe.n_prompt,), generator=random, device="cpu")
             return self.parameters(emission.T[words.to(emission.device)])
         shape = (recipe.n_prompt, len(emission))
         if recipe.prompt_init == "blank":
             return torch.zeros(shape, dtype=torch.float64, device=emission.device)
-        noise = torch.randn(shape, generator=random, dtype=torch.float64)
+        noise = torch.randn(shape, generator=random, dtype=torch.float64, device="cpu")
         return _LOG_WEIGHT_SPREAD * noise.to(emission.device)
 
     def parameters(self, prompt: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import LinearHead
-from hmmlib.lm import MaskedLM, blank_laws, blank_probs
+from hmmlib.lm import MaskedLM, blank_laws, blank_probs, check_sees_others
 from hmmlib.lm._modules import module_of
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._descent import Search, best_found
@@ -39,11 +39,12 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
         TypeError: A language model without weights, such as an exact one; not a language model, texts, or a
             recipe; or tokens or labels that are not integers.
         ValueError: Shapes that do not fit, a token or label out of range, training labels of one class, more
-            than two classes for a head that is to be solved, or texts too long for the model.
+            than two classes for a head that is to be solved, texts too long for the model, or a causal model.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
     n_classes = check_inputs(lm, data, recipe)
     check_solvable(recipe, n_classes)
+    check_sees_others(lm, "a head at the blank before a text")
     if module_of(lm) is None:
         raise TypeError(f"lm: {type(lm).__name__} has no weights to train; expected a torch module")
     tuned = copy.deepcopy(lm)
@@ -57,7 +58,7 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
         with torch.no_grad():
             for weight, value in zip(trained, initial, strict=True):
                 weight.copy_(value)
-        head = torch.zeros(n_classes, tuned.n_tokens, device=device, requires_grad=True)
+        head = torch.zeros(n_classes, tuned.n_tokens, dtype=torch.float32, device=device, requires_grad=True)
 
         def train_values(rows: Tensor) -> Tensor:
             module.train()

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import LinearHead, logistic_head
-from hmmlib.lm import MaskedLM, Masking, Reading, blank_laws, prepend_mask, text_laws
+from hmmlib.lm import (
+    MaskedLM,
+    Masking,
+    Reading,
+    blank_laws,
+    check_sees_others,
+    conditioned_on,
+    prepend_mask,
+    text_laws,
+)
 from hmmlib.lm._modules import frozen
 from hmmlib.lm.readings import check_reading
 from hmmlib.tasks import TaskData
@@ -50,7 +59,8 @@ def tune_head(
         head: What to train.
         reading: How an attention head's model is asked about the text: see
             `hmmlib.lm.text_laws`. A transformer that was trained with blanks only was never
-            trained at words that it is shown: 'blanked' suits it.
+            trained at words that it is shown: 'blanked' suits it. A causal model does not
+            see the word that it predicts: 'shown' suits it, and is P[X_i | x_1, …, x_{i-1}].
         masking: What the model was trained under; for the reading 'read off' only.
         progress: Whether to show a bar.
 
@@ -61,7 +71,7 @@ def tune_head(
         TypeError: Not a language model, texts, or a recipe; or tokens or labels that are not integers.
         ValueError: An unknown head or reading, a reading for a linear head, a masking that does not suit the
             reading, shapes that do not fit, a token or label out of range, training labels of one class, or
-            more than two classes for a linear head that is to be solved.
+            more than two classes for a linear head that is to be solved, or a causal model for a linear head.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
     n_classes = check_inputs(lm, data, recipe)
@@ -69,11 +79,17 @@ def tune_head(
         raise ValueError(f"head: expected one of {get_args(HeadKind)}, got {head!r}")
     check_reading(reading, masking)
     if head == "linear":
+        check_sees_others(lm, "a head at the blank before a text")
         if reading != "shown":
             raise ValueError(
                 f"reading: a linear head reads the blank alone; expected 'shown', got {reading!r}"
             )
         return _linear(lm, data, recipe, n_classes, progress)
+    if reading != "shown" and conditioned_on(lm) == "past":
+        raise ValueError(
+            "reading: a causal model does not see the word that it predicts; expected 'shown', got "
+            f"{reading!r}"
+        )
     length, other = data.train.tokens.shape[1], data.validation.tokens.shape[1]
     if other > length:
         raise ValueError(
@@ -116,6 +132,6 @@ def _linear(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, n_classes: int, 
 @torch.no_grad()
 def _embeddings(lm: MaskedLM, like: Tensor) -> Tensor:
     """The model's embeddings of all words and, last, of the blank, shape (V + 1, embedding_dim)."""
-    tokens = torch.tensor([*range(lm.n_tokens), lm.mask_token])
+    tokens = torch.tensor([*range(lm.n_tokens), lm.mask_token], device="cpu")
     with frozen(lm):
         return lm.embed(tokens[None])[0].to(like)

@@ -17,7 +17,14 @@ from hmmlib._random import drawing_generator
 from hmmlib.heads import LinearHead, logistic_head
 from hmmlib.heads.logistic import check_binary_labels, check_penalty, minimise_log_loss, whitening_map
 from hmmlib.hmm import Chain
-from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_probs, prepend_mask, prepend_prompt
+from hmmlib.lm import (
+    ExactMaskedLM,
+    MaskedLM,
+    blank_probs,
+    check_sees_others,
+    prepend_mask,
+    prepend_prompt,
+)
 from hmmlib.tuning._prompted_chain import blank_likelihood, prompt_steps
 
 # Spreads of random starts, in turn. Weights of states are worth varying over orders of magnitude: posteriors
@@ -104,11 +111,12 @@ def optimal_prompt(
         TypeError: Not a language model, tokens or labels that are not integers, or a generator of another
             kind.
         ValueError: Shapes that do not fit, a token out of range, a label that is neither 0 nor 1, a number
-            too small, a seed beyond 32 bits, or a text that the model cannot produce after the neutral
-            prompt.
+            too small, a seed beyond 32 bits, a text that the model cannot produce after the neutral prompt,
+            or a causal model.
     """
     if not isinstance(lm, MaskedLM):
         raise TypeError(f"lm: expected a MaskedLM, got {type(lm).__name__}")
+    check_sees_others(lm, "a head at the blank before a text")
     texts = check_tokens(tokens, lm.n_tokens, advice="")
     classes = check_binary_labels(labels, len(texts))
     n_prompt = check_positive_int(n_prompt, "n_prompt")
@@ -229,7 +237,8 @@ class _ExactPrompts:
         self.emission = chain.flat_emission.cpu().double().numpy()
         self.known_to = np.float32 if chain.initial.dtype == torch.float32 else np.float64
         self.likelihood = blank_likelihood(chain, texts).cpu().numpy()
-        self.evidence = self.likelihood @ self._prior(torch.zeros(self.shape, dtype=torch.float64)).numpy()
+        neutral = torch.zeros(self.shape, dtype=torch.float64, device="cpu")
+        self.evidence = self.likelihood @ self._prior(neutral).numpy()
         impossible = np.flatnonzero(self.evidence == 0)
         if len(impossible):
             raise ValueError(
@@ -257,7 +266,7 @@ class _ExactPrompts:
         return shown.astype(self.known_to)
 
     def pull_back(self, theta: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        parameters = torch.tensor(theta, requires_grad=True)
+        parameters = torch.tensor(theta, requires_grad=True, device="cpu")
         prior = self._prior(parameters)
         # The value of text i is Σ_h c_h ρ_h L_ih / Σ_h ρ_h L_ih, with c = Wᵀb.
         levels = self.emission @ weights
@@ -308,7 +317,7 @@ class _AnyPrompts:
             return torch.cat([self._shown(prompt, piece) for piece in self.pieces]).numpy(force=True)
 
     def pull_back(self, theta: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        parameters = torch.tensor(theta, requires_grad=True)
+        parameters = torch.tensor(theta, requires_grad=True, device="cpu")
         gradient = torch.zeros_like(parameters)
         starts = torch.from_numpy(np.outer(slopes, weights)).split(_PIECE)
         for piece, start in zip(self.pieces, starts, strict=True):

@@ -116,7 +116,7 @@ def fit_prior(
         return float((shown - inferred(prior)).abs().sum(1).mean() / 2)
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
-        log_prior = torch.tensor(point, requires_grad=True)
+        log_prior = torch.tensor(point, requires_grad=True, device="cpu")
         value = divergence(log_prior.softmax(0))
         value.backward()
         assert log_prior.grad is not None

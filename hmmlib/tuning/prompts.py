@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hmmlib._checks import as_tensor
 from hmmlib.heads import LinearHead
-from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_laws
+from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_laws, check_sees_others
 from hmmlib.lm._modules import frozen
 from hmmlib.tasks import TaskData
 from hmmlib.tuning._descent import Search, all_found
@@ -56,11 +56,12 @@ def tune_prompt(
             start of no numbers.
         ValueError: Shapes that do not fit, a token or label out of range, training labels of one class, more
             than two classes for a head that is to be solved, a start that no model accepts, or texts too
-            long for the model together with the prompt.
+            long for the model together with the prompt, or a causal model.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
     n_classes = check_inputs(lm, data, recipe)
     check_solvable(recipe, n_classes)
+    check_sees_others(lm, "a head at the blank before a text")
     with frozen(lm):
         prompts: Prompts = ExactPrompts(lm) if isinstance(lm, ExactMaskedLM) else FreePrompts(lm)
         thetas = (
@@ -69,7 +70,7 @@ def tune_prompt(
             else [prompts.parameters(_check_start(start, lm, recipe))]
         )
         train_laws, validation_laws = (prompts.laws(split.tokens) for split in (data.train, data.validation))
-        validation_rows = torch.arange(len(data.validation.labels))
+        validation_rows = torch.arange(len(data.validation.labels), device="cpu")
         first = validation_laws(validation_rows[:1], thetas[0])
 
         def begin(theta: Tensor) -> Search:
