@@ -283,9 +283,9 @@ def test_parts_that_do_not_fit(change, message):
 def test_inputs_that_do_not_fit():
     head = random_head()
     laws, tokens = random_texts(length=6)
-    with pytest.raises(ValueError, match="laws: texts of 6 tokens; the head was made for at most 5"):
+    with pytest.raises(ValueError, match="probs: texts of 6 tokens; the head was made for at most 5"):
         head.values(laws, tokens)
-    with pytest.raises(ValueError, match=r"laws: expected shape \(n, 1 \+ time, 4\), got \(6, 7, 3\)"):
+    with pytest.raises(ValueError, match=r"probs: expected laws over 4 tokens, got shape \(6, 7, 3\)"):
         head.attention(laws[..., :3])
     with pytest.raises(ValueError, match=r"tokens: expected shape \(6, 5\) as of laws, got \(6, 4\)"):
         head.values(laws[:, :5], tokens[:, :4])
@@ -301,5 +301,5 @@ def test_inputs_that_do_not_fit():
     with pytest.raises(ValueError, match=r"data.validation.tokens: texts of 9 tokens; an attention head"):
         tune_head(small_transformer(), longer, FAST, head="attention")
     tuned = tune_head(small_transformer(), data, replace(FAST, epochs=1), head="attention")
-    with pytest.raises(ValueError, match="laws: texts of 9 tokens; the head was made for at most 8"):
+    with pytest.raises(ValueError, match="probs: texts of 9 tokens; the head was made for at most 8"):
         tuned.labels(longer.validation.tokens)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._display import compact_repr, fields_html
-from hmmlib.heads._values import apply_weights, check_probs, labels_of
+from hmmlib.heads._values import apply_weights, check_one_type, check_parts, check_probs, labels_of
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class AttentionHead:
     reads off the value bᵀ(z_i ⊙ e*(x_i)). Its output is the mean value over the positions with the largest
     key (hard attention), or the mean under softmax(keys/temperature).
 
+    The positions are whichever it is given laws and words of: in the theorem the T of the text x, without the
+    blank before it, which `SoftAttentionHead` reads too. Laws are brought to its number type and device.
+
     Attributes:
         projection: Φ, shape (d, V).
         key: k, shape (d,).
@@ -26,6 +29,10 @@ class AttentionHead:
         embeddings: e*(z) for each token z and, last, for the blank, shape (V + 1, d).
         temperature: Of the attention; 0 is hard attention.
         tolerance: Under hard attention, keys this close to the largest count as equal to it.
+
+    Raises:
+        TypeError: A part is not a tensor of real numbers, or the parts are not of one number type.
+        ValueError: Shapes that do not fit, or a temperature or tolerance below 0.
     """
 
     projection: Tensor
@@ -39,6 +46,13 @@ class AttentionHead:
     _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
+        parts = {
+            "projection": self.projection,
+            "key": self.key,
+            "weights": self.weights,
+            "embeddings": self.embeddings,
+        }
+        check_parts(**parts)
         if self.projection.ndim != 2:
             raise ValueError(f"projection: expected shape (d, V), got {tuple(self.projection.shape)}")
         size, n_tokens = self.projection.shape
@@ -53,6 +67,7 @@ class AttentionHead:
                 f"embeddings: expected shape ({n_tokens + 1}, {size}), one row per token and one for the "
                 f"blank, got {tuple(self.embeddings.shape)}"
             )
+        check_one_type(**parts)
         for name, value in (("temperature", self.temperature), ("tolerance", self.tolerance)):
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
@@ -67,9 +82,10 @@ class AttentionHead:
             Keys, shape (…, time).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens.
         """
-        check_probs(probs, self.projection.shape[1])
+        probs = check_probs(probs, self.projection.shape[1], self.weights)
         return probs @ (self.key @ self.projection)
 
     def attention(self, probs: Tensor) -> Tensor:
@@ -82,6 +98,7 @@ class AttentionHead:
             Shares, which sum to one over the positions, shape (…, time).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens.
         """
         keys = self.keys(probs)
@@ -103,9 +120,10 @@ class AttentionHead:
             Shape (…, time, d).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens, or the text does not fit them.
         """
-        check_probs(probs, self.projection.shape[1])
+        probs = check_probs(probs, self.projection.shape[1], self.weights)
         if tokens.shape != probs.shape[:-1]:
             raise ValueError(
                 f"tokens: expected shape {tuple(probs.shape[:-1])} as of probs, got {tuple(tokens.shape)}"
@@ -123,6 +141,7 @@ class AttentionHead:
             Values, shape (…, time), or (…, time, n_classes).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens, or the text does not fit them.
         """
         return apply_weights(self.weights, self.evidence(probs, tokens))
@@ -138,6 +157,7 @@ class AttentionHead:
             Values, shape (…), or (…, n_classes).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens, or the text does not fit them.
         """
         shares = self.attention(probs)
@@ -157,6 +177,7 @@ class AttentionHead:
             Classes, int64, shape (…).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens, or the text does not fit them.
         """
         return labels_of(self.values(probs, tokens), self.weights.ndim == 1)
@@ -170,6 +191,9 @@ class SoftAttentionHead:
     value bᵀ((Θ G_i) ⊙ e(x_i)), or bᵀΘ G_i if there are no embeddings. The output is the mean value under the
     shares.
 
+    It reads (∅, x): the first of its 1 + T positions is the blank before the text, as β has a place for each.
+    `AttentionHead` knows no places, and reads any positions: those of x alone, T of them, in the theorem.
+
     With K = Θ = Φ, q = k/temperature, β = 0 and e = e*, it is the theorem's `hmmlib.AttentionHead` under
     soft attention.
 
@@ -181,6 +205,10 @@ class SoftAttentionHead:
         weights: b, shape (d,), or one row per class, shape (n_classes, d).
         embeddings: e(z) for each token z and, last, for the blank, shape (V + 1, d); None to read the law
             alone.
+
+    Raises:
+        TypeError: A part is not a tensor of real numbers, or the parts are not of one number type.
+        ValueError: Shapes that do not fit.
     """
 
     query: Tensor
@@ -194,80 +222,94 @@ class SoftAttentionHead:
     _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
+        parts = {
+            "projection": self.projection,
+            "query": self.query,
+            "positions": self.positions,
+            "readout": self.readout,
+            "weights": self.weights,
+            "embeddings": self.embeddings,
+        }
+        check_parts(**parts)
         if self.projection.ndim != 2:
             raise ValueError(f"projection: expected shape (d, V), got {tuple(self.projection.shape)}")
         size, n_tokens = self.projection.shape
         shapes: list[tuple[str, Tensor, tuple[int, ...]]] = [
             ("query", self.query, (size,)),
-            ("positions", self.positions, (len(self.positions), size)),
+            ("positions", self.positions, (*self.positions.shape[:1], size)),
             ("readout", self.readout, (size, n_tokens)),
-            ("weights", self.weights, (size,) if self.weights.ndim == 1 else (len(self.weights), size)),
+            ("weights", self.weights, (size,) if self.weights.ndim == 1 else (*self.weights.shape[:1], size)),
         ]
         if self.embeddings is not None:
             shapes.append(("embeddings", self.embeddings, (n_tokens + 1, size)))
         for name, found, expected in shapes:
             if found.shape != expected:
                 raise ValueError(f"{name}: expected shape {expected}, got {tuple(found.shape)}")
+        check_one_type(**parts)
 
-    def attention(self, laws: Tensor) -> Tensor:
+    def attention(self, probs: Tensor) -> Tensor:
         """The share of attention that each position gets.
 
         Args:
-            laws: Token laws at the blank and the text, shape (n, 1 + time, V).
+            probs: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
 
         Returns:
             Shares, which sum to one over the positions, shape (n, 1 + time).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens, or at more positions than the head knows.
         """
         n_positions, n_tokens = len(self.positions), self.projection.shape[1]
-        if laws.ndim != 3 or laws.shape[-1] != n_tokens:
-            raise ValueError(f"laws: expected shape (n, 1 + time, {n_tokens}), got {tuple(laws.shape)}")
-        time = laws.shape[1]
+        probs = check_probs(probs, n_tokens, self.weights)
+        if probs.ndim != 3:
+            raise ValueError(f"probs: expected shape (n, 1 + time, {n_tokens}), got {tuple(probs.shape)}")
+        time = probs.shape[1]
         if time > n_positions:
             raise ValueError(
-                f"laws: texts of {time - 1} tokens; the head was made for at most {n_positions - 1}"
+                f"probs: texts of {time - 1} tokens; the head was made for at most {n_positions - 1}"
             )
-        scores = laws @ (self.query @ self.projection) + self.positions[:time] @ self.query
+        scores = probs @ (self.query @ self.projection) + self.positions[:time] @ self.query
         return scores.softmax(-1)
 
-    def values(self, laws: Tensor, tokens: Tensor) -> Tensor:
+    def values(self, probs: Tensor, tokens: Tensor) -> Tensor:
         """The head's output.
 
         Args:
-            laws: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            probs: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
             tokens: The blank and the text, integers 0 … V, shape (n, 1 + time).
 
         Returns:
             Values, shape (n,), or (n, n_classes).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over V tokens, or at more positions than the head knows, or the text
                 does not fit them.
         """
-        weighted = self.attention(laws)[..., None] * laws
-        if tokens.shape != laws.shape[:-1]:
+        shares = self.attention(probs)
+        if tokens.shape != probs.shape[:-1]:
             raise ValueError(
-                f"tokens: expected shape {tuple(laws.shape[:-1])} as of laws, got {tuple(tokens.shape)}"
+                f"tokens: expected shape {tuple(probs.shape[:-1])} as of probs, got {tuple(tokens.shape)}"
             )
+        weighted = shares[..., None] * probs.to(self.weights)
         if self.embeddings is None:
             evidence = weighted.sum(1) @ self.readout.T
         else:
             # The values are bilinear in e(x_i) and G_i: laws of positions that show the same word are summed
             # first, which leaves V + 1 of them instead of one for each position.
-            words = torch.arange(len(self.embeddings), device=tokens.device)
-            shown = (tokens[..., None] == words).to(weighted)
+            words = torch.arange(len(self.embeddings), device=weighted.device)
+            shown = (tokens.to(weighted.device)[..., None] == words).to(weighted)
             sums = shown.mT @ weighted  # (n, V + 1, V)
             both = self.embeddings[:, None, :] * self.readout.T  # (V + 1, V, d)
             evidence = sums.flatten(1) @ both.flatten(0, 1)
         return evidence @ self.weights.mT if self.weights.ndim == 2 else evidence @ self.weights
 
-    def labels(self, laws: Tensor, tokens: Tensor) -> Tensor:
+    def labels(self, probs: Tensor, tokens: Tensor) -> Tensor:
         """The classes that the head answers.
 
         Args:
-            laws: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            probs: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
             tokens: The blank and the text, integers 0 … V, shape (n, 1 + time).
 
         Returns:
@@ -276,4 +318,4 @@ class SoftAttentionHead:
         Raises:
             ValueError: As for `values`.
         """
-        return labels_of(self.values(laws, tokens), self.weights.ndim == 1)
+        return labels_of(self.values(probs, tokens), self.weights.ndim == 1)

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from hmmlib._display import card, compact_repr, heat_map
-from hmmlib.heads._values import apply_weights, check_probs, labels_of
+from hmmlib.heads._values import apply_weights, check_parts, check_probs, labels_of
 
 
 @dataclass(frozen=True)
 class LinearHead:
     """A linear function of the token law that a model shows at one position.
 
-    Its label is 1(bᵀG ≥ 0), or the class of the largest value where there is one row of weights per class.
+    Its label is 1(bᵀG ≥ 0), or the class of the largest value, the first of several, where there is one row
+    of weights per class. So a tie is class 1 under one row, and class 0 under the two rows (−b/2, b/2).
     As a token law sums to one, a constant term would add nothing: it is a multiple of the row of ones.
 
     Attributes:
-        weights: b, shape (V,), or one row per class, shape (n_classes, V).
+        weights: b, shape (V,), or one row per class, shape (n_classes, V). Laws are brought to its number
+            type and device.
+
+    Raises:
+        TypeError: The weights are not a tensor of real numbers.
+        ValueError: They have another number of axes.
     """
 
     weights: Tensor
@@ -30,6 +36,7 @@ class LinearHead:
         return card(repr(self), heat_map("weights", self.weights, corner, "token"))
 
     def __post_init__(self) -> None:
+        check_parts(weights=self.weights)
         if self.weights.ndim not in (1, 2):
             raise ValueError(
                 f"weights: expected shape (V,) or (n_classes, V), got {tuple(self.weights.shape)}"
@@ -45,10 +52,10 @@ class LinearHead:
             Values, shape (…), or (…, n_classes).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over the tokens that the head has weights for.
         """
-        check_probs(probs, self.weights.shape[-1])
-        return apply_weights(self.weights, probs)
+        return apply_weights(self.weights, check_probs(probs, self.weights.shape[-1], self.weights))
 
     def labels(self, probs: Tensor) -> Tensor:
         """The classes that the head answers.
@@ -60,6 +67,7 @@ class LinearHead:
             Classes, int64, shape (…).
 
         Raises:
+            TypeError: The laws are not a tensor of real numbers.
             ValueError: The laws are not over the tokens that the head has weights for.
         """
         return labels_of(self.values(probs), self.weights.ndim == 1)
