@@ -10,6 +10,7 @@ to be chosen, word i stands for vocabulary entry ``words[i]``.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_embeddings, check_positive_int, check_tokens
+from hmmlib.lm._pieces import in_pieces
+from hmmlib.lm.base import Context
 from hmmlib.lm.checkpoints import freeze
 from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 
@@ -44,11 +47,11 @@ def to_bert(lm: TransformerMaskedLM) -> BertForMaskedLM:
         A `transformers.BertForMaskedLM` in eval mode, of the same number type and on the same device.
 
     Raises:
-        ValueError: The model is no BERT: other positions or norms.
+        ValueError: The model is no BERT: other positions or norms, or causal.
         ImportError: transformers is not installed.
     """
     config = lm.config
-    for name, expected in (("positions", "learned"), ("norm", "post")):
+    for name, expected in (("positions", "learned"), ("norm", "post"), ("causal", False)):
         if getattr(config, name) != expected:
             raise ValueError(f"lm: has {name}={getattr(config, name)!r}; expected {expected!r}, as in BERT")
     bert_config, bert_class = _bert()
@@ -67,7 +70,7 @@ def to_bert(lm: TransformerMaskedLM) -> BertForMaskedLM:
         pad_token_id=None,  # by default token 0, whose embedding would not be trained
     )
     # transformers fills new layers from torch's global generator, which is left as it was.
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), torch.device("cpu"):
         bert = bert_class(settings)
     weights = lm.state_dict()
     table, bias = weights["embedding.weight"], weights["bias"]
@@ -171,7 +174,8 @@ class HuggingFaceMaskedLM:
 
     Raises:
         TypeError: A word or the blank is not an integer.
-        ValueError: Words that are repeated, out of range or the blank; or there are none.
+        ValueError: Words that are repeated, out of range or the blank; or there are none. A model that cannot
+            be given embeddings, or then shows other laws than for the tokens: this is tried on a short text.
     """
 
     def __init__(self, model: PreTrainedModel, words: Sequence[int] | None, mask_token: int) -> None:
@@ -180,9 +184,11 @@ class HuggingFaceMaskedLM:
         self.model: Any = model.eval().requires_grad_(False)
         self.n_tokens = self.mask_token = len(entries)
         self.embedding_dim: int = table.shape[1]
+        self.conditioned_on: Context = "others"
         # Made in inference mode, the entries would be barred from all later work with gradients.
         with torch.inference_mode(False):
-            self._entries = torch.tensor([*entries, mask])
+            self._entries = torch.tensor([*entries, mask], device="cpu")
+        _check_embeddings_are_enough(model, [entries[i] for i in range(min(3, len(entries)))], mask)
 
     def __repr__(self) -> str:
         return f"HuggingFaceMaskedLM({type(self.model).__name__}, n_tokens={self.n_tokens})"
@@ -225,15 +231,49 @@ class HuggingFaceMaskedLM:
         check_embeddings(embeddings, self.embedding_dim)
         table = self.model.get_input_embeddings().weight
         words = self._entries[:-1].to(table.device)
-        pieces = [embeddings]
-        trained = any(parameter.requires_grad for parameter in self.model.parameters())
-        if not (torch.is_grad_enabled() and (trained or embeddings.requires_grad)):
-            pieces = list(embeddings.split(max(1, _PIECE_POSITIONS // embeddings.shape[1])))
-        laws = []
-        for piece in pieces:
-            logits = self.model(inputs_embeds=piece.to(table), return_dict=True).logits
-            laws.append(logits[..., words].float().softmax(-1))
-        return torch.cat(laws)
+
+        def laws(piece: Tensor) -> Tensor:
+            logits: Tensor = self.model(inputs_embeds=piece.to(table), return_dict=True).logits
+            return logits[..., words].float().softmax(-1)
+
+        return in_pieces(self.model, laws, embeddings, _PIECE_POSITIONS)
+
+
+def _check_embeddings_are_enough(model: PreTrainedModel, words: list[int], mask: int) -> None:
+    """Refuse a model that predicts otherwise from a text's embeddings than from the text itself.
+
+    Some models treat blanks only where they see which token is one: ESM scales all embeddings by the number
+    of blanks, and does not where it is given embeddings.
+    """
+    name = type(model).__name__
+    words = [word for word in words if word != getattr(model.config, "pad_token_id", None)] or [mask]
+    text = [words[0], mask, *words[1:], mask]
+    # A copy that shares the weights: a model may change its ways with the first text, as BigBird does.
+    copied = copy.deepcopy(model, {id(part): part for part in (*model.parameters(), *model.buffers())}).eval()
+    table = copied.get_input_embeddings()
+    shown = []
+    # Some models draw random numbers; both ways get the same, and the global generator is left as it was.
+    with torch.no_grad():
+        tokens = torch.tensor([text], device=table.weight.device)
+        for given in ({"input_ids": tokens}, {"inputs_embeds": table(tokens)}):
+            with torch.random.fork_rng([tokens.device] if tokens.device.type == "cuda" else []):
+                torch.manual_seed(0)
+                try:
+                    logits = copied(**given, return_dict=True).logits
+                except Exception as error:
+                    raise ValueError(
+                        f"model: {name} cannot be given {next(iter(given))}, which is needed here "
+                        f"({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+                    ) from error
+            shown.append(logits.double().softmax(-1))
+    largest = float((shown[0] - shown[1]).abs().max())
+    # Both ways take the same steps; half precision is allowed for in case they are ordered otherwise.
+    if not largest <= (1e-5 if table.weight.dtype in (torch.float32, torch.float64) else 1e-2):
+        raise ValueError(
+            f"model: {name} shows another law where it is given embeddings instead of tokens: for the "
+            f"entries {text}, probabilities differ by up to {largest:.3g}; expected no difference (of ESM, a model "
+            "trained with token_dropout=False)"
+        )
 
 
 def _bert() -> tuple[Any, Any]:
