@@ -13,6 +13,7 @@ from hmmlib.experiments.scales import DownstreamScale
 from hmmlib.heads import logistic_head
 from hmmlib.hmm import HMM, MemoryHMM
 from hmmlib.lm import ExactMaskedLM, blank_probs
+from hmmlib.pretraining import kl_divergences
 from hmmlib.tasks import TaskData, draw_dataset, draw_task
 from hmmlib.tuning import Tuned
 
@@ -252,9 +253,7 @@ def mean_divergence(laws: Tensor, others: Tensor) -> float:
     Returns:
         The mean over the n rows.
     """
-    exact = laws.cpu().double()
-    log = others.cpu().double().clamp_min(torch.finfo(torch.float64).tiny).log()
-    return float((torch.xlogy(exact, exact) - exact * log).sum(1).mean())
+    return float(kl_divergences(laws.cpu(), others.cpu()).mean())
 
 
 def rounded(value: Tensor | float) -> float:

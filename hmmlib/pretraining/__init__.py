@@ -6,7 +6,7 @@ on a laptop to the paper's own.
 """
 
 from hmmlib.pretraining.corpus import Corpus, CorpusConfig, TextStream
-from hmmlib.pretraining.evaluation import Evaluation, HeldOut, draw_held_out, evaluate
+from hmmlib.pretraining.evaluation import Evaluation, HeldOut, draw_held_out, evaluate, kl_divergences
 from hmmlib.pretraining.history import History, Measurement
 from hmmlib.pretraining.presets import PAPER_MASKING, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
 from hmmlib.pretraining.recipe import PretrainingRecipe, Stage
@@ -30,6 +30,7 @@ __all__ = [
     "TextStream",
     "draw_held_out",
     "evaluate",
+    "kl_divergences",
     "learning_rate_factor",
     "pretrain",
     "pretraining_preset",

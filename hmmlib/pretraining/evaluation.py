@@ -1,9 +1,10 @@
-"""How far a masked language model is from the conditionals that it should have learnt."""
+"""How far a language model is from the conditionals that it should have learnt."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -12,23 +13,31 @@ from hmmlib._checks import check_positive_int
 from hmmlib._display import card, compact_repr, facts, fields_html
 from hmmlib._random import step_generator
 from hmmlib.hmm import LatentChainModel, posteriors, sample_tokens
-from hmmlib.lm import MaskedLM, Masking
+from hmmlib.lm import Context, ExactCausalLM, MaskedLM, Masking, conditioned_on
+
+# Texts whose laws and states are in memory at once.
+_PIECE = 128
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """Texts with blanks, and the exact law of each token under a blank.
 
+    For a causal model nothing is hidden: `masked` is where it is asked, everywhere, and the exact law of a
+    token is that given the tokens before it.
+
     Attributes:
         tokens: The texts, int64, shape (batch, time).
         masked: Where the blanks are, booleans of the same shape; M in all.
         conditionals: Exact law of the token at each blank given the tokens that are seen, float64, shape
             (M, V), in the order of ``masked.nonzero()``.
+        conditioned_on: 'others', or 'past' for causal models.
     """
 
     tokens: Tensor
     masked: Tensor
     conditionals: Tensor
+    conditioned_on: Context = "others"
 
     __repr__ = compact_repr
     _repr_html_ = fields_html
@@ -56,29 +65,40 @@ def draw_held_out(
     n_texts: int = 512,
     length: int = 128,
     rate: float = 0.05,
+    conditioned_on: Context = "others",
 ) -> HeldOut:
     """Draw texts, put blanks into them, and compute what an exact model predicts there.
+
+    For causal models the texts are the same, and what is predicted is each token from those before it.
 
     Args:
         model: HMM or memory-augmented HMM.
         generator: Seed of texts and blanks.
         n_texts: Number of texts.
         length: Tokens in each.
-        rate: Probability that a token is hidden, the paper's by default.
+        rate: Probability that a token is hidden, the paper's by default; not used for causal models.
+        conditioned_on: 'others', or 'past' for causal models.
 
     Returns:
         The texts and the exact conditionals, on the model's device.
 
     Raises:
         TypeError: A size or the seed is not an integer.
-        ValueError: A size below 1, or a rate outside of (0, 1].
+        ValueError: A size below 1, a rate outside of (0, 1], or predictions conditioned on something else.
     """
     n_texts, length = check_positive_int(n_texts, "n_texts"), check_positive_int(length, "length")
     generator = check_positive_int(generator, "generator", 0)
     masking = Masking(rate)
+    if conditioned_on not in get_args(Context):
+        raise ValueError(f"conditioned_on: expected one of {get_args(Context)}, got {conditioned_on!r}")
     device = model.chain.initial.device
     random = step_generator(device, generator, 2)
     tokens = sample_tokens(model, n_texts, length, generator=random)
+    if conditioned_on == "past":
+        everywhere = torch.ones_like(tokens, dtype=torch.bool)
+        causal = ExactCausalLM(model)
+        laws = torch.cat([causal.token_probs(causal.embed(some)) for some in tokens.split(_PIECE)])
+        return HeldOut(tokens, everywhere, laws[everywhere].double(), conditioned_on)
     _, masked = masking.apply(tokens, model.chain.n_tokens, random)
     exact = posteriors(model, tokens, observed=~masked, keep=("conditionals",)).conditionals[masked].double()
     return HeldOut(tokens, masked, exact)
@@ -176,24 +196,37 @@ def evaluate(lm: MaskedLM, held_out: HeldOut, *, reach: int = 8) -> Evaluation:
     """Compare a model's predictions under blanks with the exact conditionals.
 
     Args:
-        lm: The masked language model.
-        held_out: Texts with blanks.
+        lm: The language model.
+        held_out: Texts with blanks, or for a causal model texts that it is shown as they are.
         reach: How far `Evaluation.neighbours` looks.
 
     Returns:
         The comparison, on the CPU.
 
     Raises:
-        ValueError: The model has another vocabulary, or texts too long for it; a reach below 1.
+        TypeError: Not a language model, or not held-out text.
+        ValueError: The model has another vocabulary, or is conditioned on something else; texts too long for
+            it; a reach below 1.
         FloatingPointError: A prediction is NaN.
     """
     reach = check_positive_int(reach, "reach")
+    if not isinstance(lm, MaskedLM):
+        raise TypeError(f"lm: expected a MaskedLM, got {type(lm).__name__}")
+    if not isinstance(held_out, HeldOut):
+        raise TypeError(f"held_out: expected a HeldOut, got {type(held_out).__name__}")
     exact = held_out.conditionals.cpu()
     if lm.n_tokens != exact.shape[1]:
         raise ValueError(f"lm: has {lm.n_tokens} words; the held-out texts have {exact.shape[1]}")
+    if conditioned_on(lm) != held_out.conditioned_on:
+        raise ValueError(
+            f"lm: predicts from the {conditioned_on(lm)}; the held-out laws are conditioned on the "
+            f"{held_out.conditioned_on} (draw_held_out(…, conditioned_on={conditioned_on(lm)!r}))"
+        )
     masked = held_out.masked
     with torch.no_grad():
-        seen = held_out.tokens.masked_fill(masked, lm.mask_token)
+        seen = held_out.tokens
+        if held_out.conditioned_on == "others":
+            seen = seen.masked_fill(masked, lm.mask_token)
         probs = lm.token_probs(lm.embed(seen))
     predicted = probs[masked.to(probs.device)].double().cpu()
     text, position = (part.cpu() for part in masked.nonzero(as_tuple=True))
@@ -202,19 +235,37 @@ def evaluate(lm: MaskedLM, held_out: HeldOut, *, reach: int = 8) -> Evaluation:
         row = int(bad[0])
         raise FloatingPointError(f"lm: predicts NaN in text {int(text[row])}, position {int(position[row])}")
     # A probability that was rounded to zero counts as the smallest number there is.
-    logs = predicted.clamp_min(torch.finfo(probs.dtype).tiny).log()
+    tiny = torch.finfo(probs.dtype).tiny
     answers = held_out.answers.cpu()
     return Evaluation(
-        # x log x is 0 at 0, where the exact law excludes a token.
-        divergence=(torch.special.xlogy(exact, exact) - exact * logs).sum(1),
+        divergence=kl_divergences(exact, predicted, smallest=tiny),
         variation=(exact - predicted).abs().sum(1) / 2,
-        surprise=-logs.gather(1, answers[:, None])[:, 0],
+        surprise=-predicted.clamp_min(tiny).log().gather(1, answers[:, None])[:, 0],
         floor=held_out.surprise.cpu(),
         text=text,
         position=position,
         neighbours=_blanks_nearby(masked.cpu(), reach)[masked.cpu()],
         reach=reach,
     )
+
+
+def kl_divergences(
+    exact: Tensor, predicted: Tensor, *, smallest: float = torch.finfo(torch.float64).tiny
+) -> Tensor:
+    """KL(exact ‖ predicted) of each pair of laws.
+
+    Args:
+        exact: Shape (n, V).
+        predicted: The same shape.
+        smallest: Predicted probabilities below it count as this.
+
+    Returns:
+        Nats, in double precision, shape (n,).
+    """
+    exact = exact.double()
+    logs = predicted.to(exact).clamp_min(smallest).log()
+    # x log x is 0 at 0, where the exact law excludes a token.
+    return (torch.special.xlogy(exact, exact) - exact * logs).sum(1)
 
 
 def _blanks_nearby(masked: Tensor, reach: int) -> Tensor:

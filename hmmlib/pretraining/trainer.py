@@ -18,8 +18,8 @@ from hmmlib._checks import check_positive_int
 from hmmlib._display import card
 from hmmlib._files import digest, read_tensors, write_tensors
 from hmmlib._random import step_generator
-from hmmlib.hmm import LatentChainModel, fingerprint
-from hmmlib.lm import TransformerMaskedLM
+from hmmlib.hmm import HMM, LatentChainModel, MemoryHMM, fingerprint
+from hmmlib.lm import Context, TransformerMaskedLM
 from hmmlib.lm.checkpoints import freeze
 from hmmlib.pretraining.corpus import Corpus, TextStream
 from hmmlib.pretraining.evaluation import HeldOut, draw_held_out, evaluate
@@ -72,11 +72,15 @@ def pretrain(
     checkpoint_every: int = 500,
     stop_after: int | None = None,
     progress: bool = True,
+    callback: Callable[[Measurement], object] | None = None,
 ) -> Pretrained:
     """Pretrain a transformer on text from `model`, on the device where `model` is.
 
+    A causal transformer learns to predict each token from those before it, and is measured at all tokens of
+    the held-out text; any other learns to predict the tokens that the recipe's masking chooses.
+
     On a CPU the result depends on the arguments, on the number of threads and on the version of torch, and
-    on nothing else.
+    on nothing else: not on torch's default number type or device either.
 
     Args:
         model: HMM or memory-augmented HMM that the text comes from.
@@ -88,26 +92,38 @@ def pretrain(
         checkpoint_every: Steps between writing it; it is also written at the end.
         stop_after: Leave after this step, with the checkpoint written; None to finish.
         progress: Whether to show a bar with loss, Bayes floor and KL on the error stream.
+        callback: Called with each measurement as it is made, for example to draw a curve or to log it; what
+            it returns is not looked at, and what it raises ends the training. Measurements that a checkpoint
+            already holds are not made again.
 
     Returns:
         The model and its history.
 
     Raises:
-        TypeError: A number of steps is not an integer.
-        ValueError: A number of steps below 1; a checkpoint that is damaged or belongs to another recipe or
-            another HMM; a corpus that the recipe's batches do not fit.
+        TypeError: Not an HMM, a recipe or held-out text, or a number of steps that is not an integer.
+        ValueError: A number of steps below 1; held-out text for another kind of model; a checkpoint that is
+            damaged or belongs to another recipe or another HMM; a corpus that the recipe's batches do not
+            fit.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
+    for name, value, kind in (("model", model, HMM | MemoryHMM), ("recipe", recipe, PretrainingRecipe)):
+        if not isinstance(value, kind):
+            expected = "PretrainingRecipe" if name == "recipe" else "an HMM or a MemoryHMM"
+            raise TypeError(f"{name}: expected {expected}, got {type(value).__name__}")
     check_positive_int(measure_every, "measure_every")
     check_positive_int(checkpoint_every, "checkpoint_every")
     n_steps = recipe.n_steps
     end = n_steps if stop_after is None else min(n_steps, check_positive_int(stop_after, "stop_after"))
-    run = _Run(model, recipe, held_out or draw_held_out(model, generator=HELD_OUT_SEED))
+    if held_out is None:
+        context: Context = "past" if recipe.transformer.causal else "others"
+        held_out = draw_held_out(model, generator=HELD_OUT_SEED, conditioned_on=context)
+    run = _Run(model, recipe, held_out)
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.exists():
         run.load(path)
+    tell = callback or (lambda _: None)
     if not run.history.measurements:
-        run.measure()
+        tell(run.measure())
     # Not disable=False, which would overrule TQDM_DISABLE.
     hidden: dict[str, Any] = {} if progress else {"disable": True}
     bar = tqdm(total=n_steps, initial=run.step, unit="step", **hidden)
@@ -117,8 +133,8 @@ def pretrain(
             before = run.step
             run.advance(limit, lambda done: bar.update(done))
             if run.step % measure_every == 0 or run.step == n_steps:
-                run.measure()
-                last, floor = run.history.last, run.history.bayes_floor
+                tell(last := run.measure())
+                floor = run.history.bayes_floor
                 bar.set_postfix_str(f"loss {last.cross_entropy:.3f}, Bayes {floor:.3f}, KL {last.kl:.3f}")
             if (
                 path is not None
@@ -173,7 +189,11 @@ class _Run:
         index, stage = recipe.stage_at(step)
         tokens = self.texts[index].batch(step, stage.batch, stage.length)
         random = step_generator(device, recipe.seed, 1, step)
-        seen, chosen = recipe.masking.apply(tokens, self.model.chain.n_tokens, random)
+        seen = targets = tokens
+        if not recipe.transformer.causal:
+            seen, chosen = recipe.masking.apply(tokens, self.model.chain.n_tokens, random)
+            # −100 is what torch leaves out of the mean.
+            targets = tokens.masked_fill(~chosen, -100)
         # Dropout draws from torch's global generator: seeded for the step, and put back after it.
         cards = [device] if device.type == "cuda" else []
         with (
@@ -183,15 +203,13 @@ class _Run:
             if recipe.transformer.dropout > 0:
                 torch.manual_seed(random.initial_seed())
             logits = self.logits(self.lm.embedding(seen))
-        # −100 is what torch leaves out of the mean.
-        targets = tokens.masked_fill(~chosen, -100)
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
         self.scaler.scale(loss).backward()
         self.optimisers.step(step, self.scaler)
         self.tokens += tokens.numel()
         return loss.detach()
 
-    def measure(self) -> None:
+    def measure(self) -> Measurement:
         """Compare the model with the exact one."""
         self.lm.eval()
         try:
@@ -211,6 +229,7 @@ class _Run:
                 total_variation=found.total_variation,
             )
         )
+        return self.history.last
 
     def save(self, path: Path) -> None:
         """Write everything that the rest of the training depends on."""
