@@ -237,7 +237,7 @@ def test_a_saved_model_comes_back_in_its_own_type(other, dtype, tmp_path):
 @pytest.mark.parametrize("other", OTHERS)
 def test_what_is_drawn_and_shown_does_not_depend_on_defaults(other):
     def found():
-        floor = bayes_floor(MACHINE, generator=0, n_texts=8, length=8).value
+        floor = bayes_floor(MACHINE, generator=0, mask_rate=0.3, n_texts=8, length=8).value
         model = random_memory_hmm(2, 2, 6, generator=0)
         return floor, heat_map("weights", MACHINE.emission), repr(model), model._repr_html_()
 

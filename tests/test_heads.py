@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hmmlib import AttentionHead, LinearHead
+from hmmlib import AttentionHead, LinearHead, TransformerConfig, TransformerMaskedLM, blank_probs
+from hmmlib.heads import SoftAttentionHead, logistic_head
 
 
 def laws(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -35,6 +36,96 @@ def test_a_linear_head_weighs_the_law():
 
 def test_zero_counts_as_class_one():
     assert LinearHead(torch.tensor([1.0, -1.0])).labels(torch.tensor([[0.5, 0.5]])).tolist() == [1]
+
+
+def test_a_tie_is_class_one_under_one_row_and_the_first_class_under_several():
+    # As both classes' docstrings say: 1(0 ≥ 0) is 1, and of equal values the first counts.
+    tie, row = torch.tensor([[0.5, 0.5]]), torch.tensor([1.0, -1.0])
+    assert LinearHead(row).labels(tie).tolist() == [1]
+    assert LinearHead(torch.stack([-row / 2, row / 2])).labels(tie).tolist() == [0]
+    assert LinearHead(torch.zeros(3, 2)).labels(tie).tolist() == [0]
+
+
+FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+
+
+def soft_head(dtype=torch.float64):
+    parts = numbers(3), numbers(3, 4, seed=2), numbers(6, 3, seed=3), numbers(3, 4, seed=4)
+    return SoftAttentionHead(
+        *(part.to(dtype) for part in parts), numbers(2, 3, seed=5).to(dtype), numbers(5, 3, seed=6).to(dtype)
+    )
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("weights", [torch.float64, torch.float32])
+def test_laws_may_be_of_any_float_type(attention: AttentionHead, dtype, weights):
+    probs, tokens = laws(2, 5, 4).to(dtype), torch.tensor([[0, 3, 2, 4, 1], [4, 4, 0, 1, 2]])
+    same = probs.to(weights)
+    linear = LinearHead(numbers(4).to(weights))
+    assert linear.values(probs).dtype == weights
+    assert torch.equal(linear.values(probs), linear.values(same))
+    assert torch.equal(linear.labels(probs), linear.labels(same))
+    parts = {name: value.to(weights) for name, value in vars(attention).items() if torch.is_tensor(value)}
+    hard, soft = replace(attention, **parts), soft_head(weights)
+    for ask in (
+        hard.keys,
+        hard.attention,
+        lambda given: hard.values(given, tokens),
+        lambda given: hard.labels(given, tokens),
+        lambda given: hard.position_values(given, tokens),
+        soft.attention,
+        lambda given: soft.values(given, tokens),
+        lambda given: soft.labels(given, tokens),
+    ):
+        assert torch.equal(ask(probs), ask(same))
+    # And gradients find their way back.
+    leaf = probs.clone().requires_grad_()
+    (linear.values(leaf).sum() + soft.values(leaf, tokens).sum()).backward()
+    assert leaf.grad is not None
+    assert leaf.grad.dtype == dtype
+
+
+def test_a_fitted_head_can_be_applied_to_what_a_network_shows():
+    lm = TransformerMaskedLM(4, TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=8))
+    texts = torch.tensor([[0, 1, 2], [3, 2, 1], [1, 1, 0], [2, 3, 3]])
+    with torch.no_grad():
+        shown = blank_probs(lm, texts)
+    fit = logistic_head(shown, [0, 1, 0, 1])
+    assert fit.head.weights.dtype == torch.float64
+    assert shown.dtype == torch.float32
+    assert fit.head.labels(shown).shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LinearHead([1.0, 2.0]), "weights: expected a tensor of real numbers, got list"),
+        (
+            lambda: LinearHead(torch.tensor([1, 2])),
+            "weights: expected a tensor of real numbers, got torch.int64",
+        ),
+        (lambda: LinearHead(torch.ones(2)).values([0.5, 0.5]), "probs: expected a tensor of real numbers"),
+        (lambda: LinearHead(torch.ones(2)).labels(torch.ones(2, dtype=int)), "probs: .*, got torch.int64"),
+        (lambda: replace(soft_head(), query=[1.0] * 3), "query: .*, got list"),
+        (
+            lambda: replace(soft_head(), embeddings="e"),
+            "embeddings: expected a tensor of real numbers, got str",
+        ),
+        (
+            lambda: replace(soft_head(), readout=numbers(3, 4).float()),
+            "readout: expected torch.float64 as of projection, got torch.float32",
+        ),
+    ],
+)
+def test_what_is_no_tensor_of_numbers_is_named(make, message):
+    with pytest.raises(TypeError, match=f"^{message}"):
+        make()
+
+
+@pytest.mark.parametrize("name", ["positions", "weights"])
+def test_a_single_number_is_no_part_of_a_head(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected shape .*, got \(\)$"):
+        replace(soft_head(), **{name: torch.tensor(1.0, dtype=torch.float64)})
 
 
 def test_one_row_of_weights_per_class():

@@ -237,6 +237,7 @@ def test_the_global_generator_is_left_alone():
     [
         ({"positions": "rotary", "n_heads": 2}, "lm: has positions='rotary'; expected 'learned', as in BERT"),
         ({"norm": "pre"}, "lm: has norm='pre'; expected 'post', as in BERT"),
+        ({"causal": True}, "lm: has causal=True; expected False, as in BERT"),
     ],
 )
 def test_what_is_no_bert_is_not_exported(settings, message):
@@ -358,6 +359,112 @@ def model(request):
 @pytest.fixture
 def lm(model):
     return HuggingFaceMaskedLM(model, WORDS, MASK)
+
+
+# --- what a model shows for embeddings is what it shows for tokens, or it is refused ---
+
+
+def new_esm(token_dropout, dtype=torch.float32):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        config = transformers.EsmConfig(
+            vocab_size=12,
+            mask_token_id=11,
+            pad_token_id=1,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            position_embedding_type="rotary",
+            token_dropout=token_dropout,
+        )
+        return transformers.EsmForMaskedLM(config).to(dtype)
+
+
+def shown_both_ways(model, mask, words):
+    """Laws of words at each position of a text with a blank: from its tokens, and through the adapter."""
+    lm = HuggingFaceMaskedLM(model, words, mask)
+    text = torch.tensor([[0, 1, lm.mask_token, 2]])
+    entries = torch.tensor([*words, mask])[text]
+    with torch.no_grad():
+        logits = model(input_ids=entries).logits[..., words]
+        return logits.float().softmax(-1), lm.token_probs(lm.embed(text))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("train", [False, True])
+def test_a_model_that_treats_blanks_only_where_it_sees_tokens_is_refused(train, dtype):
+    model = scramble(new_esm(True, dtype)).train(train)
+    with pytest.raises(
+        ValueError, match=r"^model: EsmForMaskedLM shows another law .* differ by up to 0\.\d"
+    ):
+        HuggingFaceMaskedLM(model, None, 11)
+    with pytest.raises(ValueError, match="EsmForMaskedLM"):
+        HuggingFaceMaskedLM(new_esm(True), [3, 4, 6], 11)  # also where weights are small
+    assert model.training is train  # what is refused is left as it was
+    assert all(weight.requires_grad for weight in model.parameters())
+    close(*shown_both_ways(new_esm(False, dtype).train(train), 11, [3, 4, 6]), 1e-6)
+
+
+TINY = {
+    "vocab_size": 30,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 80,
+    "pad_token_id": 0,
+}
+MORE = {
+    "XLMRoberta": {},
+    "Camembert": {},
+    "MPNet": {},
+    "MobileBert": {"embedding_size": 8, "intra_bottleneck_size": 16},
+    "ConvBert": {"embedding_size": 16},
+    "RoFormer": {"embedding_size": 16},
+    "MegatronBert": {},
+    "BigBird": {"attention_type": "block_sparse", "block_size": 4, "num_random_blocks": 1},
+}
+
+
+def another_model(kind):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        config = getattr(transformers, f"{kind}Config")(**TINY | MORE.get(kind, {}))
+        return getattr(transformers, f"{kind}ForMaskedLM")(config)
+
+
+@pytest.mark.parametrize("kind", MORE)
+def test_other_architectures_pass(kind):
+    model = another_model(kind).train()  # with dropout
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    generator = torch.get_rng_state()
+    HuggingFaceMaskedLM(model, None, 4)
+    assert torch.equal(torch.get_rng_state(), generator)
+    found, shown = shown_both_ways(model, 4, [7, 9, 20])
+    close(found, shown, 1e-6)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_being_tried_changes_nothing_in_a_model():
+    # BigBird turns to full attention for good when it is first shown a text that is short.
+    model = another_model("BigBird")
+    HuggingFaceMaskedLM(model, None, 4)
+    assert model.bert.attention_type == "block_sparse"
+    assert not any(part._forward_hooks for part in model.modules())
+
+
+def test_a_model_that_takes_no_embeddings_is_named():
+    with pytest.raises(
+        ValueError, match=r"^model: IBertForMaskedLM cannot be given inputs_embeds, .* \(\w+: "
+    ):
+        HuggingFaceMaskedLM(another_model("IBert"), None, 4)
+
+
+def test_a_vocabulary_of_one_word_will_do():
+    assert (
+        HuggingFaceMaskedLM(new_model("Roberta"), [0], MASK).n_tokens == 1
+    )  # the padding, which is not shown
 
 
 def test_the_adapter_is_a_masked_language_model(lm, model):

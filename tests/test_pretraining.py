@@ -202,6 +202,52 @@ def test_a_finished_run_is_only_read(tmp_path, monkeypatch):
     same(go(checkpoint=str(tmp_path / "a" / "run")), first)
 
 
+def test_a_callback_is_told_each_measurement_as_it_is_made(tmp_path):
+    told = []
+    found = go(callback=told.append, checkpoint=tmp_path / "run", stop_after=15)
+    assert told == found.history.measurements
+    assert [entry.step for entry in told] == [0, 7, 14]
+    same(go(), go(callback=lambda _: "not looked at"))
+    # After an interruption only what is new.
+    more = []
+    done = go(callback=more.append, checkpoint=tmp_path / "run")
+    assert [entry.step for entry in more] == [21, 28, 30]
+    assert [*told, *more] == done.history.measurements
+
+    def enough(measurement):
+        if measurement.step == 14:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(callback=enough)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: pretrain(ExactMaskedLM(PLAIN), RECIPE),
+            "model: expected an HMM or a MemoryHMM, got ExactMask",
+        ),
+        (lambda: pretrain(PLAIN, "smoke"), "recipe: expected a PretrainingRecipe, got str"),
+        (lambda: go(held_out=7), "held_out: expected a HeldOut, got int"),
+        (lambda: evaluate(PLAIN, HELD_OUT[PLAIN]), "lm: expected a MaskedLM, got HMM"),
+        (lambda: evaluate(ExactMaskedLM(PLAIN), None), "held_out: expected a HeldOut, got NoneType"),
+        (
+            lambda: save_lm(ExactMaskedLM(PLAIN), "lm"),
+            "lm: expected a TransformerMaskedLM, got ExactMaskedLM",
+        ),
+        (lambda: ExactMaskedLM("x"), "model: expected an HMM or a MemoryHMM, got str"),
+        (lambda: TransformerMaskedLM(10, generator="a"), "generator: expected an integer, got 'a'"),
+        (lambda: TransformerMaskedLM(10, 64), "config: expected a TransformerConfig, got int"),
+        (lambda: TransformerConfig(causal=1), "causal: expected True or False, got 1"),
+    ],
+)
+def test_other_objects_are_named(call, message):
+    with pytest.raises(TypeError, match=f"^{message}"):
+        call()
+
+
 def test_a_run_may_stop_early():
     found = go(stop_after=9)
     assert found.history.column("step") == [0, 7]

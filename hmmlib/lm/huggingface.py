@@ -181,6 +181,9 @@ class HuggingFaceMaskedLM:
     def __init__(self, model: PreTrainedModel, words: Sequence[int] | None, mask_token: int) -> None:
         table = model.get_input_embeddings().weight
         entries, mask = _vocabulary(len(table), words, mask_token)
+        # Words from the middle of the vocabulary, as what is at its ends may have a meaning of its own.
+        _check_embeddings_are_enough(model, entries[len(entries) // 2 :][:3], mask)
+        # Only now, as what is refused is left as it is.
         self.model: Any = model.eval().requires_grad_(False)
         self.n_tokens = self.mask_token = len(entries)
         self.embedding_dim: int = table.shape[1]
@@ -188,7 +191,6 @@ class HuggingFaceMaskedLM:
         # Made in inference mode, the entries would be barred from all later work with gradients.
         with torch.inference_mode(False):
             self._entries = torch.tensor([*entries, mask], device="cpu")
-        _check_embeddings_are_enough(model, [entries[i] for i in range(min(3, len(entries)))], mask)
 
     def __repr__(self) -> str:
         return f"HuggingFaceMaskedLM({type(self.model).__name__}, n_tokens={self.n_tokens})"
@@ -271,8 +273,8 @@ def _check_embeddings_are_enough(model: PreTrainedModel, words: list[int], mask:
     if not largest <= (1e-5 if table.weight.dtype in (torch.float32, torch.float64) else 1e-2):
         raise ValueError(
             f"model: {name} shows another law where it is given embeddings instead of tokens: for the "
-            f"entries {text}, probabilities differ by up to {largest:.3g}; expected no difference (of ESM, a model "
-            "trained with token_dropout=False)"
+            f"entries {text}, probabilities differ by up to {largest:.3g}; expected no difference (of ESM, "
+            "a model trained with token_dropout=False)"
         )
 
 

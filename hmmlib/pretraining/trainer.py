@@ -108,7 +108,7 @@ def pretrain(
     """
     for name, value, kind in (("model", model, HMM | MemoryHMM), ("recipe", recipe, PretrainingRecipe)):
         if not isinstance(value, kind):
-            expected = "PretrainingRecipe" if name == "recipe" else "an HMM or a MemoryHMM"
+            expected = "a PretrainingRecipe" if name == "recipe" else "an HMM or a MemoryHMM"
             raise TypeError(f"{name}: expected {expected}, got {type(value).__name__}")
     check_positive_int(measure_every, "measure_every")
     check_positive_int(checkpoint_every, "checkpoint_every")
@@ -117,6 +117,8 @@ def pretrain(
     if held_out is None:
         context: Context = "past" if recipe.transformer.causal else "others"
         held_out = draw_held_out(model, generator=HELD_OUT_SEED, conditioned_on=context)
+    if not isinstance(held_out, HeldOut):
+        raise TypeError(f"held_out: expected a HeldOut, got {type(held_out).__name__}")
     run = _Run(model, recipe, held_out)
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.exists():
