@@ -72,7 +72,7 @@ def conditioned_on(lm: MaskedLM) -> Context:
     Raises:
         ValueError: The attribute is neither 'others' nor 'past'.
     """
-    found = getattr(lm, "conditioned_on", "others")
+    found: Context = getattr(lm, "conditioned_on", "others")
     if found not in get_args(Context):
         raise ValueError(f"lm: has conditioned_on = {found!r}; expected one of {get_args(Context)}")
     return found

@@ -12,7 +12,7 @@ from torch import Tensor
 from hmmlib._checks import check_positive_int
 from hmmlib._display import card, compact_repr, facts, fields_html
 from hmmlib._random import step_generator
-from hmmlib.hmm import LatentChainModel, posteriors, sample_tokens
+from hmmlib.hmm import HMM, LatentChainModel, MemoryHMM, posteriors, sample_tokens
 from hmmlib.lm import Context, ExactCausalLM, MaskedLM, Masking, conditioned_on
 
 # Texts whose laws and states are in memory at once.
@@ -83,9 +83,11 @@ def draw_held_out(
         The texts and the exact conditionals, on the model's device.
 
     Raises:
-        TypeError: A size or the seed is not an integer.
+        TypeError: Not an HMM, or a size or the seed is not an integer.
         ValueError: A size below 1, a rate outside of (0, 1], or predictions conditioned on something else.
     """
+    if not isinstance(model, HMM | MemoryHMM):
+        raise TypeError(f"model: expected an HMM or a MemoryHMM, got {type(model).__name__}")
     n_texts, length = check_positive_int(n_texts, "n_texts"), check_positive_int(length, "length")
     generator = check_positive_int(generator, "generator", 0)
     masking = Masking(rate)

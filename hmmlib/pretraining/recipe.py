@@ -87,9 +87,9 @@ class PretrainingRecipe:
         for number, stage in enumerate(self.stages):
             if not isinstance(stage, Stage):
                 raise TypeError(f"stages: number {number} is {stage!r}; expected a Stage")
-        for name, kind in (("transformer", TransformerConfig), ("masking", Masking)):
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(f"{name}: expected a {kind.__name__}, got {getattr(self, name)!r}")
+        for name, part in (("transformer", TransformerConfig), ("masking", Masking)):
+            if not isinstance(getattr(self, name), part):
+                raise TypeError(f"{name}: expected a {part.__name__}, got {getattr(self, name)!r}")
         if self.corpus is not None and not isinstance(self.corpus, CorpusConfig):
             raise TypeError(f"corpus: expected a CorpusConfig or None, got {self.corpus!r}")
         if not isinstance(self.compile, bool):
