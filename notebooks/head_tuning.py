@@ -116,7 +116,7 @@ print("share of label 1:", round(float(labels.double().mean()), 3))
 # %% mystnb={"figure": {"caption": "Left, the posterior of each text over three hidden states, and the line on which the margin is zero. Right, what the frozen model shows at the blank for the same texts. The emissions have pressed the triangle together, but a straight line still splits the labels: the head of the theorem below.", "name": "fig-simplices"}, "image": {"alt": "Two triangles with points of two labels. On the left the points spread over the triangle of hidden states and a straight line separates the labels. On the right the same points lie in a smaller part of the triangle of tokens, again separated by a straight line."}}
 import matplotlib.pyplot as plt
 
-from hmmlib.plotting import two_simplices
+from hmmlib.plotting.head_tuning import two_simplices
 
 b = torch.linalg.pinv(machine.emission.T).T @ task.mu
 two_simplices(posterior, G, labels, task.mu, b)
@@ -258,7 +258,7 @@ for temperature in [0.1, 0.3, 1.0]:
     curves[name] = [float((a == drawn.labels(x)).double().mean()) for a in answers]
 
 # %% mystnb={"figure": {"caption": "Labels that the theorem's head gets right when noise is added to each entry of $G$, for emissions of three temperatures \u03c4 with smallest singular value \u03c3. The blurrier the emissions, the less noise the head can bear.", "name": "fig-noise"}, "image": {"alt": "Line chart of accuracy against noise level on a logarithmic axis. All three curves start at 100 percent and fall; the curve of the blurriest emissions falls first, at the smallest noise."}}
-from hmmlib.plotting import accuracy_curves
+from hmmlib.plotting.head_tuning import accuracy_curves
 
 accuracy_curves(
     noise.tolist(), curves, "standard deviation of the noise in each entry of $G$"

@@ -311,11 +311,11 @@ for name in ("exact", "network"):
     print(f"{name}: moved apart at least three in four:", bool(share > 0.75))
 
 # %% mystnb={"figure": {"caption": "Two texts with different labels that look nearly alike to the exact model, and what is shown at the blank before each, by both models, without and with their prompts.", "classes": "wide", "name": "hp-fig-twin"}, "image": {"alt": "Four bar charts of two laws over ten tokens. In the two on the left, without a prompt, the two laws are much alike. In the two on the right, with a prompt, they are far apart."}}
-from hmmlib.plotting.head_vs_prompt import twin_laws, twins_apart
+from hmmlib.plotting.head_vs_prompt import twin_probs, twins_apart
 
 pair = twins[int((apart["exact"] + apart["network"]).argmin())]
 pair = pair[test.labels[pair].argsort()]
-twin_laws({name: laws[pair] for name, laws in shown.items()})
+twin_probs({name: laws[pair] for name, laws in shown.items()})
 plt.show()
 
 # %% mystnb={"figure": {"caption": "How far apart all pairs of twins are in what is shown, by both models, without and with their prompts: 0 is the same, 1 is nothing in common. Each marker is a pair, lines are medians.", "name": "hp-fig-twins"}, "image": {"alt": "Four columns of markers on an axis from 0 to 1. Without a prompt they lie near 0 for the exact model and mostly low for the network. With a prompt they lie near 1 for both, with some in between."}}

@@ -23,10 +23,11 @@ import torch
 from IPython.display import Markdown
 
 import hmmlib
-from hmmlib import plotting
 from hmmlib.analysis import read_results
+from hmmlib.plotting import use_style
+from hmmlib.plotting.library_speed import growth
 
-plotting.use_style()
+use_style()
 
 # %% [markdown]
 # ## A tour
@@ -274,7 +275,7 @@ Markdown(
 # $B \cdot T \cdot H^2$. Small problems grow more slowly: there the fixed cost of a step still counts.
 
 # %% mystnb={"figure": {"caption": "Time of exact inference against length $T$, number of states $H$ and batch $B$, relative to the smallest problem of each panel. Bands run from the fastest to the slowest repetition; dashed, the power law fitted to the upper half of the points.", "name": "fig-growth"}, "image": {"alt": "Three panels with logarithmic axes, time of inference against the length of the texts, the number of hidden states and the number of texts. In each the points rise along a straight line on the right and are flatter on the left."}}
-plotting.growth(bench)
+growth(bench)
 plt.show()
 
 # %% [markdown]

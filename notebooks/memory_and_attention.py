@@ -86,7 +86,7 @@ print(machine)
 import matplotlib.pyplot as plt
 
 from hmmlib import sample
-from hmmlib.plotting import text_and_reader
+from hmmlib.plotting.memory_and_attention import text_and_reader
 
 drawn = sample(machine, batch=400, time=length + 1, generator=seed)
 texts, states = drawn.tokens[:, 1:], drawn.states[:, 1:] % 4  # x_1 … x_T, and H
@@ -184,7 +184,7 @@ print("independent columns:", int(torch.linalg.matrix_rank(W)))
 
 # %% mystnb={"figure": {"caption": "The emission columns of the scene and of the mood, one for each value and syntax state. Framed: the columns of the largest recoverable set. They may share words with other columns, as long as no combination of columns vanishes in which they take part.", "name": "att-fig-columns"}, "image": {"alt": "Heat map of word probabilities; columns are pairs of a memory value and a syntax state, rows are words. The columns of the nouns are framed, each with words of its own; the article columns are all alike, and so are the link columns."}}
 from hmmlib.constructions import recoverable_states
-from hmmlib.plotting import emission_columns
+from hmmlib.plotting.memory_and_attention import emission_columns
 
 kinds = ["article", "noun", "link", "adjective"]
 rows = [(m, k) for k in range(4) for m in range(machine.n_values)]
@@ -321,7 +321,7 @@ print(f"texts with a certain position: {int(covered.sum())} of {len(texts)}")
 print(f"wrong labels among them: {int(wrong[covered].sum())}")
 
 # %% mystnb={"figure": {"caption": "The attention head on the text of the first figure. Dark bars: the positions with the largest key, where the other words leave nothing but a noun to be read. There the value divided by $G_i(x)[x_i]$ is the margin itself.", "name": "att-fig-one-text"}, "image": {"alt": "Three panels over the words of one text. Above, the hidden chain with full markers at nouns. In the middle, bars of the key, dark and of height one at some of the nouns, hatched and lower elsewhere. Below, bars of the value; the dark ones end on the dashed line of the margin."}}
-from hmmlib.plotting import attention_over_text
+from hmmlib.plotting.memory_and_attention import attention_over_text
 
 seen = G.gather(2, texts[..., None])[..., 0]  # G_i(x)[x_i]
 scaled = head.position_values(G, texts) / seen
@@ -471,7 +471,7 @@ print(
 print("output within its bound:", bool((moved - most * limit)[:, some].max() < 1e-12))
 
 # %% mystnb={"figure": {"caption": "Softmax attention at different temperatures, for three texts of different gap \u0394 (markers), and the bounds of the proposition (thin lines). Left, the share of attention outside of the best positions; right, how far the output is from that of hard attention.", "name": "att-fig-soft"}, "image": {"alt": "Two panels against the temperature, both axes logarithmic. In each, three curves with markers rise with temperature and level off, each below a thin line of its own; the curve of the largest gap is the lowest."}}
-from hmmlib.plotting import soft_attention
+from hmmlib.plotting.memory_and_attention import soft_attention
 
 order = some.nonzero().flatten()[gap[some].argsort()]
 chosen = [int(order[k * (len(order) - 1) // 4]) for k in (0, 2, 4)]
@@ -553,7 +553,7 @@ print(f"wrong among certified: {int((off & (read.abs() > bound + 1e-9)).sum())}"
 # The next figure shows the bound at work on a hundred of the random machines, at every third position of their texts.
 
 # %% mystnb={"figure": {"caption": "How far the scaled value at a position is from the margin, against what the proposition allows, both divided by $\\max_m \\lvert \\mu_m \\rvert$: a hundred random machines. On the far right are positions that do not read the recoverable states at all. No dot is above the line.", "name": "att-fig-robust"}, "image": {"alt": "Scatter plot of deviation against bound; all dots lie on or below the dashed diagonal, some close to it, with a cluster at the origin and a column at the right edge."}}
-from hmmlib.plotting import deviation_against_bound
+from hmmlib.plotting.memory_and_attention import deviation_against_bound
 
 dots = []
 for seed in range(100):

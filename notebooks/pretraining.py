@@ -125,7 +125,7 @@ print("cross-entropy = floor + KL within three standard errors:", all(agree))
 # %% mystnb={"figure": {"caption": "The cross-entropy of exact inference that sees only a few tokens on each side of a blank. The lower part of each bar is the Bayes floor, which all predictors pay; the upper part is the KL, what this one misses.", "name": "pt-fig-windows"}, "image": {"alt": "Five stacked bars, for 0, 1, 2, 4 and 8 tokens seen on each side. The lower part is the same in all. The upper part is by far the largest in the first bar, and hardly visible from the third bar on."}}
 import matplotlib.pyplot as plt
 
-from hmmlib.plotting import split_by_window
+from hmmlib.plotting.pretraining import split_by_window
 
 split_by_window(list(windows), held_out.bayes_floor, list(windows.values()))
 plt.show()
@@ -182,7 +182,7 @@ print("KL below 0.1 nats:", last.kl < 0.1)
 
 # %% mystnb={"figure": {"caption": "The run above, measured on held-out texts of 128 tokens with 5% blanks. Left, the cross-entropy there and, thinner, on the texts that it trains on, with their own length and share of blanks; numbers above the panel are the lengths of the stages. Right, its distance from the exact model on a logarithmic axis. Dotted lines are the yardsticks: exact inference that sees only so many tokens on each side.", "name": "pt-fig-run"}, "image": {"alt": "Two line charts of one training run. Left, cross-entropy against tokens seen ends just above the dashed Bayes floor; a second, thinner line shows the training texts. Right, KL on a logarithmic axis against seconds falls by orders of magnitude, past dotted lines for one and two tokens seen on each side."}}
 from hmmlib.hmm import unigram_entropy
-from hmmlib.plotting import training_curves
+from hmmlib.plotting.pretraining import training_curves
 
 yardsticks = {k: kl for k, kl in windows.items() if k}
 training_curves(done.history, unigram_entropy(machine), recipe.stages, yardsticks)
@@ -202,11 +202,11 @@ plt.show()
 # what it means: has the network learnt to use one neighbour on each side, two, or more?
 
 # %% mystnb={"figure": {"caption": "Exact and learnt predictions at the first 40 blanks of the held-out texts; circles mark the tokens under the blanks. Where the exact law is spread, the learnt one should be spread alike: a perfect model is not one that always guesses right.", "name": "pt-fig-laws"}, "image": {"alt": "Two heat maps of probability by token and blank, exact above and learnt below. They look nearly alike: one bright cell in most columns, two or three paler cells in some, with circles on bright cells nearly everywhere."}}
-from hmmlib.plotting import laws_side_by_side
+from hmmlib.plotting.pretraining import probs_side_by_side
 
 seen = held_out.tokens.masked_fill(held_out.masked, done.lm.mask_token)
 learnt = done.lm.token_probs(done.lm.embed(seen))[held_out.masked]
-laws_side_by_side(held_out.conditionals[:40], learnt[:40], held_out.answers[:40])
+probs_side_by_side(held_out.conditionals[:40], learnt[:40], held_out.answers[:40])
 plt.show()
 
 # %% [markdown]
@@ -269,7 +269,7 @@ tokens = sorted({run["tokens"] for run in laptop["cells"]})
 print("tokens seen in each run:", ", ".join(f"{count:,}" for count in tokens))
 
 # %% mystnb={"figure": {"caption": "KL to the exact model after training with the laptop recipe, on texts with 5% blanks: five seeds for each point of the paper's Figure 3 (pale markers), and medians.", "name": "pt-fig-machines"}, "image": {"alt": "Chart of KL on a logarithmic axis against the number of hidden states from 4 to 30, with several pale dots for each number and lines through the medians, one for vanilla machines and one for machines with memory."}}
-from hmmlib.plotting import kl_by_machine
+from hmmlib.plotting.pretraining import kl_by_machine
 
 kl_by_machine(laptop["cells"])
 plt.show()
@@ -307,7 +307,7 @@ for name, result in (("as above", laptop), ("longer", longer)):
 # little context close by. And with 30% blanks, as in the second test, no blank has what the paper's 5% leave it.
 
 # %% mystnb={"figure": {"caption": "Where KL is above or below a run's average, for texts with 5% and with 30% blanks. Left, by position, in groups of eight; right, by the number of other blanks at most eight tokens away. Lines are medians over all runs, bands hold the middle half of them.", "name": "pt-fig-place"}, "image": {"alt": "Two line charts of relative KL on a logarithmic axis, each with a line and a band for 5 percent and for 30 percent blanks. Left against the position in a text of 128 tokens, right against the number of other blanks nearby."}}
-from hmmlib.plotting import kl_by_place
+from hmmlib.plotting.pretraining import kl_by_place
 
 kl_by_place(laptop["cells"])
 plt.show()
@@ -395,7 +395,7 @@ for number, name in enumerate(ladder["config"]["variants"], 1):
     print(f"{number}. {name:28s}", "".join(f"{kl:9.4f}" for of in kls for kl in of))
 
 # %% mystnb={"figure": {"caption": "From the paper's recipe, scaled down, to the laptop recipe, one change at a time. Cross-entropy on held-out texts of 128 tokens, each variant with the better of its two learning rates. Each seed has its own machine, so that the axis is the share of the gap that is left: at 1, the dotted line, the network knows only how frequent tokens are; at 0, the dashed line, it is at the Bayes floor.", "name": "pt-fig-ladder"}, "image": {"alt": "Seven small line charts against training steps, one for each recipe, each with a line for every seed, a dotted line at 1 for token frequencies and a dashed line at 0 for the Bayes floor."}}
-from hmmlib.plotting import ladder_curves
+from hmmlib.plotting.pretraining import ladder_curves
 
 ladder_curves(best)
 plt.show()
@@ -676,7 +676,7 @@ for states, values in trained:
     print(f" {trained[states, values]:14.4f}")
 
 # %% mystnb={"figure": {"caption": "What is lost on clean text when any word may be random. Left, the blank on which the best prediction under BERT's rule at $p = 0.05$ is farthest from $G$, among those of five machines with 25 states. Right, for all these blanks, how many have a KL above a given size. Most of the mean comes from a few blanks.", "name": "pt-fig-doubt"}, "image": {"alt": "Left, bars of two laws over ten tokens that differ strongly. Right, on logarithmic axes, falling curves of the share of blanks above a given KL for masking rates 5, 15 and 30 percent; the curves are long and flat, with larger values for larger rates."}}
-from hmmlib.plotting import taken_for_noise
+from hmmlib.plotting.pretraining import taken_for_noise
 
 models = [random_hmm(25, generator=s) for s in range(1, 6)]
 tables = {p: [doubt(model, p) for model in models] for p in (0.05, 0.15, 0.3)}
@@ -746,7 +746,7 @@ def distances(lm, model, clean, rule):
 
 
 # %% mystnb={"figure": {"caption": "How far a network that was trained under an exaggerated rule is from $G$ and from $\\widetilde{G}$ on clean texts. It has learnt the law that expects random words, although there are none.", "name": "pt-fig-doubter"}, "image": {"alt": "Two pairs of bars of KL, at blanks and read off at words. In each pair the bar for the distance from G is clearly higher than the bar for the distance from G tilde."}}
-from hmmlib.plotting import two_targets
+from hmmlib.plotting.pretraining import two_targets
 
 found = distances(doubter, four, clean, strong)
 two_targets(found)

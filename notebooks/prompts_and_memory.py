@@ -84,7 +84,8 @@ def memory_along(embeddings):
 # %% mystnb={"figure": {"caption": "What a text reveals of the memory while it is read. The prompt $u$ sets two of the values to zero before the first token, and they stay at zero; the others are compared with one another as before.", "name": "fig-mp-posteriors"}, "image": {"alt": "Two line charts of the probability of each value of the memory against the tokens read so far. Without a prompt four values compete. With the prompt the two values of weight zero stay at zero from the start, and the other two sum to one."}}
 import matplotlib.pyplot as plt
 
-from hmmlib.plotting import memory_posteriors, use_style
+from hmmlib.plotting import use_style
+from hmmlib.plotting.prompts_and_memory import memory_posteriors
 
 use_style()
 without = memory_along(lm.embed(prepend_mask(lm, text)))
@@ -273,7 +274,7 @@ print("positions with key one:", int((keys > 1 - 1e-9).sum()), "of", keys.shape[
 print("label of head and task:", int(tuned.labels(lm, text)), int(task.labels(text)))
 
 # %% mystnb={"figure": {"caption": "Keys of the prompted model's head along the text, and the value at each position over the probability of its token. Wherever the key is one, that number is the margin given $\\mathcal{M}^\\star$. Elsewhere it may be far off, or of the other sign. Without the prompt neither row could be drawn: the $\\Phi$ that keys and values are made with does not exist.", "name": "fig-mp-keys"}, "image": {"alt": "Above, a bar for each token showing the key; a few bars reach one and are dark. Below, a dot for each token; the dark dots of keys equal to one lie on a dashed horizontal line, the margin, and the others scatter above and below it."}}
-from hmmlib.plotting import keys_and_values
+from hmmlib.plotting.prompts_and_memory import keys_and_values
 
 keys_and_values(keys[0], normalised[0], margin_given_kept, text[0])
 plt.show()
@@ -419,7 +420,7 @@ for name, draw in (("uniform", uniform), ("temperature 0.01", at_temperature(0.0
     }
 
 # %% mystnb={"figure": {"caption": "Share of forty random machines in which some syntax state is recoverable, with $V = 10$ tokens and $|\\mathcal{S}| = 3$ syntax states. Left, uniform emissions: all or nothing, as the count has it. Right, the paper's temperature: nearly one-hot columns coincide so often that the smaller sets of columns fail as well.", "name": "fig-mp-counts"}, "image": {"alt": "Two line charts against the number of values, 2 to 10. On the left the line without a prompt falls from 100 percent to zero beyond three values, and the lines of prompts that keep two or three values stay at 100. On the right the line without a prompt falls from nearly 100 percent at two values to zero at four, and the lines with prompts stay roughly level, near 90 and 50 percent."}}
-from hmmlib.plotting import shares_recoverable
+from hmmlib.plotting.prompts_and_memory import shares_recoverable
 
 shares_recoverable(panels, capacity=10 / 3)
 plt.show()
@@ -615,7 +616,7 @@ exceeded = [m > b * (1 + 1e-9) for m, b in zip(measured, bounds, strict=True)]
 print("the bound is exceeded:", sum(exceeded), "times")
 
 # %% mystnb={"figure": {"caption": "Deviation from the margin given $\\mathcal{M}^\\star$ on the machine of two topics: the largest one measured, the bound of the proposition, and the slope of the chain's second eigenvalue.", "name": "fig-mp-forgetting"}, "image": {"alt": "Line chart with a logarithmic vertical axis. The measured deviation and the bound both fall along straight lines as the number of blanks grows from 1 to 41; the bound lies above the measured line, and a dotted line shows the same slope."}}
-from hmmlib.plotting import forgetting
+from hmmlib.plotting.prompts_and_memory import forgetting
 
 forgetting(steps, measured, bounds, float(moduli[-2]))
 plt.show()

@@ -61,7 +61,7 @@ rho = prompted_prior(five, u)
 # %% mystnb={"figure": {"caption": "Left, the law of the state under the blank without a prompt. Middle, the prompt. Right, the law under the blank with the prompt, before any text is seen: only what can follow states 3 and 4 is left. Full bars: states that the task weighs (left and right); crosses: zero.", "name": "sp-fig-prior"}, "image": {"alt": "Three bar charts over states 0 to 4. Left, five equal bars. Middle, bars of height one at states 3 and 4, crosses at 0, 1 and 2. Right, bars at states 0, 1 and 4, crosses at states 2 and 3."}}
 import matplotlib.pyplot as plt
 
-from hmmlib.plotting import prior_under_prompt, token_laws_with_prompt
+from hmmlib.plotting.soft_prompts import prior_under_prompt, token_probs_with_prompt
 
 prior_under_prompt(five.initial, u[0], rho, weighed=[0, 4])
 plt.show()
@@ -76,7 +76,7 @@ x = sample_tokens(five, batch=600, time=9, generator=0)[:, 1:]
 head = prompt_head(five, zero_or_four.mu, u)
 plain, prompted = blank_probs(lm, x), blank_probs(lm, x, u)
 y = zero_or_four.labels(x)
-token_laws_with_prompt(plain, prompted, y, five.emission, [0, 1, 4], head.weights)
+token_probs_with_prompt(plain, prompted, y, five.emission, [0, 1, 4], head.weights)
 plt.show()
 
 # %% [markdown]
@@ -392,7 +392,7 @@ for n in [8, 10, 12, 16, 24]:
     print(f"{n:2d} {head:6.2f} {four:15.2f} {eight:27.2f}")
 
 # %% mystnb={"figure": {"caption": "Random machines with 20 states and ten tokens, 50 for each point: share for which an essential set of prompt states exists, against the number of states that the task weighs. A head alone does it for none of them (table above). What a prompt can do is limited by how many states it must let through.", "name": "sp-fig-shares"}, "image": {"alt": "Line chart of the share of machines against the number of weighed states from 1 to 8. All three curves start at 100 percent and fall; that for four followers per state falls first, that for two followers last."}}
-from hmmlib.plotting import assumption_shares
+from hmmlib.plotting.soft_prompts import assumption_shares
 
 counts = range(1, 9)
 shares = {
@@ -689,7 +689,7 @@ def accuracies(method, labels="test", seeds=range(1, 21)):
 
 
 # %% mystnb={"figure": {"caption": "Head tuning and prompt tuning on the exact model, twenty seeds (dots) and their mean, beside the curves of the paper's figure, in which the model is a trained network (band: 95% interval). Right: a single prompt vector; the paper's prompts have twenty. The head on the posterior is what a linear fit reaches when nothing is lost.", "name": "sp-fig-paper"}, "image": {"alt": "Two line charts of labels right against the number of hidden states. Left, the exact head falls beyond ten states but stays well above the paper's head tuning curve. Right, the exact prompt with its head stays close to the head on the posterior at every number of states, far above the paper's prompt tuning curve, which falls to about 75 percent."}}
-from hmmlib.plotting import exact_beside_paper
+from hmmlib.plotting.soft_prompts import exact_beside_paper
 
 of_exact = {
     "exact model": "prompt_1",

@@ -42,7 +42,8 @@
 import torch
 
 from hmmlib import HMM, posteriors, random_hmm, sample
-from hmmlib.plotting import spell, text_with_states, use_style
+from hmmlib.plotting import spell, use_style
+from hmmlib.plotting.text_from_an_hmm import text_with_states
 
 use_style()
 hmm = HMM(
@@ -86,7 +87,7 @@ machine = random_hmm(
 )  # change me: the one to follow in what comes next
 
 # %% mystnb={"figure": {"caption": "Three of the paper's random machines. Above, the probability of moving from the state of a row to the state of a column. Below, the probability that the state of a row writes each token.", "name": "fig-random-machines"}, "image": {"alt": "Heat maps of transition matrices (above) and emission matrices (below) for 4, 10 and 30 states. Most rows have one bright entry, and in the emission maps several rows share the column of their bright entry."}}
-from hmmlib.plotting import parameter_maps
+from hmmlib.plotting.text_from_an_hmm import parameter_maps
 
 parameter_maps(machines)
 plt.show()
@@ -154,7 +155,7 @@ print(spell(text.tokens[0]))
 print(known)
 
 # %% mystnb={"figure": {"caption": "What a text reveals of its hidden states; circles mark the states that wrote it. Reading on, the later text settles what the earlier text left open. Leaving out a token costs little where its neighbours determine the state.", "name": "fig-posteriors"}, "image": {"alt": "Three heat maps of probability by state and token. The filtered map is spread over several states at a few positions, the smoothed map is sharper, the leave-one-out map lies between; circles mark the true states, nearly all on bright cells."}}
-from hmmlib.plotting import posterior_maps
+from hmmlib.plotting.text_from_an_hmm import posterior_maps
 
 tables = {
     "filtered: the text so far": known.filtered[0],
@@ -369,7 +370,7 @@ for n_states in [4, 8, 10, 15, 25, 30]:
     ]
 
 # %% mystnb={"figure": {"caption": "The loss of a predictor that knows only token frequencies, and the Bayes floor, for twenty of the paper's machines at each number of states (dots) and on average (lines). A pretraining run has to come down from the upper line to the lower one.", "name": "fig-floor"}, "image": {"alt": "Line chart of loss in nats against number of hidden states from 4 to 30. The unigram loss rises and levels off, the Bayes floor stays far below it throughout; dots of single machines scatter around both."}}
-from hmmlib.plotting import floor_against_states
+from hmmlib.plotting.text_from_an_hmm import floor_against_states
 
 floor_against_states(rows)
 plt.show()

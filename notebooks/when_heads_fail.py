@@ -50,7 +50,7 @@ shown = blank_probs(ExactMaskedLM(coins), tosses)
 import matplotlib.pyplot as plt
 
 from hmmlib.certificates import row_space_test
-from hmmlib.plotting import fibres
+from hmmlib.plotting.when_heads_fail import fibres
 
 lost = row_space_test(coins, fair.mu).lost
 fibres(fair.posterior(tosses), shown[:, 0], fair.labels(tosses), fair.mu, lost)
@@ -225,7 +225,7 @@ print("texts in the certificate:", int((verdict.certificate > 0).sum()))
 print("largest margin of a head:", round(max(verdict.margin, 0.0), 6))
 
 # %% mystnb={"figure": {"caption": "What the model shows for the texts of the machine above, if it has three tokens. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point, as one of label 0 is here. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token laws with points of two labels that overlap. A star is joined by solid lines to three points of label 1; a point of label 0 lies in the star."}}
-from hmmlib.plotting import overlap
+from hmmlib.plotting.when_heads_fail import overlap
 
 if n_tokens == 3 and not verdict.separable:
     overlap(G, labels, verdict.certificate)
@@ -338,7 +338,7 @@ for h, cell in cells.items():
     )
 
 # %% mystnb={"figure": {"caption": "The largest margin of any head with weights of size at most 1, one dot for each of twenty seeds; crosses, seeds for which a certificate shows that no head has all margins above $10^{-9}$. A margin is also the error in $G$, per text and in $\\ell_1$, that can be borne.", "name": "fig-fail-margins"}, "image": {"alt": "Dots of margins on a logarithmic axis for 4 to 30 hidden states. At 4 states nearly all are near one; with more states they spread down to a millionth and less; at 25 and 30 states most are crosses at the bottom, meaning none."}}
-from hmmlib.plotting import margins_by_states
+from hmmlib.plotting.when_heads_fail import margins_by_states
 
 margins_by_states({h: cell[:, 0] for h, cell in cells.items()}, n_tokens=10)
 plt.show()

@@ -7,7 +7,7 @@ import itertools
 import matplotlib.pyplot as plt
 import pytest
 
-from hmmlib.plotting import growth
+from hmmlib.plotting.library_speed import growth
 from tests.benchmarks.timing import in_turn, per_unit_ratio, power_law, rounded, spread
 
 

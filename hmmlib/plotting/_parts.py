@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from hmmlib.plotting.style import LineStyle
+from hmmlib.plotting.style import PALETTE, LineStyle
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+HATCHED: dict[str, Any] = {"color": "white", "edgecolor": PALETTE[1].color, "hatch": "////"}
+"""Bars beside full ones of the first colour, told apart from them in grey too."""
+
+# Below this a KL is rounding noise, and a logarithmic axis has no room for it.
+LEAST_KL = 1e-6
 
 
 def spell(tokens: Tensor) -> str:
@@ -25,11 +32,26 @@ def spell(tokens: Tensor) -> str:
     return "".join(LETTERS[int(token)] for token in tokens)
 
 
+def short(value: float) -> str:
+    """Write a divergence in nats as it stands beside a bar.
+
+    Args:
+        value: Nats, at least 0.
+
+    Returns:
+        Two digits, or that it is below 0.0001.
+    """
+    if value < 5e-5:
+        return "< 0.0001"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
+"""Corners of a simplex in the plane: a distribution p over three things is drawn at ``p @ CORNERS``."""
 
 
 def draw_simplex(panel: Axes, title: str, corner: str) -> None:
-    """Draw the triangle of laws over three states or tokens.
+    """Draw the triangle of distributions over three states or tokens.
 
     Args:
         panel: Where to draw.
@@ -46,7 +68,7 @@ def draw_simplex(panel: Axes, title: str, corner: str) -> None:
 
 
 def zero_line(normal: np.ndarray) -> np.ndarray:
-    """The line normalᵀp = 0 in the triangle of laws p.
+    """The line normalᵀp = 0 in the triangle of distributions p.
 
     Args:
         normal: Shape (3,).

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from hmmlib.plotting._parts import LETTERS, line_with_band
+from hmmlib.plotting._parts import HATCHED, LETTERS, line_with_band
 from hmmlib.plotting.style import PALETTE
 from hmmlib.tuning import Epoch
 
@@ -102,31 +102,23 @@ def descents(histories: Mapping[str, Sequence[Epoch]], solved: float, baseline: 
     return figure
 
 
-def twin_laws(laws: Mapping[str, Tensor]) -> Figure:
+def twin_probs(probs: Mapping[str, Tensor]) -> Figure:
     """Draw what is shown for two texts with different labels, a panel for each way to show it.
 
     Args:
-        laws: Title and the two laws over tokens, shape (2, V); an even number of panels, two in a row.
+        probs: Title and two distributions over tokens, shape (2, V); an even number of panels, two in a row.
 
     Returns:
         The figure; full bars for the first text, hatched ones for the second.
     """
     figure, axes = plt.subplots(
-        len(laws) // 2, 2, figsize=(6.8, 1.9 * (len(laws) // 2)), squeeze=False, sharex=True, sharey=True
+        len(probs) // 2, 2, figsize=(6.8, 1.9 * (len(probs) // 2)), squeeze=False, sharex=True, sharey=True
     )
-    for panel, (title, pair) in zip(axes.flat, laws.items(), strict=True):
+    for panel, (title, pair) in zip(axes.flat, probs.items(), strict=True):
         first, second = pair.cpu().numpy()
         places = np.arange(len(first))
         panel.bar(places - 0.2, first, 0.4, color=PALETTE[0].color, label="label 0")
-        panel.bar(
-            places + 0.2,
-            second,
-            0.4,
-            color="white",
-            edgecolor=PALETTE[1].color,
-            hatch="////",
-            label="label 1",
-        )
+        panel.bar(places + 0.2, second, 0.4, label="label 1", **HATCHED)
         panel.set_title(title)
         panel.set_xticks(places, list(LETTERS[: len(first)]))
         panel.grid(visible=False, axis="x")

@@ -1,4 +1,4 @@
-"""Figures drawn from result files: the paper's Figure 3, and the growth of inference."""
+"""How the time of exact inference grows with the size of the problem."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def growth(results: Mapping[str, Any], axes: Sequence[Axes] | None = None) -> tu
         _, axes = plt.subplots(1, 3, figsize=(7.6, 2.9), sharey=True)
     if len(axes) != 3:
         raise ValueError(f"axes: expected 3 panels, got {len(axes)}")
-    points, law = PALETTE[0], PALETTE[1]
+    points, fitting = PALETTE[0], PALETTE[1]
     for panel, (key, symbol, title, x_label) in zip(axes, _GROWTH_PANELS, strict=True):
         measured = results["growth"]["time"][key]
         x, fit = measured["x"], measured["fit"]
@@ -52,8 +52,8 @@ def growth(results: Mapping[str, Any], axes: Sequence[Axes] | None = None) -> tu
         panel.plot(
             fitted,
             [fit["factor"] * value ** fit["exponent"] / first for value in fitted],
-            color=law.color,
-            linestyle=law.linestyle,
+            color=fitting.color,
+            linestyle=fitting.linestyle,
             label=f"fit, ∝ ${symbol}^{{{fit['exponent']:.2f}}}$",
         )
         panel.set(title=title, xlabel=x_label, xscale="log", yscale="log")

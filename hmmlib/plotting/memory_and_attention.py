@@ -44,7 +44,7 @@ def emission_columns(
     """Draw emission columns side by side as a heat map, with a frame around some.
 
     Args:
-        columns: Token laws, one per row, shape (n_columns, V).
+        columns: Distributions over tokens, one per row, shape (n_columns, V).
         words: The V tokens.
         names: Name of each column.
         starred: Places of the columns to frame.

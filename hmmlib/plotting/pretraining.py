@@ -1,4 +1,4 @@
-"""Figures of pretraining: loss and KL on the way, where the error sits, what a recipe costs."""
+"""Figures of pretraining: loss and KL on the way, where the error sits, what a recipe costs, BERT's masks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
-from hmmlib.plotting._numbers import LEAST_KL, short
-from hmmlib.plotting._parts import LETTERS
+from hmmlib.plotting._parts import HATCHED, LEAST_KL, LETTERS, short
 from hmmlib.plotting.style import PALETTE, LineStyle
 from hmmlib.pretraining import History, Stage
 
@@ -34,19 +33,9 @@ def split_by_window(sizes: Sequence[int], floor: float, kl: Sequence[float]) -> 
         The figure; KL is written above each bar.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
-    own, above = PALETTE[0], PALETTE[1]
     x = range(len(sizes))
-    axes.bar(x, [floor] * len(sizes), 0.62, color=own.color, label="Bayes floor")
-    axes.bar(
-        x,
-        kl,
-        0.62,
-        bottom=floor,
-        color="white",
-        edgecolor=above.color,
-        hatch="////",
-        label="KL, what is missed",
-    )
+    axes.bar(x, [floor] * len(sizes), 0.62, color=PALETTE[0].color, label="Bayes floor")
+    axes.bar(x, kl, 0.62, bottom=floor, label="KL, what is missed", **HATCHED)
     for place, value in zip(x, kl, strict=True):
         axes.annotate(
             short(value), (place, floor + value), (0, 3), textcoords="offset points", ha="center", fontsize=9
@@ -107,11 +96,11 @@ def training_curves(
     return figure
 
 
-def laws_side_by_side(exact: Tensor, learnt: Tensor, answers: Tensor) -> Figure:
+def probs_side_by_side(exact: Tensor, learnt: Tensor, answers: Tensor) -> Figure:
     """Draw what the exact and a learnt model predict at the same blanks.
 
     Args:
-        exact: Laws at n blanks, shape (n, V).
+        exact: Distributions at n blanks, shape (n, V).
         learnt: Those of the other model, same shape.
         answers: The tokens under the blanks, shape (n,), marked by circles.
 
@@ -119,13 +108,13 @@ def laws_side_by_side(exact: Tensor, learnt: Tensor, answers: Tensor) -> Figure:
         The figure: one heat map above the other.
     """
     figure, axes = plt.subplots(2, 1, figsize=(6.8, 4.0), sharex=True)
-    for panel, laws, title in zip(axes, (exact, learnt), ("exact", "learnt"), strict=True):
-        image = panel.imshow(laws.T.cpu(), vmin=0, vmax=1, aspect="auto")
+    for panel, probs, title in zip(axes, (exact, learnt), ("exact", "learnt"), strict=True):
+        image = panel.imshow(probs.T.cpu(), vmin=0, vmax=1, aspect="auto")
         panel.plot(
             answers.cpu(), "o", color="white", markerfacecolor="none", markersize=5, markeredgewidth=1.2
         )
         panel.set(title=title, ylabel="token")
-        n_tokens = laws.shape[1]
+        n_tokens = probs.shape[1]
         if n_tokens <= len(LETTERS):
             panel.set_yticks(range(n_tokens), list(LETTERS[:n_tokens]), fontsize=8)
         panel.grid(visible=False)
@@ -240,6 +229,66 @@ def ladder_curves(runs: Mapping[str, Sequence[Cell]]) -> Figure:
         axes[lowest, column].set_xlabel("steps", fontsize=9)
         axes[lowest, column].tick_params(labelbottom=True)
     figure.supylabel("share of the gap that is left", fontsize=10)
+    return figure
+
+
+def taken_for_noise(exact: Tensor, noisy: Tensor, answer: int, divergences: Mapping[str, Tensor]) -> Figure:
+    """Draw what is lost where words may be random: two distributions at one blank, and KL over all blanks.
+
+    Args:
+        exact: G at one blank, shape (V,).
+        noisy: The best prediction there when words may be random, shape (V,).
+        answer: The token under the blank.
+        divergences: Name and KL(G ‖ best prediction) at many blanks, nats, shape (M,).
+
+    Returns:
+        The figure: the distributions on the left; on the right, the share of blanks whose KL exceeds a size.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    x = np.arange(len(exact))
+    left.bar(x - 0.2, exact.cpu(), 0.4, color=PALETTE[0].color, label="$G$")
+    left.bar(x + 0.2, noisy.cpu(), 0.4, label=r"$\tilde{G}$", **HATCHED)
+    names = list(LETTERS[: len(exact)]) if len(exact) <= len(LETTERS) else [str(token) for token in x]
+    left.set_xticks(x, [f"[{name}]" if token == answer else name for token, name in enumerate(names)])
+    left.set(xlabel="token; in brackets, the one under the blank", ylabel="probability", title="One blank")
+    left.grid(visible=False, axis="x")
+    left.legend()
+    for (name, values), line in zip(divergences.items(), PALETTE, strict=False):
+        sizes = np.sort(values.clamp_min(LEAST_KL).cpu().numpy())[::-1]
+        shares = np.arange(1, len(sizes) + 1) / len(sizes)
+        shown = sizes > LEAST_KL
+        right.loglog(
+            sizes[shown], 100 * shares[shown], label=name, color=line.color, linestyle=line.linestyle
+        )
+    right.set(xlabel=r"KL($G$ ‖ $\tilde{G}$) above (nats)", ylabel="blanks (%)", title="All blanks")
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    right.legend(loc="lower left")
+    return figure
+
+
+def two_targets(distances: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw how far a network is from two distributions that it may have learnt.
+
+    Args:
+        distances: Name of a kind of position, and KL(G ‖ network) and KL(G̃ ‖ network) there, nats.
+
+    Returns:
+        The figure: a pair of bars for each kind.
+    """
+    figure, axes = plt.subplots(figsize=(5.6, 3.0))
+    x = np.arange(len(distances))
+    plain, doubting = zip(*distances.values(), strict=True)
+    axes.bar(x - 0.18, plain, 0.34, color=PALETTE[0].color, label="from $G$")
+    axes.bar(x + 0.18, doubting, 0.34, label=r"from $\tilde{G}$", **HATCHED)
+    for shift, values in ((-0.18, plain), (0.18, doubting)):
+        for place, value in zip(x + shift, values, strict=True):
+            axes.annotate(
+                short(value), (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=9
+            )
+    axes.set(ylabel="KL to the network (nats)", ylim=(0, 1.25 * max(*plain, *doubting)))
+    axes.set_xticks(x, list(distances))
+    axes.grid(visible=False, axis="x")
+    axes.legend(loc="upper left")
     return figure
 
 

@@ -18,7 +18,7 @@ _FAINT = "#888888"
 
 
 def prior_under_prompt(initial: Tensor, prompt: Tensor, prior: Tensor, weighed: Sequence[int] = ()) -> Figure:
-    """Draw the law of the state under the blank without a prompt, the prompt, and the law with it.
+    """Draw the prior of the state under the blank without a prompt, the prompt, and the prior with it.
 
     Args:
         initial: π₀, shape (H,).
@@ -48,7 +48,7 @@ def prior_under_prompt(initial: Tensor, prompt: Tensor, prior: Tensor, weighed: 
     return figure
 
 
-def token_laws_with_prompt(
+def token_probs_with_prompt(
     plain: Tensor, prompted: Tensor, labels: Tensor, columns: Tensor, reached: Sequence[int], head: Tensor
 ) -> Figure:
     """Draw what a model with three tokens shows at the blank, without and with a prompt.
@@ -69,10 +69,10 @@ def token_laws_with_prompt(
         (plain, range(len(columns)), "without a prompt"),
         (prompted, reached, "with the prompt"),
     )
-    for panel, (laws, states, title) in zip(axes, panels, strict=True):
+    for panel, (probs, states, title) in zip(axes, panels, strict=True):
         draw_simplex(panel, title, "token")
         for label, (marker, line) in enumerate(zip("sD", PALETTE, strict=False)):
-            flat = laws[labels == label].cpu().numpy() @ CORNERS
+            flat = probs[labels == label].cpu().numpy() @ CORNERS
             panel.plot(*flat.T, marker, color=line.color, alpha=0.45, markersize=3.2, label=f"label {label}")
         kept = list(states)
         corners = columns[kept].cpu().numpy() @ CORNERS

@@ -56,11 +56,11 @@ def fibres(posteriors: Tensor, token_probs: Tensor, labels: Tensor, mu: Tensor, 
     return figure
 
 
-def overlap(token_laws: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
-    """Draw token laws of two classes over three tokens, and a point that lies in both convex hulls.
+def overlap(token_probs: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
+    """Draw token distributions of two classes over three tokens, and a point that lies in both convex hulls.
 
     Args:
-        token_laws: G at the blank, shape (batch, 3).
+        token_probs: G at the blank, shape (batch, 3).
         labels: 0 or 1, shape (batch,).
         certificate: λ ≥ 0 with Σ λ_i y_i g_i = 0, shape (batch,).
 
@@ -69,8 +69,8 @@ def overlap(token_laws: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
     """
     figure, panel = plt.subplots(figsize=(4.6, 3.9))
     draw_simplex(panel, "$G_∅(∅, x)$", "token")
-    _points(panel, token_laws, labels)
-    points, shares = token_laws.cpu().numpy() @ CORNERS, certificate.cpu().numpy()
+    _points(panel, token_probs, labels)
+    points, shares = token_probs.cpu().numpy() @ CORNERS, certificate.cpu().numpy()
     ones = labels.cpu().numpy() == 1
     common = (shares[ones] @ points[ones]) / shares[ones].sum()
     panel.plot(*common, "*", color="black", markersize=15, label="in both hulls")
@@ -116,47 +116,6 @@ def margins_by_states(margins: Mapping[int, Sequence[float]], n_tokens: int, flo
         xlabel=f"hidden states $H$ ($V$ = {n_tokens})",
         ylabel="largest margin of a head",
     )
-    return figure
-
-
-def turning_labels(
-    counts: Sequence[int], margins: Sequence[float], shown: Tensor, *, x_label: str, y_labels: Sequence[str]
-) -> Figure:
-    """Draw margins that change sign twice beside what a model shows, which only ever moves one way.
-
-    Args:
-        counts: How often the token a stands in each text, increasing.
-        margins: Margin of each text.
-        shown: Probability of a that the model shows, one row per prompt, shape (n_prompts, n_texts); the
-            first row is without a prompt.
-        x_label: What the counts are.
-        y_labels: What the margins, and the probabilities shown, are.
-
-    Returns:
-        The figure: margins on the left, probabilities on the right; full markers have label 1.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0))
-    ours, others = _CLASS_COLORS
-    for row in shown[1:].cpu().numpy():
-        axes[1].plot(counts, row, color=others, linewidth=0.8, linestyle="-", alpha=0.45)
-    titles = ("The label turns twice", "What is shown moves one way")
-    heights = (np.asarray(margins), shown[0].cpu().numpy())
-    full = heights[0] >= 0
-    for panel, title, y_label, curve in zip(axes, titles, y_labels, heights, strict=True):
-        panel.plot(counts, curve, color=ours, linewidth=1)
-        for label, face in ((1, ours), (0, "white")):
-            kept = full == bool(label)
-            style = {"color": ours, "markerfacecolor": face, "linestyle": "none", "marker": "o"}
-            panel.plot(np.asarray(counts)[kept], curve[kept], label=f"label {label}", **style)
-        panel.set(title=title, xlabel=x_label, ylabel=y_label)
-        panel.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].axhline(0, color="#444444", linewidth=0.8)
-    axes[0].legend(loc="best")
-    if len(shown) > 1:
-        axes[1].plot([], [], "-o", color=ours, linewidth=1, label="no prompt")
-        axes[1].plot([], [], color=others, linewidth=0.8, linestyle="-", label="prompts")
-        lines = axes[1].get_legend_handles_labels()[0][-2:]
-        figure.legend(handles=lines, loc="outside lower right", ncols=2)
     return figure
 
 

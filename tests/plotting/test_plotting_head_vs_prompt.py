@@ -52,8 +52,8 @@ def test_descents_show_every_epoch_and_where_they_should_end() -> None:
 
 
 def test_twins_have_a_bar_for_each_token_and_text() -> None:
-    laws = {name: torch.tensor([[0.7, 0.3], [0.2, 0.8]]) for name in ("one way", "other way")}
-    figure = figures.twin_laws(laws)
+    probs = {name: torch.tensor([[0.7, 0.3], [0.2, 0.8]]) for name in ("one way", "other way")}
+    figure = figures.twin_probs(probs)
     check_readable(figure)
     for axes in figure.axes:
         heights = [bar.get_height() for bars in axes.containers for bar in bars]

@@ -1,0 +1,78 @@
+"""Figures that several chapters draw: accuracies by the number of states, and labels that turn twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from hmmlib.plotting.style import PALETTE
+
+
+def accuracy_by_states(series: Mapping[str, Mapping[int, Sequence[float]]], n_tokens: int) -> Figure:
+    """Draw accuracies of many models per number of states: the mean of each series, and the first's dots.
+
+    Args:
+        series: Name of each series and, for each H, its accuracies in [0, 1], one per model.
+        n_tokens: V; a vertical line marks H = V.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    for (name, table), line in zip(series.items(), PALETTE, strict=False):
+        means = [100 * float(np.mean(values)) for values in table.values()]
+        axes.plot(list(table), means, label=name, **line._asdict())
+    first = next(iter(series.values()))
+    for n_states, values in first.items():
+        dots = [100 * value for value in values]
+        axes.plot([n_states] * len(dots), dots, ".", color=PALETTE[0].color, alpha=0.35)
+    axes.axvline(n_tokens, color="#888888", linewidth=1)
+    axes.text(n_tokens, 102.5, "$H = V$", ha="center", va="bottom", fontsize=9)
+    axes.set(xlabel="hidden states $H$", ylabel="labels right (%)", ylim=(0, 102), xticks=list(first))
+    axes.legend(loc="lower left")
+    return figure
+
+
+def turning_labels(
+    counts: Sequence[int], margins: Sequence[float], shown: Tensor, *, x_label: str, y_labels: Sequence[str]
+) -> Figure:
+    """Draw margins that change sign twice beside what a model shows, which only ever moves one way.
+
+    Args:
+        counts: How often the token a stands in each text, increasing.
+        margins: Margin of each text.
+        shown: Probability of a that the model shows, one row per prompt, shape (n_prompts, n_texts); the
+            first row is without a prompt.
+        x_label: What the counts are.
+        y_labels: What the margins, and the probabilities shown, are.
+
+    Returns:
+        The figure: margins on the left, probabilities on the right; full markers have label 1.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.0))
+    ours, others = PALETTE[0].color, PALETTE[1].color
+    for row in shown[1:].cpu().numpy():
+        axes[1].plot(counts, row, color=others, linewidth=0.8, linestyle="-", alpha=0.45)
+    titles = ("The label turns twice", "What is shown moves one way")
+    heights = (np.asarray(margins), shown[0].cpu().numpy())
+    full = heights[0] >= 0
+    for panel, title, y_label, curve in zip(axes, titles, y_labels, heights, strict=True):
+        panel.plot(counts, curve, color=ours, linewidth=1)
+        for label, face in ((1, ours), (0, "white")):
+            kept = full == bool(label)
+            style = {"color": ours, "markerfacecolor": face, "linestyle": "none", "marker": "o"}
+            panel.plot(np.asarray(counts)[kept], curve[kept], label=f"label {label}", **style)
+        panel.set(title=title, xlabel=x_label, ylabel=y_label)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].axhline(0, color="#444444", linewidth=0.8)
+    axes[0].legend(loc="best")
+    if len(shown) > 1:
+        axes[1].plot([], [], "-o", color=ours, linewidth=1, label="no prompt")
+        axes[1].plot([], [], color=others, linewidth=0.8, linestyle="-", label="prompts")
+        lines = axes[1].get_legend_handles_labels()[0][-2:]
+        figure.legend(handles=lines, loc="outside lower right", ncols=2)
+    return figure
