@@ -12,25 +12,29 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from hmmlib.plotting import paper_figure3, use_style
+from hmmlib.analysis import worlds
+from hmmlib.analysis.curves import EXACT, PAPER, SOLVED
+from hmmlib.plotting.figure3 import figure3_rows
+from hmmlib.plotting.style import use_style
 
 BOOK = Path(__file__).resolve().parent.parent
+TARGET = BOOK / "_static" / "figure3.svg"
+
+ROWS = {PAPER: "The paper", SOLVED: "Our networks", EXACT: "Exact model"}
+FILES = ("figure3_paper", "head_vs_prompt_laptop", "memory_vs_vanilla_laptop", "exact_prompts")
 
 
-def figure3_paper() -> str:
-    """Draw the paper's Figure 3 from the numbers in ``book/results/figure3_paper.json``.
+def figure3_of_both() -> str:
+    """Draw the paper's Figure 3 over the same figure of this book, from the files in ``book/results``.
 
     Returns:
         The picture as SVG.
     """
-    results = json.loads((BOOK / "results" / "figure3_paper.json").read_text(encoding="utf-8"))
+    results = (json.loads((BOOK / "results" / f"{name}.json").read_text(encoding="utf-8")) for name in FILES)
+    found = worlds(*results)
     with mpl.rc_context():
         use_style()
-        figure, panels = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
-        paper_figure3(results, panels)
-        figure.suptitle(
-            "The paper's Figure 3, redrawn from its released files", fontsize=10, x=0.01, ha="left"
-        )
+        figure = figure3_rows({title: found[world] for world, title in ROWS.items()})
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)
@@ -41,9 +45,8 @@ def figure3_paper() -> str:
 def main() -> None:
     """Write every figure to ``book/_static``."""
     mpl.use("svg")
-    target = BOOK / "_static" / "figure3_paper.svg"
-    target.write_text(figure3_paper(), encoding="utf-8")
-    print(f"wrote {target.relative_to(BOOK.parent)}")
+    TARGET.write_text(figure3_of_both(), encoding="utf-8")
+    print(f"wrote {TARGET.relative_to(BOOK.parent)}")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"conf.py": CONFIGURATION, "index.md": INDEX, "one.md": ONE, "two.md": TWO}
     for name, text in texts.items():
         (source / name).write_text(text, encoding="utf-8")
-    figure = (ROOT / "book" / "_static" / "figure3_paper.svg").read_text(encoding="utf-8")
+    figure = (ROOT / "book" / "_static" / "figure3.svg").read_text(encoding="utf-8")
     (source / "figure.svg").write_text(figure, encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-Q", "-b", "html", str(source), str(folder / "html")]
     subprocess.run(command, check=True)
