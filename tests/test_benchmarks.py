@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
-import matplotlib.pyplot as plt
 import pytest
 
-from hmmlib.plotting.library_speed import growth
 from tests.benchmarks.timing import in_turn, per_unit_ratio, power_law, rounded, spread
 
 
@@ -30,27 +26,3 @@ def test_power_law_is_fitted_to_the_upper_half() -> None:
     grid = [1, 2, 4, 8, 16, 32]
     times = [5.0, 5.0, 5.0, *(0.5 * x**2 for x in grid[3:])]
     assert power_law(grid, times) == pytest.approx({"exponent": 2.0, "factor": 0.5, "fitted_from": 8})
-
-
-@pytest.fixture
-def measured() -> dict:
-    x = [1, 10, 100, 1000]
-    line = {"median": x, "min": [0.9 * v for v in x], "max": [1.1 * v for v in x]}
-    one = {"x": x, "seconds": line, "fit": {"exponent": 1.0, "factor": 1.0, "fitted_from": 100}}
-    return {"growth": {"time": {"time": one, "n_states": one, "batch": one}}}
-
-
-def test_growth_shows_points_and_fit_in_three_panels(measured: dict) -> None:
-    panels = growth(measured)
-    for panel, symbol in itertools.zip_longest(panels, "THB"):
-        points, fit = panel.get_lines()
-        assert list(points.get_xdata()) == [1, 10, 100, 1000]
-        assert list(fit.get_ydata()) == pytest.approx([100, 1000])
-        assert f"{symbol}^{{1.00}}" in fit.get_label()
-    plt.close("all")
-
-
-def test_growth_says_what_is_wrong(measured: dict) -> None:
-    with pytest.raises(ValueError, match="axes: expected 3 panels, got 2"):
-        growth(measured, plt.subplots(1, 2)[1])
-    plt.close("all")

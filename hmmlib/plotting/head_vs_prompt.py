@@ -54,7 +54,7 @@ def two_ways() -> Figure:
 def _box(
     panel: Axes, corner: tuple[float, float], size: tuple[float, float], text: str, trained: bool | None
 ) -> None:
-    """A box that is filled if trained, hatched faintly if not, and plain if it is neither."""
+    """A box with a heavy edge if trained, shaded if not, and white with a dotted edge if it is neither."""
     own = PALETTE[1].color
     style: dict[str, Any] = {"facecolor": "#e9eef3", "edgecolor": _FAINT}
     if trained:

@@ -163,7 +163,7 @@ def deviation_against_bound(bounds: Tensor, deviations: Tensor) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(4.8, 3.6))
     dots = PALETTE[0]
-    axes.plot(bounds.cpu(), deviations.cpu(), ".", color=dots.color, alpha=0.35, markersize=4)
+    axes.plot(bounds.cpu().numpy(), deviations.cpu().numpy(), ".", color=dots.color, alpha=0.35, markersize=4)
     most = 1.03 * max(float(bounds.max()), 1e-12)
     line = PALETTE[1]
     axes.plot([0, most], [0, most], color=line.color, linestyle=line.linestyle, label="deviation = bound")

@@ -109,9 +109,14 @@ def probs_side_by_side(exact: Tensor, learnt: Tensor, answers: Tensor) -> Figure
     """
     figure, axes = plt.subplots(2, 1, figsize=(6.8, 4.0), sharex=True)
     for panel, probs, title in zip(axes, (exact, learnt), ("exact", "learnt"), strict=True):
-        image = panel.imshow(probs.T.cpu(), vmin=0, vmax=1, aspect="auto")
+        image = panel.imshow(probs.T.cpu().numpy(), vmin=0, vmax=1, aspect="auto")
         panel.plot(
-            answers.cpu(), "o", color="white", markerfacecolor="none", markersize=5, markeredgewidth=1.2
+            answers.cpu().numpy(),
+            "o",
+            color="white",
+            markerfacecolor="none",
+            markersize=5,
+            markeredgewidth=1.2,
         )
         panel.set(title=title, ylabel="token")
         n_tokens = probs.shape[1]
@@ -224,7 +229,7 @@ def ladder_curves(runs: Mapping[str, Sequence[Cell]]) -> Figure:
     for panel in panels[len(runs) :]:
         panel.axis("off")
     panels[len(runs)].legend(*panels[0].get_legend_handles_labels(), loc="center left")
-    for column in range(n_columns):
+    for column in range(min(n_columns, len(runs))):
         lowest = max(row for row in range(n_rows) if row * n_columns + column < len(runs))
         axes[lowest, column].set_xlabel("steps", fontsize=9)
         axes[lowest, column].tick_params(labelbottom=True)
@@ -246,8 +251,8 @@ def taken_for_noise(exact: Tensor, noisy: Tensor, answer: int, divergences: Mapp
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     x = np.arange(len(exact))
-    left.bar(x - 0.2, exact.cpu(), 0.4, color=PALETTE[0].color, label="$G$")
-    left.bar(x + 0.2, noisy.cpu(), 0.4, label=r"$\tilde{G}$", **HATCHED)
+    left.bar(x - 0.2, exact.cpu().numpy(), 0.4, color=PALETTE[0].color, label="$G$")
+    left.bar(x + 0.2, noisy.cpu().numpy(), 0.4, label=r"$\tilde{G}$", **HATCHED)
     names = list(LETTERS[: len(exact)]) if len(exact) <= len(LETTERS) else [str(token) for token in x]
     left.set_xticks(x, [f"[{name}]" if token == answer else name for token, name in enumerate(names)])
     left.set(xlabel="token; in brackets, the one under the blank", ylabel="probability", title="One blank")

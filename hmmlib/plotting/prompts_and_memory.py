@@ -63,8 +63,8 @@ def keys_and_values(keys: Tensor, values: Tensor, margin: float, tokens: Tensor)
     """
     figure, axes = plt.subplots(2, 1, figsize=(6.4, 3.8), sharex=True)
     time = np.arange(1, len(keys) + 1)
-    one = (keys > 1 - 1e-9).cpu().numpy()
-    key, value = keys.detach().cpu().numpy(), values.detach().cpu().numpy()
+    key, value = (table.detach().double().cpu().numpy() for table in (keys, values))
+    one = key > 1 - 1e-9
     dark, level = PALETTE[0].color, PALETTE[1]
     axes[0].bar(time[~one], key[~one], color="#b9cbdc", edgecolor=dark, linewidth=0.6)
     axes[0].bar(time[one], key[one], color=dark)

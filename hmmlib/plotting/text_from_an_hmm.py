@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +27,9 @@ def text_with_states(tokens: Tensor, states: Tensor) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(6.4, 2.0))
     time = np.arange(len(states))
-    axes.plot(time, states, color=PALETTE[0].color, marker="o", drawstyle="steps-mid", linewidth=1)
+    axes.plot(
+        time, states.cpu().numpy(), color=PALETTE[0].color, marker="o", drawstyle="steps-mid", linewidth=1
+    )
     axes.set(xlabel="token", ylabel="hidden state", yticks=range(int(states.max()) + 1))
     axes.set_xticks(time, list(spell(tokens)))
     axes.set_ylim(-0.4, int(states.max()) + 0.4)
@@ -44,8 +47,8 @@ def parameter_maps(models: Sequence[HMM]) -> Figure:
     """
     figure, axes = plt.subplots(2, len(models), figsize=(2.3 * len(models), 4.4), squeeze=False)
     for (above, below), model in zip(axes.T, models, strict=True):
-        above.imshow(model.transition.cpu(), vmin=0, vmax=1, aspect="auto")
-        image = below.imshow(model.emission.cpu(), vmin=0, vmax=1, aspect="auto")
+        above.imshow(model.transition.cpu().numpy(), vmin=0, vmax=1, aspect="auto")
+        image = below.imshow(model.emission.cpu().numpy(), vmin=0, vmax=1, aspect="auto")
         above.set(title=f"$H = {model.n_states}$", xlabel="to state")
         below.set(xlabel="token")
         below.set_xticks(range(model.n_tokens), list(LETTERS[: model.n_tokens]), fontsize=8)
@@ -71,9 +74,16 @@ def posterior_maps(tables: Mapping[str, Tensor], tokens: Tensor, states: Tensor 
     """
     figure, axes = plt.subplots(len(tables), 1, figsize=(6.8, 1.75 * len(tables)), squeeze=False, sharex=True)
     for panel, (title, table) in zip(axes[:, 0], tables.items(), strict=True):
-        image = panel.imshow(table.T.cpu(), vmin=0, vmax=1, aspect="auto")
+        image = panel.imshow(table.T.cpu().numpy(), vmin=0, vmax=1, aspect="auto")
         if states is not None:
-            panel.plot(states, "o", color="white", markerfacecolor="none", markersize=6, markeredgewidth=1.2)
+            panel.plot(
+                states.cpu().numpy(),
+                "o",
+                color="white",
+                markerfacecolor="none",
+                markersize=6,
+                markeredgewidth=1.2,
+            )
         panel.set(title=title, ylabel="state")
         panel.grid(visible=False)
     letters = ["∅" if int(token) < 0 else LETTERS[int(token)] for token in tokens]
@@ -93,13 +103,13 @@ def floor_against_states(rows: Mapping[int, Sequence[tuple[float, float]]]) -> F
         The figure.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    dot: dict[str, Any] = {"alpha": 0.35, "markersize": 3, "markeredgewidth": 0}
     for k, name in enumerate(("knows only how frequent tokens are", "knows everything: the Bayes floor")):
         means = [np.mean([row[k] for row in found]) for found in rows.values()]
         axes.plot(list(rows), means, label=name, **PALETTE[k]._asdict())
         for n_states, found in rows.items():
-            axes.plot(
-                [n_states] * len(found), [row[k] for row in found], ".", color=PALETTE[k].color, alpha=0.35
-            )
+            singles = [row[k] for row in found]
+            axes.plot([n_states] * len(found), singles, PALETTE[k].marker, color=PALETTE[k].color, **dot)
     axes.set(xlabel="hidden states $H$", ylabel="loss (nats per token)", ylim=(0, 2.4), xticks=list(rows))
     axes.legend(loc="center right")
     return figure

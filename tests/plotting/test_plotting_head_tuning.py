@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from drawn import line, title, words
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hmmlib.plotting._parts import CORNERS, zero_line
-from hmmlib.plotting.head_tuning import two_simplices
+from hmmlib.plotting.head_tuning import accuracy_curves, two_simplices
 
 weights = arrays(float, 3, elements=st.sampled_from([-2.0, -1.5, -0.3, 0.0, 0.7, 1.0]))
 
@@ -37,7 +37,6 @@ def test_three_of_each_are_drawn() -> None:
     left, right = (axes.lines[-1].get_xydata() for axes in figure.axes)
     assert left == pytest.approx(np.array([CORNERS[2], (CORNERS[0] + CORNERS[1]) / 2]))
     assert len(right) == 0
-    plt.close(figure)
 
 
 @pytest.mark.parametrize("wrong", ["posteriors", "token_probs", "mu", "head"])
@@ -49,3 +48,29 @@ def test_other_numbers_are_not(wrong: str) -> None:
         ValueError, match=f"{wrong}: expected three columns, one per corner of a triangle, got 2"
     ):
         two_simplices(labels=torch.tensor([0]), **given)
+
+
+def test_texts_lie_where_their_distributions_are() -> None:
+    posteriors = torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]], dtype=torch.double)
+    token_probs = posteriors.flip(1)
+    mu = torch.tensor([1.0, -1, 0])
+    left, right = two_simplices(posteriors, token_probs, torch.tensor([1, 0]), mu, mu).axes
+    for axes, table in ((left, posteriors), (right, token_probs)):
+        for label, row in ((1, 0), (0, 1)):
+            x, y = line(axes, f"label {label}")
+            assert np.array([x[0], y[0]]) == pytest.approx(table[row].numpy() @ CORNERS)
+    assert (title(left), title(right)) == ("posterior $P[H_0 | x]$", "$G_∅(∅, x)$")
+    assert words(left.texts) == ["state 0", "state 1", "state 2"]
+    assert words(right.texts) == ["token a", "token b", "token c"]
+    assert words(left.get_legend().get_texts()) == ["label 0", "label 1"]
+
+
+def test_accuracies_are_percentages_over_a_logarithmic_axis() -> None:
+    (axes,) = accuracy_curves([1, 100], {"a": [0.9, 0.8], "b": [1.0, 0.95]}, "size", baseline=0.6).axes
+    assert line(axes, "a") == ([1, 100], [90, 80])
+    assert line(axes, "b") == ([1, 100], [100, 95])
+    assert line(axes, "more frequent label")[1] == [60, 60]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("size", "labels right (%)")
+    assert (axes.get_xscale(), axes.get_ylim()) == ("log", (48, 102))
+    (plain,) = accuracy_curves([1, 100], {"a": [0.9, 0.8]}, "size").axes
+    assert len(plain.lines) == 1

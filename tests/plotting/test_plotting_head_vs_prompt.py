@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
+from drawn import line
 
 from hmmlib.plotting import head_vs_prompt as figures
 from hmmlib.tuning import Epoch
@@ -17,26 +15,8 @@ SIZES = [4, 12]
 CURVE = {"mean": [90.0, 70.0], "interval": [1.0, 2.0]}
 
 
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
-def line(axes: plt.Axes, label: str) -> tuple[list[float], list[float]]:
-    (found,) = (one for one in axes.lines if one.get_label() == label)
-    return list(found.get_xdata()), list(found.get_ydata())
-
-
-def check_readable(figure: Figure) -> None:
-    assert isinstance(figure, Figure)
-    assert all(axes.get_xlabel() or axes.get_ylabel() or axes.get_title() for axes in figure.axes)
-    figure.canvas.draw()
-
-
 def test_the_diagram_has_a_prompt_in_the_lower_half_only() -> None:
     figure = figures.two_ways()
-    check_readable(figure)
     above, below = ({text.get_text() for text in axes.texts} for axes in figure.axes)
     assert {"head", "∅"} <= above & below
     assert {"$u_1$", "$u_k$"} <= below - above
@@ -48,13 +28,11 @@ def test_descents_show_every_epoch_and_where_they_should_end() -> None:
     assert line(axes, "slow") == ([1, 2, 3], pytest.approx([0.6, 0.3, 0.2]))
     levels = [one.get_ydata()[0] for one in axes.lines[1:]]
     assert levels == [0.1, 0.5]
-    check_readable(axes.figure)
 
 
 def test_twins_have_a_bar_for_each_token_and_text() -> None:
     probs = {name: torch.tensor([[0.7, 0.3], [0.2, 0.8]]) for name in ("one way", "other way")}
     figure = figures.twin_probs(probs)
-    check_readable(figure)
     for axes in figure.axes:
         heights = [bar.get_height() for bars in axes.containers for bar in bars]
         assert heights == pytest.approx([0.7, 0.3, 0.2, 0.8])
@@ -63,7 +41,6 @@ def test_twins_have_a_bar_for_each_token_and_text() -> None:
 def test_distances_of_twins_and_their_median() -> None:
     figure = figures.twins_apart({"a": torch.tensor([0.1, 0.2, 0.9]), "b": torch.tensor([1.0])})
     (axes,) = figure.axes
-    check_readable(figure)
     assert [list(one.get_ydata()) for one in axes.lines] == [
         pytest.approx(values) for values in ([0.1, 0.2, 0.9], [0.2, 0.2], [1.0], [1.0, 1.0])
     ]
@@ -82,19 +59,18 @@ def test_heads_are_on_the_left_and_prompts_on_the_right() -> None:
     band = left.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (68, 91)
     assert [4, 4] in [list(one.get_xdata()) for one in left.lines]
-    check_readable(figure)
 
 
 def test_a_curve_of_another_length_is_refused() -> None:
     series = {"head": {"ours": CURVE}, "prompt": {"short": {"mean": [1.0], "interval": [1.0]}}}
     with pytest.raises(ValueError, match="short has 1 means and 1 intervals, expected 2"):
         figures.head_and_prompt(series, SIZES, {"head": {}, "prompt": {}}, n_tokens=10)
+    plt.close("all")
 
 
 def test_gains_have_intervals_and_shade_what_is_beyond_the_vocabulary() -> None:
     figure = figures.gains({"ours": CURVE, "theirs": CURVE}, SIZES, n_tokens=10)
     (axes,) = figure.axes
-    check_readable(figure)
     ((first, _, (bars,)), (second, _, _)) = axes.containers
     assert list(first.get_ydata()) == CURVE["mean"]
     assert [tuple(part[:, 1]) for part in bars.get_segments()] == [(89, 91), (68, 72)]
@@ -118,4 +94,3 @@ def test_fitted_priors_are_joined_by_their_medians() -> None:
     (axes,) = figures.fitted_priors(cells).axes
     assert line(axes, "no prompt") == ([0, 1], pytest.approx([0.1, 0.5]))
     assert line(axes, "tuned prompt") == ([0, 1], pytest.approx([0.7, 0.7]))
-    check_readable(axes.figure)

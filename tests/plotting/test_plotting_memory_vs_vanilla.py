@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -17,12 +15,6 @@ from hmmlib.plotting.memory_vs_vanilla import (
     certainty_by_place,
     memory_and_vanilla,
 )
-
-
-@pytest.fixture(autouse=True)
-def closed_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def band(*means: float) -> dict[str, list[float]]:
@@ -76,3 +68,4 @@ def test_each_kind_of_machine_has_its_own_panel() -> None:
 def test_numbers_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="head has 1 means"):
         memory_and_vanilla({"memory": {"head": band(90)}, "vanilla": {}}, [8, 12], {})
+    plt.close("all")

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from hmmlib.analysis import Mean
 from hmmlib.plotting.reproduction_report import forest
-
-
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def mean(*values: float) -> Mean:
@@ -25,7 +16,6 @@ def mean(*values: float) -> Mean:
 def test_each_panel_has_its_points_in_rows_and_its_series_beside_one_another():
     panels = {"above": {"a": mean(90, 80), "b": mean(70, 60)}, "below": {"b": mean(50)}}
     figure = forest(panels, {"above": [4, 8], "below": [12]})
-    figure.canvas.draw()
     above, below = figure.axes
     assert [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes] == ["above", "below"]
     assert [text.get_text() for text in above.get_yticklabels()] == ["4", "8"]

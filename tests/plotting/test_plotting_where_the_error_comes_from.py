@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from drawn import bars, lines, title
 
 from hmmlib.analysis import HEAD, PROMPT, Mean, Step
 from hmmlib.plotting import where_the_error_comes_from as figures
 
 
-@pytest.fixture(autouse=True)
-def close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
-def check_readable(figure: Figure) -> None:
-    assert isinstance(figure, Figure)
-    assert all(axes.get_xlabel() or axes.get_ylabel() or axes.get_title() for axes in figure.axes)
-    figure.canvas.draw()
-
-
-def bars(axes: plt.Axes) -> np.ndarray:
-    """Where each bar begins and ends, shape (containers, bars, 2)."""
-    return np.array(
-        [[(bar.get_y(), bar.get_y() + bar.get_height()) for bar in held] for held in axes.containers]
-    )
-
-
-def lines(axes: plt.Axes) -> dict[str, tuple[list[float], list[float]]]:
-    return {one.get_label(): (list(one.get_xdata()), list(one.get_ydata())) for one in axes.lines}
-
-
 def test_a_waterfall_goes_from_100_to_what_is_left() -> None:
     down = [Step("labels", "100", "a", 100, 90), Step("emissions", "a", "b", 90, 94.04)]
     figure = figures.waterfall({"head": down, "prompt": down[:1]})
-    check_readable(figure)
     left, right = figure.axes
     assert bars(left)[:, 0] == pytest.approx(np.array([(100, 90), (90, 94.04), (0, 94.04)]))
     assert [text.get_text() for text in left.texts] == ["−10.0", "+4.0", "94.0"]
@@ -61,7 +35,6 @@ def test_losses_are_stacked_upward_and_gains_downward() -> None:
     }
     prompt = {4: Mean(np.array([1.0, 1.0, 1.0]), np.zeros(3))}
     figure = figures.stacked_losses({"head": (HEAD, means), "prompt": (PROMPT, prompt)}, "states")
-    check_readable(figure)
     axes = figure.axes[0]
     up, down = bars(axes)[::2], bars(axes)[1::2]
     assert up[:, 0] == pytest.approx(np.array([(0, 1), (1, 1), (1, 4), (4, 4)]))
@@ -86,7 +59,7 @@ def test_causes_can_be_told_apart_in_grey() -> None:
 def test_panels_that_are_not_needed_are_left_out() -> None:
     means = {4: Mean(np.ones(4), np.zeros(4))}
     figure = figures.stacked_losses({str(i): (HEAD, means) for i in range(3)}, "states")
-    assert [axes.get_title() for axes in figure.axes] == ["0", "1", "2"]
+    assert [title(axes) for axes in figure.axes] == ["0", "1", "2"]
 
 
 def test_points_have_their_intervals_beside_one_another() -> None:
@@ -95,7 +68,6 @@ def test_points_have_their_intervals_beside_one_another() -> None:
         "b": Mean(np.array([3.0, 4.0]), np.array([0.0, 2.0])),
     }
     (axes,) = figures.points_by_size(series, [4, 8], "points").axes
-    check_readable(axes.figure)
     ((first, _, (segments,)), (second, _, _)) = axes.containers
     assert list(first.get_ydata()) == [1, -2]
     assert [tuple(part[:, 1]) for part in segments.get_segments()] == [(0.5, 1.5), (-3, -1)]
@@ -109,7 +81,6 @@ def test_a_scatter_has_a_kind_of_marker_for_each_size() -> None:
         "points",
         logarithmic=["KL"],
     )
-    check_readable(figure)
     left, right = figure.axes
     assert lines(left) == {"4": ([0.2], [2]), "8": ([0.1, 0.3], [1, 3])}
     assert lines(right)["8"] == ([7, 9], [1, 3])
@@ -120,7 +91,6 @@ def test_a_scatter_has_a_kind_of_marker_for_each_size() -> None:
 def test_deviations_are_drawn_against_the_spread() -> None:
     series = {"spread": [1.0, 10.0], "measured": [0.1, 0.5], "bound": [1.0, 10.0]}
     figure = figures.deviations_by_spread({"small": series, "large": series})
-    check_readable(figure)
     for axes in figure.axes:
         assert lines(axes) == {"measured": ([1, 10], [0.1, 0.5]), "bound": ([1, 10], [1, 10])}
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
@@ -145,8 +115,7 @@ def half_trained(seed: int) -> dict[str, Any]:
 
 def test_training_goes_to_the_right_and_ends_below_the_exact_model() -> None:
     figure = figures.along_training([half_trained(seed) for seed in (1, 2, 3)])
-    check_readable(figure)
-    assert [axes.get_title() for axes in figure.axes] == [f"$H = 15$, seed {seed}" for seed in (1, 2, 3)]
+    assert [title(axes) for axes in figure.axes] == [f"$H = 15$, seed {seed}" for seed in (1, 2, 3)]
     axes = figure.axes[0]
     assert lines(axes)["head"] == ([0.5, 0.1], pytest.approx([60, 80]))
     assert lines(axes)["prompt"] == ([0.5, 0.1], pytest.approx([70, 90]))
@@ -158,7 +127,6 @@ def test_training_goes_to_the_right_and_ends_below_the_exact_model() -> None:
 def test_quartiles_leave_out_machines_that_have_none() -> None:
     values = [[np.nan, 10.0], [20.0, 20.0], [30.0, 30.0], [40.0, 40.0], [50.0, 50.0]]
     figure = figures.quartiles({"few": {"exact": values}}, [50, 5000], "texts", "right")
-    check_readable(figure)
     (axes,) = figure.axes
     assert lines(axes)["exact"] == ([50, 5000], [35, 30])
     band = axes.collections[0].get_paths()[0].vertices

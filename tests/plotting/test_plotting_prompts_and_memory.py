@@ -1,0 +1,70 @@
+"""Figures of prompts that condition a memory show the posteriors, keys and shares that they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from drawn import heights, line, middles, points, title, words
+
+from hmmlib.plotting.prompts_and_memory import (
+    forgetting,
+    keys_and_values,
+    memory_posteriors,
+    shares_recoverable,
+)
+
+
+def test_values_that_the_prompt_leaves_are_named():
+    without = torch.tensor([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]])
+    prompted = torch.tensor([[0.6, 0.0, 0.4], [0.9, 0.0, 0.1]])
+    left, right = memory_posteriors(without, prompted, torch.tensor([1]), kept=[0, 2], start="-").axes
+    assert (title(left), title(right)) == ("without a prompt", "with the prompt")
+    for axes, table, start in ((left, without, "-"), (right, prompted, "u")):
+        assert line(axes, "value 0") == ([0, 1], pytest.approx(table[:, 0].tolist()))
+        assert line(axes, "value 2") == ([0, 1], pytest.approx(table[:, 2].tolist()))
+        grey = [points(one) for one in axes.lines if str(one.get_label()).startswith("_")]
+        assert grey == [([0, 1], pytest.approx(table[:, 1].tolist()))]
+        assert words(axes.get_xticklabels()) == [start, "b"]
+    assert words(right.get_legend().get_texts()) == ["value 0", "value 2", "weight zero"]
+
+
+def test_values_equal_the_margin_where_the_key_is_one():
+    keys, values = torch.tensor([1.0, 0.25, 1.0]), torch.tensor([0.3, -0.5, 0.3])
+    figure = keys_and_values(keys, values, margin=0.3, tokens=torch.tensor([2, 0, 1]))
+    above, below = figure.axes
+    assert heights(above) == [[0.25], [1, 1]]
+    assert middles(above) == [pytest.approx([2]), pytest.approx([1, 3])]
+    assert line(below, "key one") == ([1, 3], pytest.approx([0.3, 0.3]))
+    assert line(below, "key below one") == ([2], pytest.approx([-0.5]))
+    assert line(below, "margin given ℳ*")[1] == [0.3, 0.3]
+    assert words(below.get_xticklabels()) == ["c", "a", "b"]
+    assert (above.get_ylabel(), below.get_xlabel()) == ("key", "token")
+
+
+def test_shares_of_machines_and_the_capacity():
+    panels = {"random": {"one": {2: 1.0, 3: 0.5}, "two": {2: 0.75, 3: 0.25}}, "planted": {"one": {2: 0.9}}}
+    figure = shares_recoverable(panels, capacity=2.5)
+    left, right = figure.axes
+    assert line(left, "one") == ([2, 3], [100, 50])
+    assert line(left, "two") == ([2, 3], [75, 25])
+    assert line(right, "one") == ([2], [90])
+    assert (title(left), title(right)) == ("random", "planted")
+    for axes in (left, right):
+        assert axes.lines[-1].get_xdata() == [2.5, 2.5]
+        assert words(axes.texts) == ["$V/|𝒮|$"]
+        assert axes.texts[0].get_position()[0] < 2.5
+    assert words(figure.legends[0].get_texts()) == ["one", "two"]
+    assert not shares_recoverable({"x": {"one": {2: 1.0}}}).axes[0].texts
+
+
+def test_forgetting_falls_at_the_rate_of_the_chain():
+    (axes,) = forgetting([0, 1, 9], [0.35, 0.18, 9e-4], [0.4, 0.2, 1e-3], rate=0.5).axes
+    assert line(axes, "measured") == ([0, 1, 9], [0.35, 0.18, 9e-4])
+    assert line(axes, "bound") == ([0, 1, 9], [0.4, 0.2, 1e-3])
+    assert line(axes, "slope of 0.5$^k$") == ([0, 1, 9], pytest.approx([2.0, 1.0, 2 / 512]))
+    assert axes.get_yscale() == "log"
+    assert "$k$" in axes.get_xlabel()
+    # A slope that begins later is a slope from there on.
+    (later,) = forgetting([2, 3], [0.1, 0.1], [0.4, 0.2], rate=0.5).axes
+    assert np.array(line(later, "slope of 0.5$^k$")[1]) == pytest.approx([2.0, 1.0])
