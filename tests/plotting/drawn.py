@@ -148,8 +148,8 @@ def places(axes: Axes) -> Iterator[np.ndarray]:
     for one in axes.lines:
         if is_level(one, axes):
             continue
-        path = one.get_path() if one.get_linestyle() == "None" else one.get_path().interpolated(50)
-        yield one.get_transform().transform(path.vertices)
+        pixels = one.get_transform().transform_path(one.get_path())
+        yield (pixels if one.get_linestyle() == "None" else pixels.interpolated(50)).vertices
     for patch in axes.patches:
         box = patch.get_window_extent()
         grid = np.meshgrid(np.linspace(box.x0, box.x1, 9), np.linspace(box.y0, box.y1, 60))

@@ -66,5 +66,5 @@ def test_forgetting_falls_at_the_rate_of_the_chain():
     assert axes.get_yscale() == "log"
     assert "$k$" in axes.get_xlabel()
     # A slope that begins later is a slope from there on.
-    (later,) = forgetting([2, 3], [0.1, 0.1], [0.4, 0.2], rate=0.5).axes
-    assert np.array(line(later, "slope of 0.5$^k$")[1]) == pytest.approx([2.0, 1.0])
+    (later,) = forgetting([2, 9], [0.3, 1e-3], [0.4, 2e-3], rate=0.5).axes
+    assert np.array(line(later, "slope of 0.5$^k$")[1]) == pytest.approx([2.0, 2 / 128])
