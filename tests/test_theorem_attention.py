@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from hmmlib import (
     AttentionHead,
@@ -26,7 +24,6 @@ from hmmlib import (
 from hmmlib.certificates import check_certificate, separate
 from hmmlib.constructions import AssumptionError, attention_head, recoverable_states, recovery
 from hmmlib.hmm import random_recoverable_hmm
-from hmmlib.plotting import memory_and_attention as figures
 
 Case = tuple[MemoryHMM, AttentionHead, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -293,24 +290,3 @@ def test_no_attention_head_where_no_position_is_certain():
     # On texts that do visit it the very same head is right.
     visits = torch.tensor([[2, 2], [3, 3], [4, 4]])
     assert head.labels(text_probs(ExactMaskedLM(hmm), visits), visits).tolist() == [1, 0, 1]
-
-
-# --- figures ---
-
-
-def test_the_figures_are_drawn():
-    words, states = ["the", "boat", "is"], torch.tensor([0, 1, 2])
-    names = ["article", "noun", "link"]
-    shares = torch.tensor([[0.0, 0.1], [0.5, 1.0]], dtype=torch.float64)
-    drawn = [
-        figures.text_and_reader(words, states, names, [1], "a title"),
-        figures.emission_columns(torch.eye(3), words, names, [1]),
-        figures.attention_over_text(words, states, names, torch.rand(3), torch.rand(3), 0.3, [1]),
-        figures.soft_attention([0.1, 1.0], {"a text": shares}, [shares]),
-        figures.deviation_against_bound(torch.rand(5), torch.zeros(5)),
-    ]
-    for figure in drawn:
-        assert isinstance(figure, Figure)
-        assert all(axes.get_xlabel() or axes.get_ylabel() or axes.get_title() for axes in figure.axes)
-        figure.canvas.draw()
-        plt.close(figure)
