@@ -272,7 +272,7 @@ def test_a_fit_shows_what_it_is():
         (
             {"generator": None},
             TypeError,
-            "generator: expected a seed or RandomState, or an initial_model, got None",
+            r"generator: expected a seed .* an initial_model, got None",
         ),
         ({"n_states": 0}, ValueError, "n_states: expected at least 1, got 0"),
         ({"starts": 0}, ValueError, "starts: expected at least 1, got 0"),

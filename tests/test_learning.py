@@ -257,6 +257,20 @@ def test_neither_the_default_type_nor_gradient_modes_matter():
     assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("size", [3, 40])
+def test_autocast_changes_nothing(size):
+    initial, transition = (part.detach().float() for part in parameters(size, 6, False))
+    transition.requires_grad_()
+    rows = weights(9, 6, size).float()
+    found = []
+    for lowered in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=lowered):
+            value = log_likelihood(initial, transition, rows)
+            found += [value.detach(), torch.autograd.grad(value.sum(), transition)[0]]
+    assert torch.equal(found[0], found[2])
+    assert torch.equal(found[1], found[3])
+
+
 GOOD = {"initial": laws(2), "transition": laws(2, 2), "evidence": weights(3, 4, 2)}
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hmmlib._checks import ArrayLike
-from hmmlib.hmm._batches import raise_impossible
+from hmmlib.hmm._batches import exact, raise_impossible
 from hmmlib.hmm._evidence import check_evidence, positions_read
 from hmmlib.hmm._forward_backward import forward_backward
 from hmmlib.hmm._pairs import pair_sums
@@ -113,7 +113,8 @@ class _LogLikelihood(torch.autograd.Function):
         grads = any(ctx.needs_input_grad)
         wanted = ("filtered", "smoothed", "likelihood_ratio", "slope") if grads else ("smoothed",)
         scratch = Scratch() if evidence.device.type == "cpu" else None
-        found = forward_backward(start, law, evidence, wanted, scratch, logs)
+        with exact(evidence.device):
+            found = forward_backward(start, law, evidence, wanted, scratch, logs)
         step = torch.where(inside, found.log_step, 0.0)  # (T, B)
         if bool((step.sum(0) == -torch.inf).any()):
             raise_impossible(
@@ -136,17 +137,18 @@ class _LogLikelihood(torch.autograd.Function):
             ctx.saved_tensors
         )
         to_initial = to_transition = to_seen = None
-        if ctx.needs_input_grad[0]:
-            to_initial = weights @ ratio[0] / total  # (H,)
-        if ctx.needs_input_grad[1]:
-            pairs = pair_sums(
-                start, law, evidence, ctx.logs, filtered, ratio, moves * weights, expected=False
-            )
-            to_transition = pairs / sums[..., None]  # (H, H) or (T − 1, H, H)
-        if ctx.needs_input_grad[2]:
-            own = smoothed if ctx.logs is not None else slope * leaving / largest  # (T, B, H)
-            # Beyond the end nothing is seen.
-            to_seen = torch.where(ctx.inside[..., None], own * weights[:, None], 0.0).transpose(0, 1)
+        with exact(weights.device):
+            if ctx.needs_input_grad[0]:
+                to_initial = weights @ ratio[0] / total  # (H,)
+            if ctx.needs_input_grad[1]:
+                pairs = pair_sums(
+                    start, law, evidence, ctx.logs, filtered, ratio, moves * weights, expected=False
+                )
+                to_transition = pairs / sums[..., None]  # (H, H) or (T − 1, H, H)
+            if ctx.needs_input_grad[2]:
+                own = smoothed if ctx.logs is not None else slope * leaving / largest  # (T, B, H)
+                # Beyond the end nothing is seen.
+                to_seen = torch.where(ctx.inside[..., None], own * weights[:, None], 0.0).transpose(0, 1)
         return to_initial, to_transition, to_seen, None, None
 
 

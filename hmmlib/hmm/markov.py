@@ -110,7 +110,15 @@ def with_transition(dynamics: Dynamics, transition: ArrayLike | None, time: int)
 
 
 def check_steps(transition: Tensor, time: int) -> None:
-    """Raise unless a transition that changes with time has a matrix for each of the time − 1 steps."""
+    """Raise unless a transition that changes with time has a matrix for each step.
+
+    Args:
+        transition: Shape (C, C) or (steps, C, C).
+        time: Number of positions of the sequences.
+
+    Raises:
+        ValueError: It has not time − 1 matrices.
+    """
     if transition.ndim == 3 and len(transition) != time - 1:
         raise ValueError(
             f"transition: expected {time - 1} matrices, one for each step between {time} positions, "
