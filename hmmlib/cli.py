@@ -98,7 +98,7 @@ def _pretrain(asked: argparse.Namespace) -> int:
     last = done.history.last
     sys.stdout.write(
         f"KL {last.kl:.4g} nats; cross-entropy {last.cross_entropy:.4g}, that of the exact model "
-        f"{done.history.bayes_floor:.4g}; weights in {asked.out}\n"
+        f"{done.history.exact_cross_entropy:.4g}; weights in {asked.out}\n"
     )
     return DONE
 

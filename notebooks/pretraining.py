@@ -90,7 +90,7 @@ machine = random_hmm(n_states, n_tokens=10, generator=seed)
 recipe = pretraining_preset(preset, seed=seed)
 held_out = draw_held_out(machine, generator=0, n_texts=256)
 print(f"{len(held_out.answers)} blanks in {len(held_out.tokens)} texts")
-print(f"Bayes floor there: {held_out.bayes_floor:.3f} nats")
+print(f"Bayes floor there: {held_out.exact_cross_entropy:.3f} nats")
 
 
 # %% [markdown]
@@ -112,12 +112,12 @@ def sees_only(k):
 
 
 # %%
-windows, agree = {}, []
+windows, agree, floor = {}, [], held_out.exact_cross_entropy
 print(" k      KL   cross-entropy")
 for k in [0, 1, 2, 4, 8]:
     kl, excess = sees_only(k)
     windows[k] = float(kl.mean())
-    print(f"{k:2d} {windows[k]:7.4f} {held_out.bayes_floor + excess.mean():15.4f}")
+    print(f"{k:2d} {windows[k]:7.4f} {floor + excess.mean():15.4f}")
     error = (excess - kl).std() / len(kl) ** 0.5
     agree.append(bool((excess - kl).mean().abs() <= 3 * error + 1e-12))
 print("cross-entropy = floor + KL within three standard errors:", all(agree))
@@ -127,7 +127,7 @@ import matplotlib.pyplot as plt
 
 from hmmlib.plotting.pretraining import split_by_window
 
-split_by_window(list(windows), held_out.bayes_floor, list(windows.values()))
+split_by_window(list(windows), floor, list(windows.values()))
 plt.show()
 
 # %% [markdown]

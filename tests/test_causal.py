@@ -162,10 +162,10 @@ def test_held_out_text_for_causal_models():
     assert torch.equal(held_out.tokens, other.tokens)
     assert held_out.masked.all()
     likelihood = posteriors(PLAIN, held_out.tokens, keep=()).log_likelihood
-    assert held_out.bayes_floor == pytest.approx(-float(likelihood.mean()) / 20, rel=1e-10)
+    assert held_out.exact_cross_entropy == pytest.approx(-float(likelihood.mean()) / 20, rel=1e-10)
     found = evaluate(ExactCausalLM(PLAIN), held_out)
     assert found.kl == pytest.approx(0, abs=1e-12)
-    assert found.cross_entropy == pytest.approx(held_out.bayes_floor, rel=1e-10)
+    assert found.cross_entropy == pytest.approx(held_out.exact_cross_entropy, rel=1e-10)
     for lm, text, sees in ((ExactMaskedLM(PLAIN), held_out, "others"), (ExactCausalLM(PLAIN), other, "past")):
         with pytest.raises(ValueError, match=rf"^lm: predicts from the {sees}; the held-out laws are cond"):
             evaluate(lm, text)
@@ -187,7 +187,7 @@ def test_a_causal_transformer_learns_to_predict_the_next_token():
     found = pretrain(model, recipe, held_out=held_out, measure_every=40, progress=False)
     kl = found.history.column("kl")
     assert kl[-1] < 0.1 * kl[0]
-    assert found.history.last.cross_entropy - held_out.bayes_floor == pytest.approx(kl[-1], abs=0.03)
+    assert found.history.last.cross_entropy - held_out.exact_cross_entropy == pytest.approx(kl[-1], abs=0.03)
     assert found.history.measurements[-1].train_loss < 1.0  # of log 4 = 1.39
     masked = replace(recipe, transformer=replace(recipe.transformer, causal=False))
     with pytest.raises(ValueError, match=r"^lm: predicts from the others; the held-out laws"):

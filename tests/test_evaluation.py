@@ -86,7 +86,7 @@ def test_held_out_text_has_blanks_and_exact_answers(model):
         torch.testing.assert_close(held_out.conditionals[row], alone, atol=1e-12, rtol=0)
         surprise = -math.log(float(alone[tokens[text, position]]))
         assert float(held_out.surprise[row]) == pytest.approx(surprise, abs=1e-12)
-    assert held_out.bayes_floor == pytest.approx(float(held_out.surprise.mean()))
+    assert held_out.exact_cross_entropy == pytest.approx(float(held_out.surprise.mean()))
 
 
 def test_held_out_text_comes_from_the_seed_alone():
@@ -119,8 +119,8 @@ def test_the_exact_model_is_at_no_distance(model):
     found = evaluate(ExactMaskedLM(model), held_out)
     assert float(found.divergence.abs().max()) < 1e-12
     assert float(found.variation.max()) < 1e-12
-    assert found.cross_entropy == pytest.approx(found.bayes_floor, abs=1e-12)
-    assert found.bayes_floor == held_out.bayes_floor
+    assert found.cross_entropy == pytest.approx(found.exact_cross_entropy, abs=1e-12)
+    assert found.exact_cross_entropy == held_out.exact_cross_entropy
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -149,7 +149,7 @@ def test_distances_are_those_of_their_definitions(dtype):
     assert found.kl == pytest.approx(float(found.divergence.mean()))
     assert found.total_variation == pytest.approx(float(found.variation.mean()))
     assert found.cross_entropy == pytest.approx(float(found.surprise.mean()))
-    assert found.bayes_floor == pytest.approx(float(found.floor.mean()))
+    assert found.exact_cross_entropy == pytest.approx(float(found.floor.mean()))
     # Blanks hide their tokens; all else is shown.
     assert torch.equal(lm.seen[0], torch.where(masked, 6, tokens))
 
@@ -235,7 +235,7 @@ def test_groups_that_do_not_fit_are_named(group, message):
 def test_it_says_what_it_found():
     found = made([1.0, 2.0, 6.0, 3.0], [0, 0, 1, 2])
     assert repr(found) == (
-        "Evaluation(kl=3 ± 1.3, total_variation=0, cross_entropy=0, bayes_floor=0, blanks=4)"
+        "Evaluation(kl=3 ± 1.3, total_variation=0, cross_entropy=0, exact_cross_entropy=0, blanks=4)"
     )
 
 
@@ -342,4 +342,4 @@ def test_text_of_ones_own_may_be_held_out():
         HeldOut(tokens, masked, exact), conditionals=torch.full((1, 6), 1 / 6, dtype=torch.float64)
     )
     assert evaluate(ExactMaskedLM(PLAIN), worse).kl > 0.01
-    assert worse.bayes_floor == pytest.approx(math.log(6))
+    assert worse.exact_cross_entropy == pytest.approx(math.log(6))

@@ -84,7 +84,7 @@ def same(first: Pretrained, second: Pretrained) -> None:
     assert [entry.step for entry in one] == [entry.step for entry in other]
     for sooner, later in zip(one, other, strict=True):
         assert replace(sooner, seconds=0) == replace(later, seconds=0)
-    assert first.history.bayes_floor == second.history.bayes_floor
+    assert first.history.exact_cross_entropy == second.history.exact_cross_entropy
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,7 +122,7 @@ def test_it_learns_to_predict_from_context():
     assert kl[-1] < 0.25 * kl[0]
     assert variation[-1] < 0.25 * variation[0]
     assert losses[-1] < losses[0] - 0.2
-    assert history.last.cross_entropy - history.bayes_floor == pytest.approx(kl[-1], abs=0.05)
+    assert history.last.cross_entropy - history.exact_cross_entropy == pytest.approx(kl[-1], abs=0.05)
 
 
 @pytest.mark.parametrize("model", [PLAIN, MEMORY], ids=["plain", "memory"])
@@ -300,7 +300,7 @@ def test_the_model_is_measured_before_and_after():
     held_out = HELD_OUT[PLAIN]
     assert found.held_out is held_out
     assert found.recipe == RECIPE
-    assert found.history.bayes_floor == held_out.bayes_floor
+    assert found.history.exact_cross_entropy == held_out.exact_cross_entropy
     untrained = evaluate(TransformerMaskedLM(6, SHAPE, generator=3), held_out)
     trained = evaluate(found.lm, held_out)
     for entry, measured in ((found.history.measurements[0], untrained), (found.history.last, trained)):
@@ -488,7 +488,8 @@ def test_it_says_what_came_out():
     last = found.history.last
     assert repr(found) == (
         f"Pretrained(kl={last.kl:.4g}, cross_entropy={last.cross_entropy:.4g}, "
-        f"bayes_floor={HELD_OUT[PLAIN].bayes_floor:.4g}, steps=30, parameters={found.lm.n_parameters})"
+        f"exact_cross_entropy={HELD_OUT[PLAIN].exact_cross_entropy:.4g}, steps=30, "
+        f"parameters={found.lm.n_parameters})"
     )
 
 
@@ -496,7 +497,7 @@ def test_the_bar_shows_loss_floor_and_divergence(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(trainer, "tqdm", partial(tqdm, disable=False, mininterval=0))
     found = go(progress=True, checkpoint=tmp_path / "run")
     shown = capsys.readouterr().err
-    floor = found.history.bayes_floor
+    floor = found.history.exact_cross_entropy
     for entry in found.history.measurements[1:]:
         words = f"loss {entry.cross_entropy:.3f}, Bayes {floor:.3f}, KL {entry.kl:.3f}"
         assert re.search(rf" {entry.step}/30 .*{re.escape(words)}", shown), words

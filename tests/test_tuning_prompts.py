@@ -58,7 +58,10 @@ def test_a_prompt_beats_the_head_alone_and_comes_near_the_optimum(hard):
 def test_the_head_is_solved_at_the_best_prompt(hard):
     model, data = hard
     lm = ExactMaskedLM(model)
-    plain, solved = (tune_prompt(lm, data, replace(FAST, solve_heads=solve)) for solve in (False, True))
+    # After an epoch of small steps the trained head is far from its optimum, and far worse than the best.
+    few = replace(FAST, epochs=1, learning_rates=(0.03,))
+    plain, solved = (tune_prompt(lm, data, replace(few, solve_heads=solve)) for solve in (False, True))
+    assert solved.accuracy(data.validation) > plain.accuracy(data.validation) + 0.2
     torch.testing.assert_close(solved.prompt, plain.prompt)
     assert solved.history == plain.history
     fit = logistic_head(blank_probs(lm, data.train.tokens, plain.prompt), data.train.labels)

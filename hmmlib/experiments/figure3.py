@@ -99,4 +99,4 @@ def history_columns(history: History) -> dict[str, list[float | None]]:
     measured = [asdict(measurement) for measurement in history.measurements]
     return {
         name: [None if entry[name] is None else round(entry[name], 5) for entry in measured] for name in names
-    } | {"bayes_floor": [round(history.bayes_floor, 5)]}
+    } | {"bayes_floor": [round(history.exact_cross_entropy, 5)]}

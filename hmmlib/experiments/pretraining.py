@@ -134,8 +134,9 @@ def pretraining_cell(
         found = evaluate(done.lm, texts)
         tests[str(rate)] = {
             name: _rounded(getattr(found, name))
-            for name in ("kl", "kl_error", "total_variation", "cross_entropy", "bayes_floor")
+            for name in ("kl", "kl_error", "total_variation", "cross_entropy")
         } | {
+            "bayes_floor": _rounded(found.exact_cross_entropy),
             "by_position": _groups(found.kl_by(found.position // _BIN)),
             "by_neighbours": _groups(found.kl_by(found.neighbours)),
         }

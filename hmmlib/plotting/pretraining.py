@@ -71,7 +71,9 @@ def training_curves(
         style = {"color": PALETTE[2].color, "linestyle": PALETTE[2].linestyle, "linewidth": 1.1}
         left.plot(*zip(*trained, strict=True), label="its training texts", **style)
     left.axhline(unigram, color=_FAINT, linewidth=1.2, linestyle=":", label="frequencies only")
-    left.axhline(history.bayes_floor, color="black", linewidth=1.2, linestyle="--", label="Bayes floor")
+    left.axhline(
+        history.exact_cross_entropy, color="black", linewidth=1.2, linestyle="--", label="Bayes floor"
+    )
     left.set(xlabel="tokens seen (millions)", ylabel="cross-entropy (nats)")
     left.set_ylim(0, 1.15 * max(unigram, *history.column("cross_entropy")))
     _mark_stages(left, stages)

@@ -53,8 +53,11 @@ class HeldOut:
         return -self.conditionals.gather(1, self.answers[:, None])[:, 0].log()
 
     @property
-    def bayes_floor(self) -> float:
-        """Mean of `surprise`: the cross-entropy that the exact model has on these texts, nats."""
+    def exact_cross_entropy(self) -> float:
+        """Mean of `surprise`: the cross-entropy that the exact model has on these texts, nats.
+
+        It is one sample of what `hmmlib.hmm.bayes_floor` is the expectation of.
+        """
         return float(self.surprise.mean())
 
 
@@ -153,8 +156,8 @@ class Evaluation:
         return float(self.surprise.mean())
 
     @property
-    def bayes_floor(self) -> float:
-        """Mean of `floor`, nats: no model has a lower cross-entropy in expectation."""
+    def exact_cross_entropy(self) -> float:
+        """Mean of `floor`, the exact model's cross-entropy, nats: no model's is lower in expectation."""
         return float(self.floor.mean())
 
     def kl_by(self, group: Tensor) -> list[tuple[int, float, int]]:
@@ -184,12 +187,12 @@ class Evaluation:
     def __repr__(self) -> str:
         return (
             f"Evaluation(kl={self.kl:.4g} ± {self.kl_error:.2g}, total_variation={self.total_variation:.4g}, "
-            f"cross_entropy={self.cross_entropy:.4g}, bayes_floor={self.bayes_floor:.4g}, "
+            f"cross_entropy={self.cross_entropy:.4g}, exact_cross_entropy={self.exact_cross_entropy:.4g}, "
             f"blanks={len(self.divergence)})"
         )
 
     def _repr_html_(self) -> str:
-        names = ("kl", "kl_error", "total_variation", "cross_entropy", "bayes_floor")
+        names = ("kl", "kl_error", "total_variation", "cross_entropy", "exact_cross_entropy")
         pairs = [(name, getattr(self, name)) for name in names]
         return card("Evaluation", facts([*pairs, ("blanks", len(self.divergence))]))
 

@@ -35,11 +35,11 @@ class History:
     """All measurements of a pretraining.
 
     Attributes:
-        bayes_floor: Cross-entropy of the exact model on the held-out text, nats.
+        exact_cross_entropy: Cross-entropy of the exact model on the held-out text, nats.
         measurements: In the order of time.
     """
 
-    bayes_floor: float
+    exact_cross_entropy: float
     measurements: list[Measurement] = field(default_factory=list)
 
     def column(self, name: str) -> list[float]:
@@ -59,7 +59,10 @@ class History:
         return self.measurements[-1]
 
     def __repr__(self) -> str:
-        return f"History(bayes_floor={self.bayes_floor:.4g}, measurements={len(self.measurements)})"
+        return (
+            f"History(exact_cross_entropy={self.exact_cross_entropy:.4g}, "
+            f"measurements={len(self.measurements)})"
+        )
 
     def _repr_html_(self) -> str:
         names = ("step", "seconds", "train_loss", "cross_entropy", "kl", "total_variation")

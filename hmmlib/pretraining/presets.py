@@ -69,7 +69,7 @@ PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
         precision="float16",
     ),
 }
-"""``book/results/pretraining_laptop.json`` has what `laptop` reaches; `gpu` and `paper` were not run yet."""
+"""Recipes by name; ``book/results/pretraining_laptop.json`` has what `laptop` reaches."""
 
 
 def pretraining_preset(name: str, seed: int = 0) -> PretrainingRecipe:

@@ -54,7 +54,7 @@ class Pretrained:
         last = self.history.last
         return (
             f"Pretrained(kl={last.kl:.4g}, cross_entropy={last.cross_entropy:.4g}, "
-            f"bayes_floor={self.history.bayes_floor:.4g}, steps={last.step}, "
+            f"exact_cross_entropy={self.history.exact_cross_entropy:.4g}, steps={last.step}, "
             f"parameters={self.lm.n_parameters:,})"
         )
 
@@ -136,7 +136,7 @@ def pretrain(
             run.advance(limit, lambda done: bar.update(done))
             if run.step % measure_every == 0 or run.step == n_steps:
                 tell(last := run.measure())
-                floor = run.history.bayes_floor
+                floor = run.history.exact_cross_entropy
                 bar.set_postfix_str(f"loss {last.cross_entropy:.3f}, Bayes {floor:.3f}, KL {last.kl:.3f}")
             if (
                 path is not None
@@ -163,7 +163,7 @@ class _Run:
         self.texts = _texts(model, recipe)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.loss_sum, self.loss_count = 0.0, 0
-        self.history = History(held_out.bayes_floor)
+        self.history = History(held_out.exact_cross_entropy)
         logits: Callable[[Tensor], Tensor] = self.lm.logits
         self.logits = torch.compile(logits) if recipe.compile else logits
 
@@ -247,7 +247,11 @@ class _Run:
             "held_out": digest(self.held_out.tokens, self.held_out.masked),
             "progress": progress,
             "scaler": self.scaler.state_dict(),
-            "history": asdict(self.history),
+            "history": {
+                # As it was always called in these files.
+                "bayes_floor": self.history.exact_cross_entropy,
+                "measurements": [asdict(measurement) for measurement in self.history.measurements],
+            },
         }
         write_tensors(path, tensors, notes)
 
