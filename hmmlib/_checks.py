@@ -14,7 +14,8 @@ from torch import Tensor
 
 ArrayLike: TypeAlias = Tensor | np.ndarray | Sequence[object]
 
-ROW_TOLERANCE = 1e-8
+# How far from one a row may sum: what dividing by the sum in that type, and rounding, can leave.
+_ROW_TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 _FLOATS = (torch.float64, torch.float32)
 
 
@@ -45,27 +46,55 @@ def as_tensor(values: ArrayLike, name: str, expected: str) -> Tensor:
 
 def float_tensor(values: ArrayLike, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Copy `values` into a tensor of the given type; complain about text, objects and complex numbers."""
+    tensor = real_tensor(values, name)
+    check_dtype(dtype)
+    # Made in inference mode, a parameter would be barred from all later work with gradients.
+    with torch.inference_mode(False):
+        return tensor.to(dtype=dtype, device=device, copy=True)
+
+
+def check_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return a type that a model can compute in, or raise ValueError."""
     if dtype not in _FLOATS:
-        raise ValueError(f"dtype: expected torch.float64 or torch.float32, got {dtype}")
+        raise ValueError(f"dtype: expected torch.float64 or torch.float32, got {dtype!r}")
+    return dtype
+
+
+def real_tensor(values: ArrayLike, name: str) -> Tensor:
+    """Return `values` as a tensor of real numbers without gradients, in the type that they come in."""
     tensor = as_tensor(values, name, "an array of numbers")
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name}: expected real numbers, got {tensor.dtype}")
-    # Made in inference mode, a parameter would be barred from all later work with gradients.
-    with torch.inference_mode(False):
-        return tensor.detach().to(dtype=dtype, device=device, copy=True)
+    return tensor.detach()
 
 
-def check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
-    """Raise unless every row along the last axis of `table` is a probability distribution.
+def distributions(
+    table: Tensor, name: str, axes: Sequence[str], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Copy a table of distributions, rescaled if it comes in another type of floating-point numbers.
 
     Args:
-        table: Probabilities, shape (..., n).
+        table: Probabilities, shape (..., n); sums are judged by what its type can hold.
         name: The argument's name, for the message.
         axes: Names of the leading axes, for the message.
+        dtype: Type of the copy.
+        device: Where it is put.
+
+    Returns:
+        The copy, the very numbers of `table` if it has the type already.
 
     Raises:
         ValueError: An entry is NaN, infinite or negative, or a row does not sum to one.
     """
+    _check_distributions(table, name, axes)
+    with torch.inference_mode(False):  # as in `float_tensor`
+        copy = table.to(dtype=dtype, device=device, copy=True)
+        if table.is_floating_point() and table.dtype != dtype:
+            copy /= copy.sum(-1, keepdim=True)
+    return copy
+
+
+def _check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
     bad = ~torch.isfinite(table) | (table < 0)
     if bad.any():
         where = tuple(int(i) for i in bad.nonzero()[0])
@@ -74,14 +103,15 @@ def check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
             f"{name}: {_place(axes, where[:-1])}entry {where[-1]} is {value:g}; "
             "expected a finite probability >= 0"
         )
-    sums = table.sum(-1)
-    tolerance = ROW_TOLERANCE if table.dtype == torch.float64 else 1e-5
+    sums = table.double().sum(-1)
+    tolerance = _ROW_TOLERANCES.get(table.dtype, 0.0)  # whole numbers have nothing to round
     off = (sums - 1).abs() > tolerance
     if off.any():
         where = tuple(int(i) for i in off.nonzero()[0]) if sums.ndim else ()
+        total = float(sums[where])
+        advice = f" (to rescale: {name} / {name}.sum(-1, keepdims=True), in float64)" if total else ""
         raise ValueError(
-            f"{name}: {_place(axes, where)}sums to {float(sums[where]):.10g}; expected 1 "
-            f"within {tolerance:g} (to rescale: {name} / {name}.sum(-1, keepdims=True), in float64)"
+            f"{name}: {_place(axes, where)}sums to {total:.10g}; expected 1 within {tolerance:g}{advice}"
         )
 
 

@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from fake_experiments import EXPERIMENTS, FAKE, FakeConfig, count_instead_of_time
 
-from hmmlib import cli, load_lm
+from hmmlib import cli, load_lm, pretrain, random_hmm
 from hmmlib.experiments import EXPERIMENTS as REAL
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.experiments.pretraining import PretrainingConfig
+from hmmlib.hmm import fingerprint
+from hmmlib.pretraining import pretraining_preset
 from hmmlib.sweeps import CellStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,6 +147,23 @@ def test_what_cannot_be_done_ends_it_with_2(say, words, message):
     assert (code, out) == (2, "")
     assert err.startswith("hmmlib: error: ")
     assert message in err
+
+
+def test_the_command_goes_on_with_training_that_python_began(say, tmp_path):
+    recipe = pretraining_preset("smoke", seed=1)
+    model = random_hmm(4, 10, generator=1)
+    pretrain(model, recipe, checkpoint=tmp_path / "training", stop_after=25, progress=False)
+    words = "pretrain --n-states 4 --seed 1 --preset smoke --out lm --checkpoint training"
+    assert say(words)[0] == 0
+    found, about = load_lm(tmp_path / "lm")
+    # And the other way round: what is finished is read, not trained.
+    again = pretrain(model, recipe, checkpoint=tmp_path / "training", progress=False)
+    for name, weight in again.lm.state_dict().items():
+        assert torch.equal(weight, found.state_dict()[name]), name
+    assert about["hmm"] == fingerprint(model)
+    with pytest.raises(ValueError, match="checkpoint: training was made with text from another HMM"):
+        other = random_hmm(4, 10, generator=2)
+        pretrain(other, recipe, checkpoint=tmp_path / "training", progress=False)
 
 
 @pytest.mark.parametrize(("word", "seconds"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from hmmlib import HMM, posteriors, random_hmm, sample_tokens
+from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample_tokens
+from hmmlib.hmm import fingerprint
 
 INITIAL = np.array([0.9, 0.1])
 TRANSITION = np.array([[0.7, 0.3], [0.2, 0.8]])
@@ -119,6 +120,78 @@ def test_to_nothing_else_is_a_model_of_the_same_kind():
     model = small(dtype=torch.float32).to()
     assert model.dtype == torch.float32
     close(model.transition, TRANSITION, 1e-7)
+
+
+def hmm_of(seed):
+    return random_hmm(15, generator=seed)
+
+
+def memory_of(seed):
+    return random_memory_hmm(3, generator=seed, n_cells=1 + seed % 2)
+
+
+@pytest.mark.parametrize("draw", [hmm_of, memory_of])
+@pytest.mark.parametrize("seed", range(30))
+def test_to_where_it_is_changes_no_number(draw, seed):
+    for model in (draw(seed), draw(seed).to(dtype=torch.float32)):
+        names = {fingerprint(model)}
+        for arguments in ((), ("cpu",), (torch.device("cpu"),), ("cpu", model.dtype), (None, model.dtype)):
+            model = model.to(*arguments)  # a chain of them
+            names.add(fingerprint(model))
+        rebuilt = type(model)(model.initial, model.transition, model.emission, dtype=model.dtype)
+        assert names == {fingerprint(rebuilt)}
+
+
+@pytest.mark.parametrize("draw", [hmm_of, memory_of])
+@pytest.mark.parametrize("seed", range(5))
+def test_another_device_changes_no_number(draw, seed):
+    # Torch takes this for another device than "cpu", so a copy is made.
+    model = draw(seed)
+    copied = model.to("cpu:0")
+    assert copied is not model
+    assert fingerprint(copied) == fingerprint(model)
+
+
+@pytest.mark.parametrize("draw", [hmm_of, memory_of])
+def test_to_another_type_rescales_once(draw):
+    rough = draw(0).to(dtype=torch.float32)
+    smooth = rough.to(dtype=torch.float64)
+    for part in (smooth.transition, smooth.emission):
+        close(part.sum(-1), torch.ones(part.shape[:-1]), 1e-15)
+    assert fingerprint(smooth.to().to("cpu")) == fingerprint(smooth)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n_tokens", [2, 10, 1000])
+def test_rows_are_judged_by_the_type_that_they_come_in(dtype, n_tokens):
+    random = torch.Generator().manual_seed(n_tokens)
+    shapes = ((5,), (5, 5), (5, n_tokens))
+    for _ in range(50):
+        rows = [torch.randn(s, generator=random).softmax(-1).to(dtype) for s in shapes]
+        model = HMM(*rows)
+        for part, row in zip((model.initial, model.transition, model.emission), rows, strict=True):
+            assert part.dtype == torch.float64
+            close(part.sum(-1), torch.ones(part.shape[:-1]), 1e-15)
+            close(part * row.double().sum(-1, keepdim=True), row.double(), 1e-15)
+        close(model.with_initial(rows[0]).initial, model.initial, 0)
+    with pytest.raises(ValueError, match=r"initial: sums to 0\.96\d*; expected 1 within"):
+        HMM(rows[0] * 0.965, *rows[1:])
+
+
+def test_double_rows_are_judged_as_such_whatever_is_made_of_them():
+    with pytest.raises(ValueError, match=r"initial: sums to 1\.000001; expected 1 within 1e-08"):
+        HMM([0.5, 0.500001], TRANSITION, EMISSION, dtype=torch.float32)
+
+
+def test_whole_numbers_are_not_judged_leniently():
+    assert HMM([1, 0], np.eye(2, dtype=int), np.eye(2, dtype=np.uint8)).dtype == torch.float64
+    with pytest.raises(ValueError, match=r"transition: row 1: sums to 2; expected 1"):
+        HMM([1, 0], [[1, 0], [1, 1]], np.eye(2))
+
+
+def test_a_row_of_zeros_cannot_be_rescaled_and_nobody_says_so():
+    with pytest.raises(ValueError, match=r"^emission: row 0: sums to 0; expected 1 within 1e-08$"):
+        HMM(INITIAL, TRANSITION, [[0.0, 0.0], [0.5, 0.5]])
 
 
 def test_with_initial_changes_only_the_start():

@@ -12,8 +12,9 @@ from hmmlib._checks import (
     ArrayLike,
     check_cell,
     check_device,
-    check_distributions,
-    float_tensor,
+    check_dtype,
+    distributions,
+    real_tensor,
 )
 from hmmlib._display import card, heat_map
 from hmmlib.hmm.chain import Chain
@@ -55,32 +56,32 @@ class MemoryHMM:
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        at = check_device(device)
-        self._initial = float_tensor(initial, "initial", dtype, at)
-        self._transition = float_tensor(transition, "transition", dtype, at)
-        self._emission = float_tensor(emission, "emission", dtype, at)
-        if self._emission.ndim != 4 or 0 in self._emission.shape:
+        at, to = check_device(device), check_dtype(dtype)
+        law = real_tensor(initial, "initial")
+        moves = real_tensor(transition, "transition")
+        words = real_tensor(emission, "emission")
+        if words.ndim != 4 or 0 in words.shape:
             raise ValueError(
                 "emission: expected shape (n_values, n_cells, n_syntax, n_tokens), "
-                f"got {tuple(self._emission.shape)}"
+                f"got {tuple(words.shape)}"
             )
-        n_values, n_cells, n_syntax, _ = self._emission.shape
+        n_values, n_cells, n_syntax, _ = words.shape
         expected = (n_values,) * n_cells + (n_cells, n_syntax)
-        if self._initial.shape != expected:
+        if law.shape != expected:
             raise ValueError(
                 f"initial: expected shape {expected} (one axis of {n_values} values per cell, then "
                 f"{n_cells} cells, {n_syntax} syntax states, as emission says), "
-                f"got {tuple(self._initial.shape)}"
+                f"got {tuple(law.shape)}"
             )
         size = n_cells * n_syntax
-        if self._transition.shape != (size, size):
+        if moves.shape != (size, size):
             raise ValueError(
                 f"transition: expected shape ({size}, {size}) for {n_cells} cells × {n_syntax} syntax "
-                f"states, got {tuple(self._transition.shape)}"
+                f"states, got {tuple(moves.shape)}"
             )
-        check_distributions(self._initial.reshape(-1), "initial", [])
-        check_distributions(self._transition, "transition", ["row"])
-        check_distributions(self._emission, "emission", ["value", "cell", "syntax state"])
+        self._initial = distributions(law.reshape(-1), "initial", [], to, at).reshape(expected)
+        self._transition = distributions(moves, "transition", ["row"], to, at)
+        self._emission = distributions(words, "emission", ["value", "cell", "syntax state"], to, at)
 
     @property
     def initial(self) -> Tensor:
@@ -172,29 +173,23 @@ class MemoryHMM:
         )
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> MemoryHMM:
-        """Return a copy on another device or of another number type.
+        """Return the model on another device or in another number type.
 
         Args:
-            device: Target device; unchanged if None.
-            dtype: Target type; unchanged if None. Rows are rescaled to sum to one in it.
+            device: Target device; unchanged if None. The numbers stay the same.
+            dtype: Target type; unchanged if None. In another type rows are rescaled to sum to one.
 
         Returns:
-            The copy.
+            A copy, or the model itself where nothing changes.
 
         Raises:
             ValueError: The device or the type cannot be used.
         """
-        target = self.dtype if dtype is None else dtype
-        initial, transition, emission = (
-            part.to(target) for part in (self._initial, self._transition, self._emission)
-        )
-        return MemoryHMM(
-            initial / initial.sum(),
-            transition / transition.sum(-1, keepdim=True),
-            emission / emission.sum(-1, keepdim=True),
-            device=self.device if device is None else device,
-            dtype=target,
-        )
+        where = self.device if device is None else check_device(device)
+        target = self.dtype if dtype is None else check_dtype(dtype)
+        if (where, target) == (self.device, self.dtype):
+            return self
+        return MemoryHMM(self._initial, self._transition, self._emission, device=where, dtype=target)
 
     def flatten(self) -> HMM:
         """Return the equivalent HMM over |ℳ|^N·N·|𝒮| states.

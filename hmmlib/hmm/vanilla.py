@@ -11,8 +11,9 @@ from torch import Tensor
 from hmmlib._checks import (
     ArrayLike,
     check_device,
-    check_distributions,
-    float_tensor,
+    check_dtype,
+    distributions,
+    real_tensor,
 )
 from hmmlib._display import card, heat_map
 from hmmlib.hmm.chain import Chain
@@ -56,26 +57,26 @@ class HMM:
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        at = check_device(device)
-        self._initial = float_tensor(initial, "initial", dtype, at)
-        self._transition = float_tensor(transition, "transition", dtype, at)
-        self._emission = float_tensor(emission, "emission", dtype, at)
-        if self._initial.ndim != 1 or self._initial.numel() == 0:
-            raise ValueError(f"initial: expected shape (n_states,), got {tuple(self._initial.shape)}")
-        n_states = self._initial.numel()
-        if self._transition.shape != (n_states, n_states):
+        at, to = check_device(device), check_dtype(dtype)
+        law = real_tensor(initial, "initial")
+        moves = real_tensor(transition, "transition")
+        words = real_tensor(emission, "emission")
+        if law.ndim != 1 or law.numel() == 0:
+            raise ValueError(f"initial: expected shape (n_states,), got {tuple(law.shape)}")
+        n_states = law.numel()
+        if moves.shape != (n_states, n_states):
             raise ValueError(
                 f"transition: expected shape ({n_states}, {n_states}), as initial has {n_states} states, "
-                f"got {tuple(self._transition.shape)}"
+                f"got {tuple(moves.shape)}"
             )
-        if self._emission.ndim != 2 or self._emission.shape[0] != n_states or self._emission.shape[1] == 0:
+        if words.ndim != 2 or words.shape[0] != n_states or words.shape[1] == 0:
             raise ValueError(
                 f"emission: expected shape ({n_states}, n_tokens), as initial has {n_states} states, "
-                f"got {tuple(self._emission.shape)}"
+                f"got {tuple(words.shape)}"
             )
-        check_distributions(self._initial, "initial", [])
-        check_distributions(self._transition, "transition", ["row"])
-        check_distributions(self._emission, "emission", ["row"])
+        self._initial = distributions(law, "initial", [], to, at)
+        self._transition = distributions(moves, "transition", ["row"], to, at)
+        self._emission = distributions(words, "emission", ["row"], to, at)
 
     @property
     def initial(self) -> Tensor:
@@ -134,23 +135,23 @@ class HMM:
         )
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> HMM:
-        """Return a copy on another device or of another number type.
+        """Return the model on another device or in another number type.
 
         Args:
-            device: Target device; unchanged if None.
-            dtype: Target type; unchanged if None. Rows are rescaled to sum to one in it.
+            device: Target device; unchanged if None. The numbers stay the same.
+            dtype: Target type; unchanged if None. In another type rows are rescaled to sum to one.
 
         Returns:
-            The copy.
+            A copy, or the model itself where nothing changes.
 
         Raises:
             ValueError: The device or the type cannot be used.
         """
-        target = self.dtype if dtype is None else dtype
-        parts = (part.to(target) for part in (self._initial, self._transition, self._emission))
-        initial, transition, emission = (part / part.sum(-1, keepdim=True) for part in parts)
-        where = self.device if device is None else device
-        return HMM(initial, transition, emission, device=where, dtype=target)
+        where = self.device if device is None else check_device(device)
+        target = self.dtype if dtype is None else check_dtype(dtype)
+        if (where, target) == (self.device, self.dtype):
+            return self
+        return HMM(self._initial, self._transition, self._emission, device=where, dtype=target)
 
     def with_initial(self, initial: ArrayLike) -> HMM:
         """Return the same model started from another law, e.g. ``hmm.with_initial(hmm.stationary())``.
@@ -165,7 +166,7 @@ class HMM:
             TypeError: `initial` does not hold real numbers.
             ValueError: `initial` is not a distribution over the H states.
         """
-        law = float_tensor(initial, "initial", self.dtype, self.device)
+        law = real_tensor(initial, "initial")
         if law.shape != self._initial.shape:
             raise ValueError(f"initial: expected shape ({self.n_states},), got {tuple(law.shape)}")
         return HMM(law, self._transition, self._emission, device=self.device, dtype=self.dtype)
