@@ -86,7 +86,7 @@ def distributions(
     Raises:
         ValueError: An entry is NaN, infinite or negative, or a row does not sum to one.
     """
-    _check_distributions(table, name, axes)
+    check_distributions(table, name, axes)
     with torch.inference_mode(False):  # as in `float_tensor`
         copy = table.to(dtype=dtype, device=device, copy=True)
         if table.is_floating_point() and table.dtype != dtype:
@@ -94,7 +94,8 @@ def distributions(
     return copy
 
 
-def _check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
+def check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
+    """Raise unless every row along the last axis is a distribution, as exactly as its type can say."""
     bad = ~torch.isfinite(table) | (table < 0)
     if bad.any():
         where = tuple(int(i) for i in bad.nonzero()[0])

@@ -161,8 +161,8 @@ def test_the_command_goes_on_with_training_that_python_began(say, tmp_path):
     for name, weight in again.lm.state_dict().items():
         assert torch.equal(weight, found.state_dict()[name]), name
     assert about["hmm"] == fingerprint(model)
+    other = random_hmm(4, 10, generator=2)
     with pytest.raises(ValueError, match="checkpoint: training was made with text from another HMM"):
-        other = random_hmm(4, 10, generator=2)
         pretrain(other, recipe, checkpoint=tmp_path / "training", progress=False)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
 
-from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample, sample_tokens
-from hmmlib.hmm import sampling
-from hmmlib.hmm.sampling import AliasTable
+from hmmlib import HMM, MemoryHMM, posteriors, random_hmm, random_memory_hmm, sample, sample_tokens
+from hmmlib.hmm import _alias, sampling
+from hmmlib.hmm._alias import AliasTable
+from hmmlib.hmm.random import tempered
 
 _random = np.random.default_rng(0)
 MODEL = HMM(_random.dirichlet(np.ones(3)), _random.dirichlet(np.ones(3), 3), _random.dirichlet(np.ones(4), 3))
@@ -75,6 +78,51 @@ def test_alias_tables_of_the_papers_models_are_exact(model):
         np.testing.assert_allclose(law_of(AliasTable(rows)), rows, atol=1e-12)
 
 
+def vose(row):
+    """The algorithm as textbooks have it, one outcome at a time."""
+    n = len(row)
+    left, keep, alias = row * (n / row.sum()), np.ones(n), np.arange(n)
+    small, large = ([j for j in range(n) if (left[j] < 1) == low] for low in (True, False))
+    while small and large:
+        j, k = small.pop(), large[-1]
+        keep[j], alias[j] = left[j], k
+        left[k] -= 1 - left[j]
+        if left[k] < 1:
+            small.append(large.pop())
+    return keep, alias
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 13, 40, 300])
+@pytest.mark.parametrize("alpha", [0.001, 0.05, 1.0, 50.0, 1e6])
+def test_alias_tables_are_the_textbooks_to_the_last_bit(n, alpha):
+    random = np.random.default_rng(n)
+    rows = np.concatenate([tempered(random.random((20, n)), 1 / alpha, "t"), np.full((1, n), 1 / n)])
+    table = AliasTable(torch.from_numpy(rows))
+    for row, keep, alias in zip(rows, table._keep.view(-1, n), table._alias.view(-1, n), strict=True):
+        expected = vose(row)
+        assert keep.numpy().tobytes() == expected[0].tobytes()
+        assert alias.tolist() == expected[1].tolist()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 50])
+def test_a_walk_accepts_its_proposals_one_by_one(batch):
+    table = AliasTable(MEMORY.transition)
+    state = torch.arange(batch) % 4
+    found, end = table.walk(state, 20, torch.Generator().manual_seed(0))
+    guess, coin = table.propose((20, batch), torch.Generator().manual_seed(0))
+    for t in range(20):
+        assert torch.equal(found[t], state)
+        state = table.accept(state, guess[t], coin[t])
+    assert torch.equal(end, state)
+
+
+@BOTH
+def test_tables_are_made_once_for_a_model(model, monkeypatch):
+    sample_tokens(model, 1, 2, generator=0)
+    monkeypatch.setattr(_alias, "_fill", None)
+    sample_tokens(model, 3, 4, generator=0)
+
+
 @pytest.mark.parametrize("n", [2, 3, 7, 30])
 def test_an_outcome_of_probability_zero_is_never_drawn(n):
     # Where rounding could leave it over: many zeros beside equal shares.
@@ -101,6 +149,20 @@ def test_proposals_and_coins_are_uniform_and_in_range():
     assert fits(torch.bincount(guess, minlength=7), np.full(7, 1 / 7))
     assert fits(np.histogram(coin, 20, (0, 1))[0], np.full(20, 0.05))
     assert abs(np.corrcoef(guess, coin)[0, 1]) < 0.02
+
+
+def test_a_seed_gives_the_text_that_it_has_always_given():
+    # Shares of whole numbers, which every processor rounds alike.
+    random = np.random.RandomState(0)
+    counts = [random.randint(1, 100, shape) for shape in ((9,), (9, 9), (9, 7))]
+    found = sample(HMM(*(n / n.sum(-1, keepdims=True) for n in counts)), 3, 400, generator=5)
+    counts = [random.randint(1, 100, shape) for shape in ((12,), (4, 4), (12, 7))]
+    initial, transition, emission = (n / n.sum(-1, keepdims=True) for n in counts)
+    memory = MemoryHMM(initial.reshape(3, 1, 4), transition, emission.reshape(3, 1, 4, 7))
+    names = []
+    for part in (found, sample(memory, 3, 400, generator=5)):
+        names.append(hashlib.sha256(b"".join(table.numpy().tobytes() for table in part)).hexdigest()[:16])
+    assert names == ["8967b2e5450e5821", "2e86a9eba76e52de"]
 
 
 # --- the law of the text ---

@@ -8,9 +8,13 @@ transition matrix of a memory-augmented HMM is never built.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
+
+from hmmlib.hmm._alias import AliasTable
 
 
 class Dynamics(NamedTuple):
@@ -35,8 +39,11 @@ class Dynamics(NamedTuple):
         return self.initial.numel()
 
 
-class Chain(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Chain:
     """K contents, C chain states, E emission columns, V tokens.
+
+    Its tables are the model's own memory, so that inference copies nothing: never write to them.
 
     Attributes:
         initial: Joint law of content and first chain state, shape (K, C).
@@ -69,6 +76,15 @@ class Chain(NamedTuple):
     def flat_emission(self) -> Tensor:
         """P[token | flat state], shape (K·C, V)."""
         return self.emission[self.columns.reshape(-1)]
+
+    @cached_property
+    def alias_tables(self) -> tuple[AliasTable, AliasTable, AliasTable]:
+        """To draw from the rows of `initial` (flat), `transition` and `emission`; made once."""
+        return (
+            AliasTable(self.initial.reshape(1, -1)),
+            AliasTable(self.transition),
+            AliasTable(self.emission),
+        )
 
 
 class LatentChainModel(Protocol):

@@ -62,8 +62,7 @@ class MemoryHMM:
         words = real_tensor(emission, "emission")
         if words.ndim != 4 or 0 in words.shape:
             raise ValueError(
-                "emission: expected shape (n_values, n_cells, n_syntax, n_tokens), "
-                f"got {tuple(words.shape)}"
+                f"emission: expected shape (n_values, n_cells, n_syntax, n_tokens), got {tuple(words.shape)}"
             )
         n_values, n_cells, n_syntax, _ = words.shape
         expected = (n_values,) * n_cells + (n_cells, n_syntax)

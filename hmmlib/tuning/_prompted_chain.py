@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -29,7 +30,7 @@ def blank_likelihood(chain: Chain, texts: Tensor) -> Tensor:
     """
     uniform = torch.full_like(chain.initial, 1 / chain.n_states)
     # Up to a factor for each text, a likelihood is the posterior under the uniform law.
-    posterior = blank_posterior(_ChainOnly(chain._replace(initial=uniform)), texts).double()
+    posterior = blank_posterior(_ChainOnly(replace(chain, initial=uniform)), texts).double()
     return posterior / posterior.amax(1, keepdim=True)
 
 

@@ -25,6 +25,7 @@ FULL: dict[str, Any] = {
     "inference": {"n_states": 30, "sequences": 6500, "length": 129, "hmmlearn_sequences": 500},
     "sampling": {"n_states": 30, "sequences": 5000, "length": 10_240, "hmmlearn_tokens": 50_000},
     "fitting": {"n_states": 10, "sequences": 1000, "length": 129, "iterations": 10},
+    "one_text": {"n_states": 30, "tokens": 20_000},
     "growth_time": {
         "time": {"grid": [2**k for k in range(4, 13)], "fixed": {"n_states": 16, "batch": 256}},
         "n_states": {"grid": [2**k for k in range(2, 10)], "fixed": {"time": 64, "batch": 512}},
@@ -82,6 +83,7 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
     result["sampling"] = {
         "corpus": run_fresh("sampling.corpus_cost", **corpus, seed=config["seed"]),
         **run_fresh("sampling.compare", **config["sampling"], **common),
+        "one_text": run_fresh("sampling.compare_one_text", **config["one_text"], **common),
     }
     _say("fitting, beside hmmlearn")
     result["fitting"] = run_fresh("fitting.compare", **config["fitting"], **common)

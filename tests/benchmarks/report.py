@@ -49,6 +49,14 @@ def comparisons(result: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, ratio in result["fitting"]["ratio"].items()
     )
+    one = result["config"]["one_text"]
+    rows.append(
+        {
+            "task": f"sampling one text of {one['tokens']:,} tokens, H = {one['n_states']}",
+            "other": "hmmlearn",
+            "ratio": result["sampling"]["one_text"]["ratio"]["hmmlearn"],
+        }
+    )
     rows.extend(
         {
             "task": f"memory-augmented inference, N = {run['n_cells']}, |M| = {run['n_values']}, "

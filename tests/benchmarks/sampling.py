@@ -1,4 +1,4 @@
-"""Sampling the paper's pretraining corpus: time and memory, and hmmlearn's time per token."""
+"""Sampling the paper's pretraining corpus, time and memory, and one long text; beside hmmlearn."""
 
 from __future__ import annotations
 
@@ -71,4 +71,29 @@ def compare(
                 seconds["hmmlearn"], seconds["hmmlib"], tokens["hmmlearn"], tokens["hmmlib"]
             )
         },
+    }
+
+
+def compare_one_text(n_states: int, tokens: int, repetitions: int, seed: int) -> dict[str, Any]:
+    """Time hmmlib and hmmlearn on one text of the same length.
+
+    Args:
+        n_states: Number H of hidden states.
+        tokens: Length of the text.
+        repetitions: How often each is timed.
+        seed: Seed of model and text.
+
+    Returns:
+        Times, and how many times as long as hmmlib hmmlearn takes.
+    """
+    hmm = random_hmm(n_states, generator=seed)
+    model = hmm.to_hmmlearn()
+    tasks = {
+        "hmmlib": lambda: sample_tokens(hmm, 1, tokens, generator=seed),
+        "hmmlearn": lambda: model.sample(tokens, random_state=seed),
+    }
+    seconds = in_turn(tasks, repetitions, warm_up=1)
+    return {
+        "seconds": {name: spread(taken) for name, taken in seconds.items()},
+        "ratio": {"hmmlearn": per_unit_ratio(seconds["hmmlearn"], seconds["hmmlib"], tokens, tokens)},
     }
