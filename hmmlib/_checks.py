@@ -6,13 +6,15 @@ Every message names the argument, where the trouble is, the value found and what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.masked import MaskedTensor
 
 ArrayLike: TypeAlias = Tensor | np.ndarray | Sequence[object]
+Kind = TypeVar("Kind")
 
 # How far from one a row may sum: what dividing by the sum in that type, and rounding, can leave.
 _ROW_TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -20,7 +22,7 @@ _FLOATS = (torch.float64, torch.float32)
 
 
 def as_tensor(values: ArrayLike, name: str, expected: str) -> Tensor:
-    """Return tensors as they are and anything else as a copy; complain about text, None and ragged lists.
+    """Return plain tensors as they are and anything else as a copy; complain about text, None, ragged lists.
 
     Args:
         values: An array of numbers or booleans.
@@ -31,10 +33,16 @@ def as_tensor(values: ArrayLike, name: str, expected: str) -> Tensor:
         The tensor.
 
     Raises:
-        TypeError: `values` is no array of numbers or booleans.
+        TypeError: `values` is no array of numbers or booleans, or hides entries behind a mask.
+        ValueError: `values` is a tensor that holds no numbers, as those on the meta device.
     """
     if isinstance(values, Tensor):
-        return values
+        return _plain(values, name, expected)
+    if _is_masked(values):
+        raise TypeError(
+            f"{name}: expected {expected}, got a masked array x, whose mask would be lost; pass x.data, and for "
+            "texts with unknown tokens observed=~x.mask"
+        )
     try:
         # The copy is for torch, which takes no reversed views and warns of read-only arrays. By way of
         # numpy, lists of Python floats keep their double precision.
@@ -42,6 +50,69 @@ def as_tensor(values: ArrayLike, name: str, expected: str) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition(". ")[0]  # what follows lists all types of torch
         raise TypeError(f"{name}: expected {expected}, got {type(values).__name__}: {reason}") from None
+
+
+def check_tensor(values: Tensor, name: str, expected: str = "a tensor of real numbers") -> Tensor:
+    """Return `values` if it is a plain tensor of floating-point numbers, or raise.
+
+    Args:
+        values: The argument.
+        name: Its name, for the message.
+        expected: What should have been given, for the message.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        TypeError: Another object, or a tensor of another kind or type.
+        ValueError: A tensor that holds no numbers, as those on the meta device.
+    """
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{name}: expected {expected}, got {type(values).__name__}")
+    if not values.is_floating_point():
+        raise TypeError(f"{name}: expected {expected}, got {values.dtype}")
+    return _plain(values, name, expected)
+
+
+def _plain(values: Tensor, name: str, expected: str) -> Tensor:
+    kind = ""
+    if isinstance(values, MaskedTensor):
+        kind = "a MaskedTensor, whose mask would be lost; pass its data, and for texts observed=mask"
+    elif values.is_nested:
+        kind = "a nested tensor; pad its rows to one length, and for texts pass lengths="
+    elif values.layout != torch.strided or values.is_quantized:
+        kind = f"one of layout {values.layout} and type {values.dtype}; make it dense"
+    if kind:
+        raise TypeError(f"{name}: expected {expected}, got {kind}")
+    if values.is_meta:
+        raise ValueError(f"{name}: expected {expected}, got a tensor on the meta device, which holds none")
+    return values
+
+
+def _is_masked(values: object) -> bool:
+    """A masked array of numpy, or a list with one in it."""
+    if isinstance(values, list | tuple):
+        return any(_is_masked(part) for part in values)
+    return isinstance(values, np.ma.MaskedArray)
+
+
+def own_copy(table: Tensor) -> Tensor:
+    """A copy for the caller to write to, fit for work with gradients even where it is made in inference mode."""
+    with torch.inference_mode(False):
+        return table.clone()
+
+
+def check_kind(value: Kind, kinds: type[Kind] | tuple[type, ...], name: str, expected: str) -> Kind:
+    """Return `value` if it is an object of the right class, or raise TypeError."""
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name}: expected {expected}, got {_shown(value)}")
+    return value
+
+
+def _shown(value: object) -> str:
+    """The value if it is short, its kind otherwise."""
+    text = repr(value)
+    return text if len(text) <= 40 and isinstance(value, str | int | float | None) else type(value).__name__
 
 
 def float_tensor(values: ArrayLike, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -153,6 +224,15 @@ def check_positive(value: float, name: str) -> float:
     return float(value)
 
 
+def check_number(value: float, name: str, expected: str = "a finite number") -> float:
+    """Return `value` as a finite float, or raise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected {expected}, got {value!r}")
+    if not np.isfinite(value):
+        raise ValueError(f"{name}: expected {expected}, got {value!r}")
+    return float(value)
+
+
 def check_fraction(value: float, name: str, *, above_zero: bool = False, below_one: bool = False) -> float:
     """Return `value` as a float from 0 to 1, an end excluded if asked, or raise."""
     low, high = ("0 <" if above_zero else "0 ≤"), ("< 1" if below_one else "≤ 1")
@@ -204,7 +284,8 @@ def _text_tensor(tokens: ArrayLike) -> Tensor:
     return found
 
 
-def _check_integers(found: Tensor, name: str) -> Tensor:
+def check_integers(found: Tensor, name: str) -> Tensor:
+    """Return integers of any type as int64, or raise TypeError."""
     if found.dtype.is_floating_point or found.dtype.is_complex or found.dtype == torch.bool:
         raise TypeError(f"{name}: expected integers, got {found.dtype}")
     return found.long()
@@ -231,7 +312,7 @@ def check_tokens(
         TypeError: The tokens are not integers.
         ValueError: Wrong shape, empty batch, or a token out of range.
     """
-    found = _check_integers(_text_tensor(tokens), "tokens")
+    found = check_integers(_text_tensor(tokens), "tokens")
     if read is not None:
         found = torch.where(read.to(found.device), found, 0)
     bad = (found < 0) | (found >= n_tokens)
@@ -246,9 +327,7 @@ def check_tokens(
 
 def check_embeddings(embeddings: Tensor, size: int) -> None:
     """Raise unless `embeddings` are real numbers of shape (batch, time, size), at least one of each."""
-    if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
-        kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
-        raise TypeError(f"embeddings: expected a tensor of real numbers, got {kind}")
+    check_tensor(embeddings, "embeddings")
     if embeddings.ndim != 3 or embeddings.shape[-1] != size or 0 in embeddings.shape:
         raise ValueError(f"embeddings: expected shape (batch, time, {size}), got {tuple(embeddings.shape)}")
 
@@ -270,7 +349,7 @@ def check_lengths(lengths: ArrayLike | None, shape: tuple[int, int], device: tor
     if lengths is None:
         return None
     batch, time = shape
-    found = _check_integers(as_tensor(lengths, "lengths", f"integers of shape ({batch},)"), "lengths")
+    found = check_integers(as_tensor(lengths, "lengths", f"integers of shape ({batch},)"), "lengths")
     if found.shape != (batch,):
         raise ValueError(f"lengths: expected shape ({batch},), one per sequence, got {tuple(found.shape)}")
     bad = (found < 1) | (found > time)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_cell, check_positive_int, float_tensor
+from hmmlib._checks import ArrayLike, check_cell, check_positive_int, float_tensor, own_copy
 from hmmlib._display import card, compact_repr, heat_map, listing
+from hmmlib._precision import exact_products
 from hmmlib._random import drawing_generator
 from hmmlib.hmm import HMM, MemoryHMM, blank_posterior, sample_tokens
 
@@ -39,19 +40,19 @@ class PosteriorTask:
         self, model: HMM | MemoryHMM, weights: ArrayLike, *, cell: int = 0, redraws: int = 0
     ) -> None:
         self.model = model
-        self.weights = float_tensor(weights, "weights", model.dtype, model.device)
+        self._weights = float_tensor(weights, "weights", model.dtype, model.device)
         self.cell = check_cell(cell, model.n_cells if isinstance(model, MemoryHMM) else 1)
         self.redraws = redraws
         n_targets = _n_targets(model)
-        if self.weights.ndim != 2 or len(self.weights) < 2 or self.weights.shape[1] != n_targets:
+        if self._weights.ndim != 2 or len(self._weights) < 2 or self._weights.shape[1] != n_targets:
             raise ValueError(
-                f"weights: expected shape (n_classes >= 2, {n_targets}), got {tuple(self.weights.shape)}"
+                f"weights: expected shape (n_classes >= 2, {n_targets}), got {tuple(self._weights.shape)}"
             )
-        bad = (~torch.isfinite(self.weights)).nonzero()
+        bad = (~torch.isfinite(self._weights)).nonzero()
         if len(bad):
             row, column = (int(i) for i in bad[0])
             raise ValueError(
-                f"weights: row {row}, entry {column} is {float(self.weights[row, column])}; "
+                f"weights: row {row}, entry {column} is {float(self._weights[row, column])}; "
                 "expected a finite number"
             )
 
@@ -77,9 +78,14 @@ class PosteriorTask:
         return cls(model, torch.stack([-half, half]), cell=cell)
 
     @property
+    def weights(self) -> Tensor:
+        """One row per class, shape (n_classes, n_targets)."""
+        return own_copy(self._weights)
+
+    @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return len(self.weights)
+        return len(self._weights)
 
     @property
     def mu(self) -> Tensor:
@@ -90,18 +96,18 @@ class PosteriorTask:
         """
         if self.n_classes != 2:
             raise ValueError(f"weights: μ needs two classes, the task has {self.n_classes}")
-        return self.weights[1] - self.weights[0]
+        return self._weights[1] - self._weights[0]
 
     def __repr__(self) -> str:
         target = "H_0" if isinstance(self.model, HMM) else f"M_{self.cell}"
         return (
             f"PosteriorTask(target={target}, n_classes={self.n_classes}, "
-            f"non-zero weights={int((self.weights != 0).sum())}, redraws={self.redraws}, {self.model!r})"
+            f"non-zero weights={int((self._weights != 0).sum())}, redraws={self.redraws}, {self.model!r})"
         )
 
     def _repr_html_(self) -> str:
         target = "state" if isinstance(self.model, HMM) else "value"
-        return card(repr(self), heat_map("weights", self.weights, "class", target))
+        return card(repr(self), heat_map("weights", self._weights, "class", target))
 
     def posterior(self, tokens: ArrayLike) -> Tensor:
         """P[target | x], exactly.
@@ -134,7 +140,11 @@ class PosteriorTask:
             TypeError: The tokens are not integers.
             ValueError: As for `hmmlib.posteriors`.
         """
-        return self.posterior(tokens) @ self.weights.T
+        return self._scores_of(self.posterior(tokens))
+
+    def _scores_of(self, posterior: Tensor) -> Tensor:
+        with exact_products(self._weights.device):
+            return posterior @ self._weights.T
 
     def labels(self, tokens: ArrayLike) -> Tensor:
         """The labels F*(x).
@@ -268,7 +278,7 @@ def draw_task(
         task = PosteriorTask(model, weights.reshape(n_classes, -1), cell=cell, redraws=redraws)
         if probe is None:
             probe = task.posterior(_texts(model, probe_size, probe_length, random))
-        labels = task.labels_of(probe @ task.weights.T)
+        labels = task.labels_of(task._scores_of(probe))
         shares = torch.bincount(labels, minlength=n_classes).float() / len(labels)
         if float(shares.min()) > min_share:
             return task

@@ -127,7 +127,7 @@ model = hmmlib.random_memory_hmm(**sizes, emission_temperature=0.5, generator=0)
 story = hmmlib.sample(model, batch=1, time=200, generator=0)
 read = hmmlib.posteriors(model, story.tokens, keep=("filtered",)).filtered[0]
 print(model)
-print("the memory holds", model.contents[story.memory[0]].tolist())
+print("the memory holds", model.contents[story.content[0]].tolist())
 for t in (0, 9, 199):
     first, second = (model.memory_posterior(read[t], cell) for cell in (0, 1))
     first, second = first.numpy().round(3), second.numpy().round(3)

@@ -216,3 +216,11 @@ def _add_log(first: float, second: float) -> float:
 
 def _logistic(odds: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(odds / 2))
+
+
+def column_posterior(probs: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Probabilities of emission columns, (…, E), from those of flat states, (…, K·C), columns being (K, C)."""
+    sums = np.zeros((*probs.shape[:-1], columns.max() + 1))
+    for state, column in enumerate(columns.reshape(-1)):
+        sums[..., column] += probs[..., state]
+    return sums

@@ -169,7 +169,7 @@ def test_what_was_tuned_shows_its_way_head_and_prompt(shown: dict[str, object]):
             "AttentionHead(projection=(2, 3), key=(2,), weights=(2,), embeddings=(4, 2), "
             "temperature=0.12346, tolerance=1e-09)",
         ),
-        (sample(MODEL, 2, 5, generator=0), "Sample(tokens=(2, 5), states=(2, 5), memory=(2,))"),
+        (sample(MODEL, 2, 5, generator=0), "Sample(tokens=(2, 5), states=(2, 5), content=(2,))"),
     ],
 )
 def test_arrays_are_told_by_their_shapes(thing: object, line: str):

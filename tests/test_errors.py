@@ -12,8 +12,10 @@ from hmmlib import (
     MemoryHMM,
     PosteriorTask,
     blank_posterior,
+    blank_probs,
     draw_dataset,
     draw_task,
+    linear_head,
     posteriors,
     posteriors_from_evidence,
     prepend_blank,
@@ -22,7 +24,7 @@ from hmmlib import (
     sample,
     sample_tokens,
 )
-from hmmlib.hmm import _batches, inference
+from hmmlib.hmm import _batches, fingerprint, inference
 
 NAN, INF = float("nan"), float("inf")
 PLAIN = random_hmm(3, 4, generator=0, emission_temperature=1.0)
@@ -208,11 +210,6 @@ MODELS = {
         lambda: MEMORY.memory_posterior(torch.ones(2, 5)),
         ValueError,
         ["state_probs", "6", "(2, 5)"],
-    ),
-    "columns of another model": (
-        lambda: MEMORY.column_posterior(torch.ones(7)),
-        ValueError,
-        ["state_probs", "6", "(7,)"],
     ),
     "no states to draw": (lambda: random_hmm(0, generator=0), ValueError, ["n_states", "at least 1", "0"]),
     "half a state": (lambda: random_hmm(2.5, generator=0), TypeError, ["n_states", "integer", "2.5"]),
@@ -634,6 +631,101 @@ TASKS = {
         ["generator", "torch.Generator"],
     ),
 }
+
+
+# --- arrays of other kinds, wherever an array is an argument ---
+
+ARRAYS = {
+    "initial": lambda x: HMM(x, [[0.5, 0.5], [0.5, 0.5]], [[1.0], [1.0]]),
+    "transition": lambda x: HMM([0.5, 0.5], x, [[1.0], [1.0]]),
+    "emission": lambda x: HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], x),
+    "tokens": lambda x: posteriors(PLAIN, x),
+    "tokens of a blank posterior": lambda x: blank_posterior(PLAIN, x),
+    "tokens to put a blank before": lambda x: prepend_blank(x),
+    "tokens of a task": lambda x: PosteriorTask(PLAIN, np.eye(3)).labels(x),
+    "tokens to embed": lambda x: ExactMaskedLM(PLAIN).embed(x),
+    "tokens of a language model": lambda x: blank_probs(ExactMaskedLM(PLAIN), x),
+    "observed": lambda x: posteriors(PLAIN, TOKENS, observed=x),
+    "lengths": lambda x: posteriors(PLAIN, TOKENS, lengths=x),
+    "evidence": lambda x: posteriors_from_evidence(PLAIN, x),
+    "weights": lambda x: PosteriorTask(PLAIN, x),
+    "mu": lambda x: PosteriorTask.two_class(PLAIN, x),
+    "mu of a linear head": lambda x: linear_head(PLAIN, x),
+    "state_probs": lambda x: MEMORY.memory_posterior(x),
+}
+PLACES = pytest.mark.parametrize("name", ARRAYS)
+
+
+@PLACES
+@pytest.mark.parametrize("mask", [True, False, np.ma.nomask])
+def test_a_masked_array_is_refused_not_unmasked(name, mask):
+    masked = np.ma.array([[0, 1, 1]], mask=mask)
+    for argument in (masked, [masked[0]], [[np.ma.masked, 1]]):
+        with pytest.raises(TypeError) as caught:
+            ARRAYS[name](argument)
+        assert str(caught.value).startswith(name.split(" ")[0] + ": expected ")
+        if name not in ("evidence", "state_probs"):  # these are tensors
+            assert "observed=~x.mask" in str(caught.value)
+
+
+KINDS = {
+    "MaskedTensor": lambda x: torch.masked.masked_tensor(x, torch.ones_like(x, dtype=torch.bool)),
+    "nested": lambda x: torch.nested.nested_tensor([x[0], x[0, :1]]),
+    "jagged": lambda x: torch.nested.nested_tensor([x[0], x[0, :1]], layout=torch.jagged),
+    "sparse": lambda x: x.to_sparse(),
+    "sparse_csr": lambda x: x.to_sparse_csr(),
+    "meta": lambda x: x.to("meta"),
+}
+
+
+@PLACES
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
+@pytest.mark.filterwarnings("ignore")  # torch's, of prototypes
+def test_a_tensor_that_is_no_plain_one_is_refused(name, kind, dtype):
+    thing = KINDS[kind](torch.tensor([[0, 1, 1]], dtype=dtype))
+    with pytest.raises((TypeError, ValueError)) as caught:
+        ARRAYS[name](thing)
+    assert str(caught.value).startswith(name.split(" ")[0] + ": expected ")
+
+
+# --- models cannot be written to ---
+
+
+@pytest.mark.parametrize("model", [PLAIN, MEMORY], ids=repr)
+def test_a_model_cannot_be_changed_by_what_it_gives_out(model):
+    before = fingerprint(model), posteriors(model, TOKENS).smoothed
+    for name in ("initial", "transition", "emission"):
+        getattr(model, name).fill_(0)
+        getattr(model, name).numpy()[...] = 0
+    if isinstance(model, MemoryHMM):
+        model.contents.fill_(0)
+    model.stationary().fill_(0)
+    assert fingerprint(model) == before[0]
+    assert torch.equal(posteriors(model, TOKENS).smoothed, before[1])
+    assert float(model.transition.sum()) == pytest.approx(len(model.transition))
+
+
+def test_a_task_cannot_be_changed_by_what_it_gives_out():
+    task = PosteriorTask(PLAIN, np.eye(3))
+    task.weights.fill_(0)
+    task.weights[0] += 1
+    assert task.weights.tolist() == np.eye(3).tolist()
+
+
+def test_copies_made_in_inference_mode_are_fit_for_gradients():
+    with torch.inference_mode():
+        tables = [PLAIN.initial, MEMORY.contents, PosteriorTask(PLAIN, np.eye(3)).weights]
+    assert not any(table.is_inference() for table in tables)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32, torch.int64])
+def test_a_blank_before_a_text_makes_it_int64(dtype):
+    tokens, seen = prepend_blank(torch.tensor([[1, 127]], dtype=dtype))
+    assert tokens.dtype == torch.int64
+    assert (tokens + 200).tolist() == [[200, 201, 327]]
+    assert seen.tolist() == [[False, True, True]]
+    check(lambda: prepend_blank([[0.5, 1.0]]), TypeError, ["tokens", "integers", "float64"])
 
 
 def table(cases):

@@ -10,7 +10,7 @@ import pytest
 HMMLIB = Path(__file__).resolve().parents[1] / "hmmlib"
 
 FLOORS = (
-    {"_checks", "_display", "_files", "_random", "tables"},
+    {"_checks", "_display", "_files", "_precision", "_random", "tables"},
     {"hmm", "sweeps"},
     {"lm"},
     {"heads", "pretraining", "tasks"},

@@ -224,7 +224,7 @@ def test_a_deterministic_model_writes_its_one_text():
     found = sample(model, 4, 7, generator=0)
     assert found.tokens.tolist() == [[1, 2, 0, 1, 2, 0, 1]] * 4
     assert found.states.tolist() == found.tokens.tolist()
-    assert found.memory.tolist() == [0] * 4
+    assert found.content.tolist() == [0] * 4
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -243,11 +243,11 @@ def test_sampled_text_is_possible(seed):
 def test_shapes_and_types(model):
     found = sample(model, 5, 7, generator=0)
     assert found.tokens.shape == found.states.shape == (5, 7)
-    assert found.memory.shape == (5,)
+    assert found.content.shape == (5,)
     assert all(part.dtype == torch.int64 for part in found)
     assert int(found.tokens.min()) >= 0
     assert int(found.tokens.max()) < 4
-    assert int(found.memory.max()) < model.chain.initial.shape[0]
+    assert int(found.content.max()) < model.chain.initial.shape[0]
     assert sample_tokens(model, np.int64(1), 1, generator=np.int32(0)).shape == (1, 1)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
-from threading import local
+from threading import Lock, local
 from typing import NoReturn, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
+from hmmlib._precision import exact_products
 from hmmlib.hmm._forward_backward import NoGradientError, RowPosteriors, forward_backward
 from hmmlib.hmm._sweeps import Scratch
 from hmmlib.hmm.chain import Dynamics
@@ -75,7 +77,7 @@ def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         if not hasattr(scratches, "own"):
             scratches.own = Scratch()
         scratch: Scratch | None = scratches.own if on_cpu else None
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), exact_products(initial.device):
             likelihood[rows], parts = _piece(batch, rows, scratch)
             for kind, (weights, total) in parts.items():
                 kept, sums = weights[: batch.n_positions], total[: batch.n_positions, :, None]
@@ -99,14 +101,15 @@ def run_with_gradients(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     logs = batch.log_evidence(everything) if batch.log_evidence else None
     start = dynamics.initial.reshape(-1).expand(evidence.shape[1:])
     try:
-        found = forward_backward(start, dynamics.transition, evidence, _needed(batch), None, logs)
+        with exact_products(start.device):
+            found = forward_backward(start, dynamics.transition, evidence, _needed(batch), None, logs)
+            parts = _with_conditionals(batch, found.tables, found.totals)
     except NoGradientError as error:
         run(batch)  # says so if the evidence is impossible
         raise ValueError(
             f"evidence: sequence {error.row} spans more orders of magnitude than gradients can pass through; "
             "detach the evidence, or keep its positive entries nearer to 1"
         ) from None
-    parts = _with_conditionals(batch, found.tables, found.totals)
     tables = {kind: (weights / total[..., None]).transpose(0, 1) for kind, (weights, total) in parts.items()}
     return found.log_step.sum(0), tables
 
@@ -130,13 +133,55 @@ def in_pieces(work: Callable[[slice], T], pieces: list[slice], on_cpu: bool) -> 
     if not on_cpu:
         return [work(piece) for piece in pieces]
     # One thread per piece beats several threads within each of its many small products.
-    workers = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with _ONE_BLAS_THREAD:
+        if len(pieces) == 1:
+            with _work_alone():
+                return [work(pieces[0])]
+        with ThreadPoolExecutor(torch.get_num_threads(), initializer=_work_alone) as pool:
             return list(pool.map(work, pieces))
-    finally:
-        torch.set_num_threads(workers)
+
+
+def _work_alone() -> AbstractContextManager[object]:
+    """Let torch start no threads from this one, from now on until the end of the context.
+
+    Not by `torch.set_num_threads`, which would decide for threads of other callers too.
+    """
+    torch.get_num_threads()  # when a thread asks first, torch sets the number for it
+    return _libraries().limit(limits=1, user_api="openmp")
+
+
+class _OneBlasThread:
+    """While anyone is inside, the process's BLAS works with one thread; it is one setting for all callers."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limit = _libraries().limit(limits=1, user_api="blas")
+                _let_others_set_blas()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+                _let_others_set_blas()
+
+
+def _let_others_set_blas() -> None:
+    """Undo that threadpoolctl, in later versions, hears nobody but the thread that set a limit before.
+
+    The last to leave may be another thread than the first to come.
+    """
+    for library in _libraries().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread()
+
+
+_ONE_BLAS_THREAD = _OneBlasThread()
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_lengths, check_observed
+from hmmlib._checks import ArrayLike, check_lengths, check_observed, check_tensor
 
 
 class Evidence(NamedTuple):
@@ -51,9 +51,7 @@ def check_evidence(
         ValueError: A wrong shape, an empty batch, an entry that is no evidence, or a row without a positive
             entry; the message names the sequence and the position.
     """
-    if not isinstance(evidence, Tensor) or evidence.is_complex() or evidence.dtype == torch.bool:
-        kind = evidence.dtype if isinstance(evidence, Tensor) else type(evidence).__name__
-        raise TypeError(f"evidence: expected a tensor of real numbers, got {kind}")
+    check_tensor(evidence, "evidence")
     if evidence.ndim != 3 or evidence.shape[-1] != size or 0 in evidence.shape:
         raise ValueError(f"evidence: expected shape (batch, time, {size}), got {tuple(evidence.shape)}")
     inside = positions_read((evidence.shape[0], evidence.shape[1]), None, lengths, evidence.device)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int
+from hmmlib._precision import exact_products
 from hmmlib._random import sampling_generator
 from hmmlib.hmm.chain import LatentChainModel
 from hmmlib.hmm.inference import posteriors
@@ -109,6 +110,7 @@ def unigram_entropy(model: HMM | MemoryHMM, *, position: int = 64) -> float:
     """
     chain = model.chain
     position = check_positive_int(position, "position", 0)
-    law = chain.initial @ torch.linalg.matrix_power(chain.transition, position)
-    words = law.reshape(-1) @ chain.flat_emission
+    with exact_products(chain.initial.device):
+        law = chain.initial @ torch.linalg.matrix_power(chain.transition, position)
+        words = law.reshape(-1) @ chain.flat_emission
     return float(-torch.special.xlogy(words, words).sum())

@@ -15,6 +15,7 @@ from torch import Tensor
 from hmmlib._checks import (
     ArrayLike,
     as_tensor,
+    check_integers,
     check_lengths,
     check_text_shape,
     check_tokens,
@@ -258,10 +259,11 @@ def prepend_blank(tokens: ArrayLike) -> tuple[Tensor, Tensor]:
         `posteriors(…, observed=…)`, False in that column.
 
     Raises:
+        TypeError: The tokens are not integers.
         ValueError: The shape is not (batch, time).
     """
     check_text_shape(tokens)
-    found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
+    found = check_integers(as_tensor(tokens, "tokens", "integers of shape (batch, time)"), "tokens")
     padded = torch.cat([torch.zeros_like(found[:, :1]), found], 1)
     seen = torch.ones_like(padded, dtype=torch.bool)
     seen[:, 0] = False

@@ -13,7 +13,9 @@ from hmmlib._checks import (
     check_cell,
     check_device,
     check_dtype,
+    check_tensor,
     distributions,
+    own_copy,
     real_tensor,
 )
 from hmmlib._display import card, heat_map
@@ -23,7 +25,9 @@ from hmmlib.hmm.vanilla import HMM
 
 
 class MemoryHMM:
-    """A hidden Markov model with a memory that is drawn once per sequence and never changes; immutable.
+    """A hidden Markov model with a memory that is drawn once per sequence and never changes.
+
+    Models are immutable: their tables are given out as copies.
 
     The memory M = (M_1, …, M_N) has N cells with values in {0, …, |ℳ| − 1}. A chain H_i = (J_i, S_i)
     says which cell J_i is being read and in which syntax state S_i the text is; the token depends on the
@@ -85,17 +89,17 @@ class MemoryHMM:
     @property
     def initial(self) -> Tensor:
         """Joint law of memory and first chain state, shape (|ℳ|, …, |ℳ|, N, |𝒮|)."""
-        return self._initial
+        return own_copy(self._initial)
 
     @property
     def transition(self) -> Tensor:
         """P[next chain state | chain state], shape (N·|𝒮|, N·|𝒮|)."""
-        return self._transition
+        return own_copy(self._transition)
 
     @property
     def emission(self) -> Tensor:
         """P[token | value of the cell read, cell, syntax state], shape (|ℳ|, N, |𝒮|, V)."""
-        return self._emission
+        return own_copy(self._emission)
 
     @property
     def n_values(self) -> int:
@@ -132,13 +136,13 @@ class MemoryHMM:
         """Number type of the parameters, and of everything computed from them."""
         return self._initial.dtype
 
-    @cached_property
+    @property
     def contents(self) -> Tensor:
         """All contents of the memory in the order of the flat states, integers, shape (|ℳ|^N, N)."""
         rows = list(product(range(self.n_values), repeat=self.n_cells))
-        # Kept for good, so it must not be made in inference mode, which bars it from work with gradients.
+        # It may be kept for good, so it must not be made in inference mode, which bars it from gradients.
         with torch.inference_mode(False):
-            return torch.tensor(rows, device=self.device)
+            return torch.tensor(rows, dtype=torch.int64, device=self.device)
 
     @cached_property
     def chain(self) -> Chain:
@@ -235,33 +239,13 @@ class MemoryHMM:
             ValueError: There is no such cell, or the last axis is not the flat states.
         """
         cell = check_cell(cell, self.n_cells)
-        self._check_flat(state_probs)
-        joint = state_probs.unflatten(-1, self._initial.shape)
-        first = state_probs.ndim - 1
-        others = [axis for axis in range(first, joint.ndim) if axis != first + cell]
-        return joint.sum(others)
-
-    def column_posterior(self, state_probs: Tensor) -> Tensor:
-        """Sum probabilities of flat states to P[value of the cell read, cell, syntax state | …].
-
-        Args:
-            state_probs: Probabilities of the flat states, shape (…, n_states).
-
-        Returns:
-            Probabilities of (m, j, s), shape (…, |ℳ|·N·|𝒮|); times ``emission.flatten(0, 2)`` they give
-            token probabilities.
-
-        Raises:
-            ValueError: The last axis is not the flat states.
-        """
-        self._check_flat(state_probs)
-        size = self.n_values * self.n_cells * self.n_syntax
-        total = state_probs.new_zeros(*state_probs.shape[:-1], size)
-        return total.index_add(-1, self.chain.columns.reshape(-1), state_probs)
-
-    def _check_flat(self, state_probs: Tensor) -> None:
+        check_tensor(state_probs, "state_probs")
         if state_probs.shape[-1:] != (self.n_states,):
             raise ValueError(
                 f"state_probs: expected a last axis of {self.n_states} flat states, "
                 f"got shape {tuple(state_probs.shape)}"
             )
+        joint = state_probs.unflatten(-1, self._initial.shape)
+        first = state_probs.ndim - 1
+        others = [axis for axis in range(first, joint.ndim) if axis != first + cell]
+        return joint.sum(others)

@@ -22,13 +22,13 @@ class Sample(NamedTuple):
     Attributes:
         tokens: int64, shape (batch, time).
         states: Chain states (for a memory-augmented HMM j·|𝒮| + s), int64, shape (batch, time).
-        memory: Index of the memory's content (a row of `MemoryHMM.contents`; 0 for a vanilla HMM),
-            int64, shape (batch,).
+        content: Which content the memory has, a row of `MemoryHMM.contents` (0 for a vanilla HMM), int64,
+            shape (batch,).
     """
 
     tokens: Tensor
     states: Tensor
-    memory: Tensor
+    content: Tensor
 
     def __repr__(self) -> str:
         return compact_repr(self)
@@ -73,9 +73,9 @@ def sample(model: LatentChainModel, batch: int, time: int, *, generator: int | t
         TypeError: A size is not an integer, or the generator is of another kind.
         ValueError: A size below 1, a seed beyond 32 bits, or a generator on another device.
     """
-    tokens, states, memory = _sample(model.chain, batch, time, generator, keep_states=True)
+    tokens, states, content = _sample(model.chain, batch, time, generator, keep_states=True)
     assert states is not None
-    return Sample(tokens, states, memory)
+    return Sample(tokens, states, content)
 
 
 def _sample(
@@ -89,7 +89,7 @@ def _sample(
     start, step, emit = chain.alias_tables
 
     flat = start.draw(torch.zeros(batch, dtype=torch.int64, device=device), random)
-    memory, state = flat // size, flat % size
+    content, state = flat // size, flat % size
     tokens = torch.empty(batch, time, dtype=torch.int64, device=device)
     states = torch.empty_like(tokens) if keep_states else None
     columns = chain.columns.reshape(-1)
@@ -97,7 +97,7 @@ def _sample(
     for begin in range(0, time, block):
         end = min(begin + block, time)
         path, state = step.walk(state, end - begin, random)
-        tokens[:, begin:end] = emit.draw(columns[memory * size + path], random).T
+        tokens[:, begin:end] = emit.draw(columns[content * size + path], random).T
         if states is not None:
             states[:, begin:end] = path.T
-    return tokens, states, memory
+    return tokens, states, content

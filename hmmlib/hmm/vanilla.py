@@ -13,6 +13,7 @@ from hmmlib._checks import (
     check_device,
     check_dtype,
     distributions,
+    own_copy,
     real_tensor,
 )
 from hmmlib._display import card, heat_map
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class HMM:
-    """A hidden Markov model over a finite vocabulary; immutable.
+    """A hidden Markov model over a finite vocabulary; immutable: its tables are given out as copies.
 
     The chain starts in state h with probability ``initial[h]`` *at the first position of a sequence*,
     moves from h to h' with probability ``transition[h, h']`` and emits token x with probability
@@ -81,17 +82,17 @@ class HMM:
     @property
     def initial(self) -> Tensor:
         """P[first state], shape (H,)."""
-        return self._initial
+        return own_copy(self._initial)
 
     @property
     def transition(self) -> Tensor:
         """P[next state | state], ``transition[from, to]``, shape (H, H)."""
-        return self._transition
+        return own_copy(self._transition)
 
     @property
     def emission(self) -> Tensor:
         """P[token | state], ``emission[state, token]``, shape (H, V)."""
-        return self._emission
+        return own_copy(self._emission)
 
     @property
     def n_states(self) -> int:
@@ -189,7 +190,12 @@ class HMM:
 
     @classmethod
     def from_hmmlearn(cls, model: CategoricalHMM) -> HMM:
-        """Build an HMM from a `hmmlearn.hmm.CategoricalHMM`; conventions are the same.
+        """Build an HMM from a `hmmlearn.hmm.CategoricalHMM`; its parameters mean the same.
+
+        Its texts have another layout: ``X`` of shape (n, 1) is a column, all texts one below the other, and
+        `lengths` says where they end. A single one is ``X.T`` here, shape (1, n), whose log-likelihood is
+        ``model.score(X)``; several become rows by ``np.split(X[:, 0], np.cumsum(lengths)[:-1])``, padded to
+        the longest for ``posteriors(…, lengths=lengths)``.
 
         Args:
             model: A model with `startprob_`, `transmat_` and `emissionprob_`.
