@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import torch
 from torch import Tensor
 
@@ -33,17 +34,12 @@ def stationary_law(transition: Tensor) -> Tensor:
 
 
 def _closed_classes(edges: np.ndarray) -> list[list[int]]:
-    """Communicating classes that the chain cannot leave."""
-    reach = edges | np.eye(len(edges), dtype=bool)
-    for _ in range(int(np.ceil(np.log2(len(edges)))) if len(edges) > 1 else 0):
-        reach = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
-    both_ways = reach & reach.T
-    classes = {tuple(np.flatnonzero(row)) for row in both_ways}
-    return [
-        [int(s) for s in members]
-        for members in sorted(classes)
-        if not np.delete(reach[members[0]], members).any()
-    ]
+    """Communicating classes that the chain cannot leave, by their first states."""
+    count, label = scipy.sparse.csgraph.connected_components(edges, connection="strong")
+    sources, targets = edges.nonzero()
+    left = set(label[sources[label[sources] != label[targets]]].tolist())
+    closed = [np.flatnonzero(label == one).tolist() for one in range(count) if one not in left]
+    return sorted(closed)
 
 
 def _eliminate_states(matrix: np.ndarray) -> np.ndarray:
