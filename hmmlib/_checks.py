@@ -40,8 +40,8 @@ def as_tensor(values: ArrayLike, name: str, expected: str) -> Tensor:
         return _plain(values, name, expected)
     if _is_masked(values):
         raise TypeError(
-            f"{name}: expected {expected}, got a masked array x, whose mask would be lost; pass x.data, and for "
-            "texts with unknown tokens observed=~x.mask"
+            f"{name}: expected {expected}, got a masked array x, whose mask would be lost; pass x.data, and "
+            "for texts with unknown tokens observed=~x.mask"
         )
     try:
         # The copy is for torch, which takes no reversed views and warns of read-only arrays. By way of
@@ -97,7 +97,7 @@ def _is_masked(values: object) -> bool:
 
 
 def own_copy(table: Tensor) -> Tensor:
-    """A copy for the caller to write to, fit for work with gradients even where it is made in inference mode."""
+    """A copy for the caller to write to; made in inference mode too it is fit for work with gradients."""
     with torch.inference_mode(False):
         return table.clone()
 

@@ -219,7 +219,7 @@ def _logistic(odds: np.ndarray) -> np.ndarray:
 
 
 def column_posterior(probs: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Probabilities of emission columns, (…, E), from those of flat states, (…, K·C), columns being (K, C)."""
+    """Probabilities of emission columns, (…, E), from those of flat states, (…, K·C); columns are (K, C)."""
     sums = np.zeros((*probs.shape[:-1], columns.max() + 1))
     for state, column in enumerate(columns.reshape(-1)):
         sums[..., column] += probs[..., state]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.autograd import gradcheck
-
 from reference import column_posterior
+from torch.autograd import gradcheck
 
 from hmmlib import HMM, ExactMaskedLM, posteriors, posteriors_from_evidence, random_hmm, random_memory_hmm
 

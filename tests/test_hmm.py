@@ -304,6 +304,19 @@ def test_hmmlearn_samples_and_scores_the_model():
     assert other.score(tokens) == pytest.approx(float(posteriors(model, tokens.T).log_likelihood))
 
 
+def test_texts_in_hmmlearns_layout_are_read_as_from_hmmlearn_says():
+    pytest.importorskip("hmmlearn")
+    other = random_hmm(4, 5, generator=0, emission_temperature=1.0).to_hmmlearn()
+    model = HMM.from_hmmlearn(other)
+    found, _ = other.sample(9, random_state=0)
+    close(posteriors(model, found.T).log_likelihood, [other.score(found)], 1e-10)
+    lengths = [2, 4, 3]
+    rows = np.split(found[:, 0], np.cumsum(lengths)[:-1])
+    padded = np.array([np.pad(row, (0, 4 - len(row))) for row in rows])
+    total = posteriors(model, padded, lengths=lengths).log_likelihood.sum()
+    close(total, other.score(found, lengths), 1e-10)
+
+
 def test_what_hmmlearn_does_to_its_model_does_not_reach_back():
     pytest.importorskip("hmmlearn")
     model = small()

@@ -9,7 +9,6 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-
 from reference import column_posterior
 
 from hmmlib import (

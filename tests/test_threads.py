@@ -1,4 +1,4 @@
-"""Callers in several threads share a process: what one of them sets for its own work is as before afterwards."""
+"""Callers in several threads share a process: what one sets for its own work is as before afterwards."""
 
 from __future__ import annotations
 
