@@ -157,7 +157,7 @@ def distributions(
     Raises:
         ValueError: An entry is NaN, infinite or negative, or a row does not sum to one.
     """
-    check_distributions(table, name, axes)
+    _check_distributions(table, name, axes)
     with torch.inference_mode(False):  # as in `float_tensor`
         copy = table.to(dtype=dtype, device=device, copy=True)
         if table.is_floating_point() and table.dtype != dtype:
@@ -165,7 +165,7 @@ def distributions(
     return copy
 
 
-def check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
+def _check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
     """Raise unless every row along the last axis is a distribution, as exactly as its type can say."""
     bad = ~torch.isfinite(table) | (table < 0)
     if bad.any():

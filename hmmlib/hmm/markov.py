@@ -7,12 +7,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_device, check_distributions, float_tensor
+from hmmlib._checks import ArrayLike, check_device, check_dtype, distributions, own_copy, real_tensor
 from hmmlib.hmm.chain import Dynamics
 
 
 class MarkovChain:
-    """The dynamics of an HMM without a vocabulary; immutable.
+    """The dynamics of an HMM without a vocabulary; immutable: its tables are given out as copies.
 
     Emissions of any kind can be had with it: densities of real vectors, scores of a network. They are
     evaluated at what is seen, one number for each state, and given to `posteriors_from_evidence` or
@@ -39,22 +39,22 @@ class MarkovChain:
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        at = check_device(device)
-        self._initial = float_tensor(initial, "initial", dtype, at)
-        if self._initial.ndim != 1 or self._initial.numel() == 0:
-            raise ValueError(f"initial: expected shape (n_states,), got {tuple(self._initial.shape)}")
-        check_distributions(self._initial, "initial", [])
+        at, to = check_device(device), check_dtype(dtype)
+        law = real_tensor(initial, "initial")
+        if law.ndim != 1 or law.numel() == 0:
+            raise ValueError(f"initial: expected shape (n_states,), got {tuple(law.shape)}")
+        self._initial = distributions(law, "initial", [], to, at)
         self._transition = _check_transition(transition, self._initial.numel(), self._initial)
 
     @property
     def initial(self) -> Tensor:
         """P[first state], shape (H,)."""
-        return self._initial
+        return own_copy(self._initial)
 
     @property
     def transition(self) -> Tensor:
         """P[next state | state], shape (H, H) or (T − 1, H, H)."""
-        return self._transition
+        return own_copy(self._transition)
 
     @property
     def n_states(self) -> int:
@@ -128,11 +128,10 @@ def check_steps(transition: Tensor, time: int) -> None:
 
 def _check_transition(transition: ArrayLike, size: int, like: Tensor) -> Tensor:
     """Row-stochastic matrices (size, size) or (steps, size, size), of the type and device of `like`."""
-    table = float_tensor(transition, "transition", like.dtype, like.device)
+    table = real_tensor(transition, "transition")
     if table.ndim not in (2, 3) or table.shape[-2:] != (size, size):
         raise ValueError(
             f"transition: expected shape ({size}, {size}) for {size} states, or (time - 1, {size}, {size}) "
             f"to change with time, got {tuple(table.shape)}"
         )
-    check_distributions(table, "transition", ["step", "row"][3 - table.ndim :])
-    return table
+    return distributions(table, "transition", ["step", "row"][3 - table.ndim :], like.dtype, like.device)
