@@ -691,7 +691,7 @@ print("the cell has the right posterior, to 1e-12:", bool(gap.abs().max() < 1e-1
 
 # %%
 from hmmlib import text_probs
-from hmmlib.certificates import check_certificate, separate
+from hmmlib.certificates import certificate_bound, separate
 
 rate = [0.1, 0.5, 0.9]
 coin = MemoryHMM(
@@ -736,7 +736,7 @@ except AssumptionError as error:
 #
 # The same by linear programming, for the theorem's prompt and for 50 random ones. `separate` looks for the best weights on
 # $\overline{G}$, and where there are none returns a certificate: shares of the texts such that the texts of both
-# labels average to the same thing. `check_certificate` evaluates it in rational arithmetic.
+# labels average to the same thing. `certificate_bound` evaluates it in rational arithmetic.
 
 # %%
 prompts = np.random.default_rng(0).dirichlet(np.ones(3), 50)
@@ -748,7 +748,7 @@ for prompt in prompts:
     features = torch.stack([rows[0] for rows in shown])
     verdict = separate(features, coin_labels)
     ruled_out += not verdict.separable
-    bound = max(bound, check_certificate(features, coin_labels, verdict.certificate))
+    bound = max(bound, certificate_bound(features, coin_labels, verdict.certificate))
 print(f"prompts: {len(prompts)}, of which no head fits: {ruled_out}")
 print(f"no head with weights up to 1 has a margin above {bound:.0e}")
 
@@ -774,7 +774,7 @@ for values in ([0, 1, 2], [0, 2]):
     prompt[0, values] = 1.0
     shown = torch.cat([text_probs(four_lm, x, prompt, 0)[:, 0] for x in strings])
     verdict = separate(shown, truth)
-    most = check_certificate(shown, truth, verdict.certificate)
+    most = certificate_bound(shown, truth, verdict.certificate)
     print(f"keeps {values}: a head fits: {verdict.separable}", end=", ")
     print(f"margin at most {most:.0e}")
 
@@ -829,7 +829,7 @@ for k in [0, 1, 2, 4, 8, 16, 32]:
     tuned, answers, shown = at_the_mention(k)
     delta, verdict = tuned.start_error, separate(shown, truth)
     bound = f"{4 * delta / (1 - delta):.3f}" if delta < 1 - 1e-9 else "none"
-    most = check_certificate(shown, truth, verdict.certificate)
+    most = certificate_bound(shown, truth, verdict.certificate)
     print(f"{k:2d}{delta:8.3f}{bound:>8}{int((answers != truth).sum()):8d}", end="")
     print(f"{verdict.separable!s:>19}{most:17.0e}")
 

@@ -210,9 +210,9 @@ for i in support[shown[support, 0].argsort()]:
 # recomputed in fractions, without any rounding, from the numbers that the computer holds:
 
 # %%
-from hmmlib.certificates import check_certificate
+from hmmlib.certificates import certificate_bound
 
-bound = check_certificate(shown, fair.labels(tosses), verdict.certificate)
+bound = certificate_bound(shown, fair.labels(tosses), verdict.certificate)
 print("no head has all margins above 1e-12:", bound < 1e-12)
 
 # %% [markdown]

@@ -29,7 +29,7 @@ from hmmlib import (
 )
 from hmmlib.certificates import (
     best_accuracy,
-    check_certificate,
+    certificate_bound,
     posterior_span,
     row_space_test,
     separate,
@@ -234,7 +234,7 @@ def test_every_verdict_is_proved(labelled):
     assert (shares >= 0).all()
     assert shares.sum() == pytest.approx(1)
     # Primal and dual meet, in exact arithmetic too.
-    exact = check_certificate(features, labels, shares)
+    exact = certificate_bound(features, labels, shares)
     assert found.margin - 1e-12 <= exact <= found.margin + 1e-9
     assert found.bound == pytest.approx(exact, abs=1e-12)
     if found.separable:
@@ -276,7 +276,7 @@ def test_equal_rows_with_both_labels_are_a_proof():
     found = separate(features, [0, 1, 1, 1])
     assert not found.separable
     assert found.certificate.tolist() == pytest.approx([0.5, 0, 0.5, 0])
-    assert check_certificate(features, [0, 1, 1, 1], found.certificate) < 1e-15
+    assert certificate_bound(features, [0, 1, 1, 1], found.certificate) < 1e-15
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -321,7 +321,7 @@ def test_labels_that_change_twice_along_a_segment():
     assert laws[0, 0] < laws[1, 0] < laws[2, 0]
     found = separate(laws, labels)
     assert not found.separable
-    assert check_certificate(laws, labels, found.certificate) < 1e-15
+    assert certificate_bound(laws, labels, found.certificate) < 1e-15
     # All three texts are needed; the one of label 0 holds half of the weight.
     assert found.certificate.min() > 0
     assert float(found.certificate[1]) == pytest.approx(0.5)
@@ -365,11 +365,11 @@ def test_the_exact_bound_is_that_of_fractions():
         for column in features.T
     ]
     exact = sum(abs(value) for value in total) / sum(Fraction(s) for s in shares)
-    found = check_certificate(features, labels, shares)
+    found = certificate_bound(features, labels, shares)
     assert Fraction(found) >= exact
     assert Fraction(found) - exact < Fraction(1, 2**50)
     # Scaling λ changes nothing.
-    assert check_certificate(features, labels, 4 * shares) == found
+    assert certificate_bound(features, labels, 4 * shares) == found
 
 
 @pytest.mark.parametrize("answer", ["nothing", "nonsense"])
@@ -537,22 +537,22 @@ OPTIONS = {
         ["tolerance", "number", "'small'"],
     ),
     "a negative share": (
-        lambda: check_certificate(GOOD, [0, 1], [1.0, -0.5]),
+        lambda: certificate_bound(GOOD, [0, 1], [1.0, -0.5]),
         ValueError,
         ["certificate", "entry 1", "-0.5", ">= 0"],
     ),
     "a share that is NaN": (
-        lambda: check_certificate(GOOD, [0, 1], [NAN, 0.5]),
+        lambda: certificate_bound(GOOD, [0, 1], [NAN, 0.5]),
         ValueError,
         ["certificate", "entry 0", "nan"],
     ),
     "no shares": (
-        lambda: check_certificate(GOOD, [0, 1], [0.0, 0.0]),
+        lambda: certificate_bound(GOOD, [0, 1], [0.0, 0.0]),
         ValueError,
         ["certificate", "all entries are 0", "positive"],
     ),
     "shares of another set": (
-        lambda: check_certificate(GOOD, [0, 1], [1.0]),
+        lambda: certificate_bound(GOOD, [0, 1], [1.0]),
         ValueError,
         ["certificate", "(2,)", "(1,)"],
     ),
@@ -604,7 +604,7 @@ def check(call, error, fragments):
     assert not missing, f"{message!r} does not say {missing}"
 
 
-@pytest.mark.parametrize("call", [separate, best_accuracy, lambda *of: check_certificate(*of, ONE)])
+@pytest.mark.parametrize("call", [separate, best_accuracy, lambda *of: certificate_bound(*of, ONE)])
 @pytest.mark.parametrize(("arguments", "error", "fragments"), SETS.values(), ids=SETS)
 def test_bad_sets_are_named(call, arguments, error, fragments):
     check(lambda: call(*arguments), error, fragments)
@@ -618,3 +618,12 @@ def test_bad_options_are_named(call, error, fragments):
 def test_results_are_heads():
     assert isinstance(separate(GOOD, [0, 1]).head, LinearHead)
     assert isinstance(best_accuracy(GOOD, [0, 1]).head, LinearHead)
+
+
+def test_a_row_of_zeros_costs_the_program_nothing_where_its_class_is_one(monkeypatch):
+    """Every head answers 1 there, which is right; no head has a margin there."""
+    monkeypatch.setattr(sys.modules["hmmlib.certificates.accuracy"], "_heads", lambda *_: iter(()))
+    features, labels = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [1, 1, 0]
+    found = best_accuracy(features, labels)
+    assert (found.lower, found.upper) == (1.0, 1.0)
+    assert best_accuracy(features, [0, 1, 0]).upper == pytest.approx(2 / 3)

@@ -22,7 +22,7 @@ from hmmlib import (
     sample_tokens,
     text_probs,
 )
-from hmmlib.certificates import check_certificate, separate
+from hmmlib.certificates import certificate_bound, separate
 from hmmlib.constructions import AssumptionError, attention_head, recoverable_states, recovery
 from hmmlib.hmm import random_recoverable_hmm
 
@@ -244,7 +244,7 @@ def certified_failure(hmm: MemoryHMM) -> None:
     shown = torch.stack([law[0, 0] for law in laws])
     verdict = separate(shown, labels)
     assert not verdict.separable
-    assert check_certificate(shown, labels, verdict.certificate) < 1e-14
+    assert certificate_bound(shown, labels, verdict.certificate) < 1e-14
     for seed in range(300):
         head = random_head(hmm.n_tokens, seed)
         answers = [int(head.labels(law, x)) for law, x in zip(laws, texts, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -18,7 +19,7 @@ from hmmlib import (
     sample_tokens,
     text_probs,
 )
-from hmmlib.certificates import check_certificate, separate
+from hmmlib.certificates import certificate_bound, separate
 from hmmlib.constructions import (
     AssumptionError,
     DependentColumnsError,
@@ -182,7 +183,7 @@ def test_fails_where_columns_of_weighed_values_are_dependent():
         assert bool((features[1:, 0] >= features[:-1, 0]).all())
         verdict = separate(features, labels)
         assert not verdict.separable
-        assert check_certificate(features, labels, verdict.certificate) < 1e-12
+        assert certificate_bound(features, labels, verdict.certificate) < 1e-12
 
 
 def test_fails_where_the_prompt_drops_a_value_that_is_weighed():
@@ -240,7 +241,7 @@ def test_fails_with_several_cells_and_no_blanks():
         assert verdict.separable == right
         assert (answers == labels) == right
         if not right:
-            assert check_certificate(torch.stack(features), labels, verdict.certificate) < 1e-12
+            assert certificate_bound(torch.stack(features), labels, verdict.certificate) < 1e-12
 
 
 def test_fails_where_the_memory_depends_on_the_first_state():
@@ -276,3 +277,32 @@ def test_refuses_a_text_that_no_weighed_value_can_write():
     assert int(task.labels(text)) == 1
     with pytest.raises(ValueError, match="probability 0"):
         memory_prompt(model, [1, -1, 0]).labels(ExactMaskedLM(model), text)
+
+
+def leaking(dependence=0.0):
+    """Two cells that are read in runs; one syntax state is out of reach for a text's first word."""
+    cells = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
+    syntax = torch.tensor([[0, 1, 0], [0, 1 - 1e-12, 1e-12], [0, 1, 0]], dtype=torch.float64)
+    initial = torch.zeros(2, 2, 2, 3, dtype=torch.float64)
+    initial[..., 0] = 1 / 8
+    initial[0, :, 0, 0] += dependence / 2
+    initial[0, :, 1, 0] -= dependence / 2
+    emission = torch.eye(12, dtype=torch.float64).reshape(2, 2, 3, 12)
+    return MemoryHMM(initial, torch.kron(cells, syntax), emission)
+
+
+def test_a_first_state_that_only_blanks_lead_to_is_infinitely_off():
+    """No text starts there, so that nothing bounds what the head says of one that does."""
+    model = leaking()
+    assert start_errors(model, 0, 3) == [pytest.approx(0.8), math.inf, math.inf, math.inf]
+    with pytest.raises(AssumptionError, match="still off by inf"):
+        memory_prompt(model, [1.0, -1.0])
+    ring = MemoryHMM([[[1.0, 0, 0]]], torch.eye(3).roll(1, 1).double(), torch.eye(3).reshape(1, 1, 3, 3))
+    assert start_errors(ring, 0, 3) == [0.0, math.inf, math.inf, 0.0]
+
+
+@pytest.mark.parametrize("dependence", [1e-6, -1e-6, 1e-9])
+def test_a_memory_that_nearly_does_not_depend_on_the_first_state_depends_on_it(dependence):
+    start_errors(leaking(), 0, 0)
+    with pytest.raises(AssumptionError, match="memory depends on the first chain state"):
+        start_errors(leaking(dependence), 0, 0)

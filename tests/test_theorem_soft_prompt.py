@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, random_hmm, sample_tokens
-from hmmlib.certificates import Separation, check_certificate, separate
+from hmmlib.certificates import Separation, certificate_bound, separate
 from hmmlib.constructions import (
     AssumptionError,
     DependentColumnsError,
@@ -34,7 +34,7 @@ def on_coins(
     labels = torch.cat([task.labels(x) for x in texts])
     shown = torch.cat([blank_probs(lm, x, prompt) for x in texts])
     found = separate(shown, labels)
-    return found, check_certificate(shown, labels, found.certificate)
+    return found, certificate_bound(shown, labels, found.certificate)
 
 
 def random_prompts(count: int, n_states: int) -> list[torch.Tensor]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, random_hmm, sample_tokens
-from hmmlib.certificates import check_certificate, posterior_span, row_space_test, separate
+from hmmlib.certificates import certificate_bound, posterior_span, row_space_test, separate
 from hmmlib.constructions import DependentColumnsError, linear_head
 from hmmlib.hmm import random_sparse_hmm
 
@@ -59,7 +59,7 @@ def test_head_tuning_fails_without_independent_columns():
     features = at_the_blank(hmm, texts)
     verdict = separate(features, task.labels(texts))
     assert not verdict.separable
-    assert check_certificate(features, task.labels(texts), verdict.certificate) == 0
+    assert certificate_bound(features, task.labels(texts), verdict.certificate) == 0
     with pytest.raises(DependentColumnsError):
         linear_head(hmm, task.mu)
 
@@ -73,7 +73,7 @@ def test_head_tuning_fails_where_the_middle_state_is_asked_for():
     features = at_the_blank(coins, texts)
     verdict = separate(features, task.labels(texts))
     assert not verdict.separable
-    assert check_certificate(features, task.labels(texts), verdict.certificate) < 1e-12
+    assert certificate_bound(features, task.labels(texts), verdict.certificate) < 1e-12
     # The same texts with a task that asks for a side: there is a head.
     assert separate(features, [0, 0, 1]).separable
 
@@ -147,7 +147,7 @@ def test_head_or_certificate():
         if verdict.separable:
             assert torch.equal(verdict.head.labels(features), labels)
         else:
-            assert check_certificate(features, labels, verdict.certificate) < 1e-9
+            assert certificate_bound(features, labels, verdict.certificate) < 1e-9
     assert min(counts.values()) > 20
 
 

@@ -8,14 +8,14 @@ none. They tell information that the model does not show at the blank from train
 
 from hmmlib.certificates.accuracy import BestAccuracy, best_accuracy
 from hmmlib.certificates.row_space import RowSpaceTest, posterior_span, row_space_test
-from hmmlib.certificates.separation import Separation, check_certificate, separate
+from hmmlib.certificates.separation import Separation, certificate_bound, separate
 
 __all__ = [
     "BestAccuracy",
     "RowSpaceTest",
     "Separation",
     "best_accuracy",
-    "check_certificate",
+    "certificate_bound",
     "posterior_span",
     "row_space_test",
     "separate",

@@ -38,7 +38,7 @@ class Separation:
         head: A head with weights of size at most 1, shape (V,); all zero if nothing better exists.
         margin: The smallest y_i bᵀg_i that this head achieves; no more than the best.
         certificate: λ, shape (n,), positive on a few rows only.
-        bound: ‖Σ λ_i y_i g_i‖₁; no less than the best margin. See `check_certificate` for exact arithmetic.
+        bound: ‖Σ λ_i y_i g_i‖₁; no less than the best margin. See `certificate_bound` for exact arithmetic.
     """
 
     separable: bool
@@ -99,7 +99,7 @@ def separate(features: ArrayLike, labels: ArrayLike, *, tolerance: float = 1e-9)
     )
 
 
-def check_certificate(features: ArrayLike, labels: ArrayLike, certificate: ArrayLike) -> float:
+def certificate_bound(features: ArrayLike, labels: ArrayLike, certificate: ArrayLike) -> float:
     """Recompute the bound of a certificate in rational numbers, free of rounding.
 
     Args:
