@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 import hmmlib
 from conftest import OutputText
-from draw_figures import TARGET, figure3_of_both
+from draw_figures import TARGET, figure3_numbers, figure3_of_both
 from finished_pages import LOADS_ELSEWHERE
 from hmmlib_book import configure, repository_url
 
@@ -68,6 +68,15 @@ def test_the_numbers_of_figure_3_are_the_papers() -> None:
 
 def test_the_committed_figure_is_drawn_from_the_numbers() -> None:
     assert figure3_of_both() == TARGET.read_text(encoding="utf-8"), "make figures draws it anew"
+
+
+@pytest.mark.parametrize("page", ["README.md", "book/intro.md"])
+def test_its_captions_name_the_seeds_of_each_row(page: str) -> None:
+    expected = [(row["head"].seeds, row["attention"].seeds) for row in figure3_numbers().values()]
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert text.count("figure3.svg") == 1
+    found = re.findall(r"\((\d+) and (\d+) seeds\)", text[text.index("figure3.svg") :])
+    assert [tuple(map(int, pair)) for pair in found] == expected
 
 
 # --- the library is documented ---

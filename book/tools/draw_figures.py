@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from hmmlib.analysis import worlds
+from hmmlib.analysis import World, worlds
 from hmmlib.analysis.curves import EXACT, PAPER, SOLVED
 from hmmlib.plotting.figure3 import figure3_rows
 from hmmlib.plotting.style import use_style
@@ -24,17 +24,26 @@ ROWS = {PAPER: "The paper", SOLVED: "Our networks", EXACT: "Exact model"}
 FILES = ("figure3_paper", "head_vs_prompt_laptop", "memory_vs_vanilla_laptop", "exact_prompts")
 
 
+def figure3_numbers() -> dict[str, World]:
+    """The rows of the figure.
+
+    Returns:
+        Title of each row, and its curves, from the files in ``book/results``.
+    """
+    results = (json.loads((BOOK / "results" / f"{name}.json").read_text(encoding="utf-8")) for name in FILES)
+    found = worlds(*results)
+    return {title: found[world] for world, title in ROWS.items()}
+
+
 def figure3_of_both() -> str:
-    """Draw the paper's Figure 3 over the same figure of this book, from the files in ``book/results``.
+    """Draw the paper's Figure 3 over the same figure of this book.
 
     Returns:
         The picture as SVG.
     """
-    results = (json.loads((BOOK / "results" / f"{name}.json").read_text(encoding="utf-8")) for name in FILES)
-    found = worlds(*results)
     with mpl.rc_context():
         use_style()
-        figure = figure3_rows({title: found[world] for world, title in ROWS.items()})
+        figure = figure3_rows(figure3_numbers())
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-from drawn import check_readable, open_figures
 
 from hmmlib.plotting import use_style
+from plotting.drawn import check_readable, open_figures
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from drawn import alike_in_grey, check_readable, covered
 from matplotlib.axes import Axes
+
+from plotting.drawn import alike_in_grey, check_readable, covered
 
 HERE = Path(__file__).resolve().parent
 PLOTTING = HERE.parents[1] / "hmmlib" / "plotting"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from drawn import band, line, title, words
 
 from hmmlib.analysis import Mean, Series, World, read_results, worlds
 from hmmlib.plotting import figure3_rows
+from plotting.drawn import band, line, title, words
 
 
 def series(seeds: int, *means: float, points: tuple[int, ...] = (4, 8, 30)) -> Series:

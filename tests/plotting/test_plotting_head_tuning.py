@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn import line, title, words
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hmmlib.plotting._parts import CORNERS, zero_line
 from hmmlib.plotting.head_tuning import accuracy_curves, two_simplices
+from plotting.drawn import line, title, words
 
 weights = arrays(float, 3, elements=st.sampled_from([-2.0, -1.5, -0.3, 0.0, 0.7, 1.0]))
 

@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from drawn import line
 
 from hmmlib.plotting import head_vs_prompt as figures
 from hmmlib.tuning import Epoch
+from plotting.drawn import line
 
 SIZES = [4, 12]
 CURVE = {"mean": [90.0, 70.0], "interval": [1.0, 2.0]}

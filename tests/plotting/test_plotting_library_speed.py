@@ -6,9 +6,9 @@ import itertools
 
 import matplotlib.pyplot as plt
 import pytest
-from drawn import band, title
 
 from hmmlib.plotting.library_speed import growth
+from plotting.drawn import band, title
 
 
 @pytest.fixture

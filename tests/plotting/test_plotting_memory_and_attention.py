@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn import heights, line, middles, points, title, words
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
@@ -17,6 +16,7 @@ from hmmlib.plotting.memory_and_attention import (
     text_and_reader,
 )
 from hmmlib.plotting.style import PALETTE
+from plotting.drawn import heights, line, middles, points, title, words
 
 WORDS, NAMES = ["the", "boat", "is"], ["article", "noun", "link"]
 STATES = torch.tensor([0, 2, 1])

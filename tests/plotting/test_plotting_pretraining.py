@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawn import band, bars, dots, heights, line, middles, title, words
 
 from hmmlib.plotting.pretraining import (
     kl_by_machine,
@@ -20,6 +19,7 @@ from hmmlib.plotting.pretraining import (
     two_targets,
 )
 from hmmlib.pretraining import History, Measurement, Stage
+from plotting.drawn import band, bars, dots, heights, line, middles, title, words
 
 
 def test_what_is_missed_stands_on_the_floor():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn import heights, line, middles, points, title, words
 
 from hmmlib.plotting.prompts_and_memory import (
     forgetting,
@@ -13,6 +12,7 @@ from hmmlib.plotting.prompts_and_memory import (
     memory_posteriors,
     shares_recoverable,
 )
+from plotting.drawn import heights, line, middles, points, title, words
 
 
 def test_values_that_the_prompt_leaves_are_named():

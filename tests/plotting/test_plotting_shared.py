@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from drawn import dots, line, points, title, words
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from hmmlib.plotting import PALETTE, accuracy_by_states, turning_labels
+from plotting.drawn import dots, line, points, title, words
 
 
 def bare_lines(axes: Axes) -> list[Line2D]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn import band, dots, heights, line, lines, middles, points, title, words
 from matplotlib.colors import to_hex
 
 from hmmlib.plotting._parts import CORNERS
@@ -16,6 +15,7 @@ from hmmlib.plotting.soft_prompts import (
     token_probs_with_prompt,
 )
 from hmmlib.plotting.style import PALETTE
+from plotting.drawn import band, dots, heights, line, lines, middles, points, title, words
 
 
 def test_the_prior_the_prompt_and_the_prior_under_it():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn import dots, line, title, words
 
 from hmmlib import HMM
 from hmmlib.plotting.text_from_an_hmm import (
@@ -14,6 +13,7 @@ from hmmlib.plotting.text_from_an_hmm import (
     posterior_maps,
     text_with_states,
 )
+from plotting.drawn import dots, line, title, words
 
 MACHINE = HMM([0.5, 0.5], [[0.9, 0.1], [0.3, 0.7]], [[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
 

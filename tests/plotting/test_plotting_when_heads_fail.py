@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn import dots, line, points, title, words
 
 from hmmlib.plotting._parts import CORNERS
 from hmmlib.plotting.when_heads_fail import fibres, margins_by_states, overlap
+from plotting.drawn import dots, line, points, title, words
 
 THREE = torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], dtype=torch.double)
 LABELS = torch.tensor([1, 0, 1])

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn import bars, lines, title
 
 from hmmlib.analysis import HEAD, PROMPT, Mean, Step
 from hmmlib.plotting import where_the_error_comes_from as figures
+from plotting.drawn import bars, lines, title
 
 
 def test_a_waterfall_goes_from_100_to_what_is_left() -> None:

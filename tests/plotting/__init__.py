@@ -1,0 +1,1 @@
+"""Tests of every figure of the book."""
