@@ -12,7 +12,14 @@ from hmmlib.lm.base import Context
 
 
 class ExactLM:
-    """What exact models have in common: a token's embedding is its likelihood under each state."""
+    """What exact models have in common: a token's embedding is its likelihood under each state.
+
+    Args:
+        model: The HMM, or memory-augmented HMM, that the texts come from.
+
+    Raises:
+        TypeError: Another kind of object.
+    """
 
     def __init__(self, model: HMM | MemoryHMM) -> None:
         if not isinstance(model, HMM | MemoryHMM):
