@@ -287,7 +287,7 @@ def test_inputs_that_do_not_fit():
         head.values(laws, tokens)
     with pytest.raises(ValueError, match=r"probs: expected laws over 4 tokens, got shape \(6, 7, 3\)"):
         head.attention(laws[..., :3])
-    with pytest.raises(ValueError, match=r"tokens: expected shape \(6, 5\) as of laws, got \(6, 4\)"):
+    with pytest.raises(ValueError, match=r"tokens: expected shape \(6, 5\) as of probs, got \(6, 4\)"):
         head.values(laws[:, :5], tokens[:, :4])
     lm = ExactMaskedLM(warm_hmm())
     with pytest.raises(
