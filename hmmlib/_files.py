@@ -49,8 +49,60 @@ def sha256(value: object) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_whole(path: Path, content: bytes, *, overwrite: bool = True) -> None:
     """Write a file as a whole or not at all, whenever the process is killed.
+
+    Args:
+        path: The file; its folder is made if it does not exist.
+        content: What to write.
+        overwrite: Whether to replace a file that is there; else that one stays, even if another process
+            finishes it meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Several machines may write to one folder, so the number of the process does not make a name unique.
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            draft.replace(path)
+        else:
+            _keep_first(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _keep_first(draft: Path, path: Path) -> None:
+    """Give the draft its name, unless another process was faster."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        draft.replace(path)
+
+
+def set_aside(path: Path) -> Path | None:
+    """Give a damaged file another name in its folder.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Where it is now; None if it was gone.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{uuid4().hex[:8]}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return None
+    return aside
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON for people to read, as a whole or not at all.
 
     Args:
         path: The file; its folder is made if it does not exist.
@@ -61,36 +113,24 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         ValueError: It holds a number that is not finite.
     """
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Several machines may write to one folder, so the number of the process does not make a name unique.
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, text.encode())
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any], *, overwrite: bool = True
+) -> None:
     """Write tensors and notes to a safetensors file, as a whole or not at all.
 
     Args:
         path: The file; its folder is made if it does not exist.
         tensors: What to write.
         notes: Ready for JSON; one entry, 'format', says what the file is.
+        overwrite: As for `write_whole`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        # Not `save_file`, which lets nobody but the owner read the file.
-        draft.write_bytes(save(plain, metadata={name: json.dumps(note) for name, note in notes.items()}))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    # Not `save_file`, which lets nobody but the owner read the file.
+    content = save(plain, metadata={name: json.dumps(note) for name, note in notes.items()})
+    write_whole(path, content, overwrite=overwrite)
 
 
 def read_tensors(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -122,18 +162,21 @@ def read_tensors(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str
     return tensors, notes
 
 
-def digest(*tables: Tensor) -> str:
-    """SHA-256 of tables of numbers, their shapes and types.
+def digest(*parts: str | Tensor) -> str:
+    """SHA-256 of texts and tables of numbers, one after the other.
 
     Args:
-        tables: On any device.
+        parts: Of a table, on any device, the type and the shape count too.
 
     Returns:
         64 hexadecimal digits.
     """
     found = hashlib.sha256()
-    for table in tables:
-        numbers = table.detach().cpu().contiguous().numpy()
+    for part in parts:
+        if isinstance(part, str):
+            found.update(part.encode())
+            continue
+        numbers = part.detach().cpu().contiguous().numpy()
         found.update(f"{numbers.dtype} {numbers.shape}".encode())
         found.update(numbers.tobytes())
     return found.hexdigest()

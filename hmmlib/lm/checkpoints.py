@@ -15,13 +15,20 @@ from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 _LM_FORMAT = "hmmlib masked LM 1"
 
 
-def save_lm(lm: TransformerMaskedLM, path: str | Path, *, about: Mapping[str, Any] | None = None) -> None:
+def save_lm(
+    lm: TransformerMaskedLM,
+    path: str | Path,
+    *,
+    about: Mapping[str, Any] | None = None,
+    overwrite: bool = True,
+) -> None:
     """Write a model to a file, as a whole or not at all.
 
     Args:
         lm: The model.
-        path: The file, by custom ``*.safetensors``; replaced if it exists.
+        path: The file, by custom ``*.safetensors``.
         about: What else to keep, ready for JSON: where the model comes from, how good it is.
+        overwrite: Whether to replace a file that is there; else that one stays.
 
     Raises:
         TypeError: Another kind of model, or `about` is not ready for JSON.
@@ -29,7 +36,8 @@ def save_lm(lm: TransformerMaskedLM, path: str | Path, *, about: Mapping[str, An
     if not isinstance(lm, TransformerMaskedLM):
         raise TypeError(f"lm: expected a TransformerMaskedLM, got {type(lm).__name__}")
     config = lm.config.to_dict() | {"n_tokens": lm.n_tokens}
-    write_tensors(Path(path), lm.state_dict(), {"format": _LM_FORMAT, "config": config, "about": about or {}})
+    notes = {"format": _LM_FORMAT, "config": config, "about": about or {}}
+    write_tensors(Path(path), lm.state_dict(), notes, overwrite=overwrite)
 
 
 def load_lm(
