@@ -159,32 +159,28 @@ figures: $(STAMP) ## draw the committed figures anew
 	@echo "==> Drawing the committed figures"
 	@$(PY) book/tools/draw_figures.py
 
-# From the paper's recipe to ours, one change at a time.
-LONGER := --variants "three times as long" --n-states 30 --n-values
-LADDER := --variants "the paper's, small" "more blanks" "no dropout" "pre-norm" "rotary positions" "Muon" "short texts first" \
-	--learning-rates 0.001 0.003 --n-states 15 --n-values --seeds 1 2
-TUNED := head-vs-prompt memory-vs-vanilla half-trained
+# Of each sweep whose results are kept: experiment, preset, and file. Tests compute a smoke cell again.
+SWEEPS := \
+	exact-prompts:paper:book/results/exact_prompts \
+	pretraining:laptop:book/results/pretraining_laptop \
+	pretraining:longer:book/results/pretraining_longer \
+	pretraining:ladder:book/results/pretraining_ladder \
+	head-vs-prompt:laptop:book/results/head_vs_prompt_laptop \
+	memory-vs-vanilla:laptop:book/results/memory_vs_vanilla_laptop \
+	half-trained:laptop:book/results/half_trained_laptop \
+	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
+	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \
+	half-trained:smoke:tests/records/half_trained_smoke
 
 .PHONY: results
 results: $(STAMP) ## compute the results and small models that the book keeps in files (five hours; what is in runs/ is kept)
 	@echo "==> Results quoted in the book"
-	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep exact-prompts --workers $(WORKERS)
-	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep pretraining --workers $(WORKERS)
-	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep pretraining $(LONGER) --workers $(WORKERS)
-	@OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep pretraining $(LADDER) --workers $(WORKERS)
-	@# Of these, tests compute a cell of the smallest preset again.
-	@for name in $(TUNED); do for preset in laptop smoke; do \
-		OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep $$name --preset $$preset --workers $(WORKERS) || exit 1; done; done
-	@# Afterwards, so that no cell is said to come from a changed repository.
-	@$(BIN)/hmmlib results exact-prompts --export book/results/exact_prompts.json
-	@$(BIN)/hmmlib results pretraining --export book/results/pretraining_laptop.json
-	@$(BIN)/hmmlib results pretraining $(LONGER) --export book/results/pretraining_longer.json
-	@$(BIN)/hmmlib results pretraining $(LADDER) --export book/results/pretraining_ladder.json
-	@for name in $(TUNED); do $(BIN)/hmmlib results $$name \
-		--export book/results/$$(echo $$name | tr - _)_laptop.json || exit 1; done
-	@$(PY) -m hmmlib.experiments.shipped --out book/checkpoints
-	@for name in $(TUNED); do $(BIN)/hmmlib results $$name --preset smoke \
-		--export tests/records/$$(echo $$name | tr - _)_smoke.json || exit 1; done
+	@for sweep in $(SWEEPS); do IFS=: read -r name preset _ <<< "$$sweep"; \
+		OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep $$name --preset $$preset --workers $(WORKERS); done
+	@$(BIN)/hmmlib shipped --out book/checkpoints
+	@# Afterwards, so that nothing is said to come from a changed repository.
+	@for sweep in $(SWEEPS); do IFS=: read -r name preset file <<< "$$sweep"; \
+		$(BIN)/hmmlib results $$name --preset $$preset --export $$file.json; done
 
 .PHONY: costs
 costs: $(STAMP) ## measure what each notebook needs, with 2 GiB of memory for each (ten minutes, on Linux)

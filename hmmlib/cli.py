@@ -1,4 +1,4 @@
-"""The command line: ``hmmlib sweep``, ``hmmlib results`` and ``hmmlib pretrain``.
+"""The command line: ``hmmlib sweep``, ``hmmlib results``, ``hmmlib pretrain`` and ``hmmlib shipped``.
 
 It ends with 0 when all is done, 1 when cells failed, 2 when it was asked for something impossible, 3 when
 cells are left for want of time or are missing, and with 130 or 143 when Ctrl-C or SIGTERM stopped it.
@@ -21,10 +21,20 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from hmmlib._files import write_json
 from hmmlib.experiments import EXPERIMENTS
-from hmmlib.experiments.figure3 import cell_recipe, point_model, save_pretrained
+from hmmlib.experiments.figure3 import pretrain_point
+from hmmlib.experiments.shipped import train_shipped
 from hmmlib.hmm import N_SYNTAX
-from hmmlib.pretraining import PRETRAINING_PRESETS, VARIANTS, pretrain
-from hmmlib.sweeps import CellStore, Configuration, Experiment, progress_options, sweep
+from hmmlib.pretraining import PRETRAINING_PRESETS, VARIANTS
+from hmmlib.sweeps import (
+    CellStore,
+    Configuration,
+    Experiment,
+    MergeResult,
+    collect,
+    options,
+    progress_options,
+    sweep,
+)
 
 DONE, FAILED, IMPOSSIBLE, INCOMPLETE = 0, 1, 2, 3
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -61,8 +71,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     config, store = _config(asked), CellStore(asked.store)
     names = ("workers", "scheduler", "device", "time_limit")
     done = sweep(asked.experiment, config, store, **{name: getattr(asked, name) for name in names})
-    there = len(config.cells()) - done.left - len(done.failed)
-    _say(f"{asked.experiment.name}: {there} cells are in {store.folder}, {done.computed} of them new")
+    _say(f"{asked.experiment.name}: {done.there} cells are in {store.folder}, {done.computed} of them new")
     if done.failed:
         _say(f"{len(done.failed)} failed")
     if done.left:
@@ -73,33 +82,56 @@ def _sweep(asked: argparse.Namespace) -> int:
 def _results(asked: argparse.Namespace) -> int:
     config, store = _config(asked), CellStore(asked.store)
     for other in asked.merge:
-        _say(f"{store.merge(other)} new cells from {other}")
-    for line in _aligned(asked.experiment.table(config, store)):
+        _say(f"{_merged(store.merge(other))} from {other}")
+    results = collect(asked.experiment, config, store)
+    for line in _aligned(results.table()):
         sys.stdout.write(line + "\n")
     if asked.export is None:
         return DONE
-    missing = len(asked.experiment.missing(config, store))
-    if missing:
-        _say(f"{missing} cells are missing, so {asked.export} was not written")
+    if results.missing:
+        _say(f"{len(results.missing)} cells are missing, so {asked.export} was not written")
         return INCOMPLETE
-    write_json(asked.export, asked.experiment.export(config, store))
+    write_json(asked.export, results.export())
     return DONE
+
+
+def _merged(found: MergeResult) -> str:
+    words = [f"{found.new} new cells"]
+    if found.rounded:
+        words.append(
+            f"{found.rounded} that are here too with other numbers, which stay as they are here (the largest "
+            f"difference is {found.differences.largest()})"
+        )
+    if found.other:
+        words.append(f"{found.other} that are here too and differ in more than numbers, kept beside ours")
+    return ", ".join(words)
 
 
 def _pretrain(asked: argparse.Namespace) -> int:
     if asked.out.exists():
         raise ValueError(f"--out: {asked.out} exists; expected a new file")
-    recipe = cell_recipe(asked.preset, asked.variant, asked.seed)
-    n_states = N_SYNTAX * asked.n_values if asked.n_states is None else asked.n_states
-    model = point_model(n_states, asked.n_values, asked.seed, asked.device)
-    done = pretrain(model, recipe, checkpoint=asked.checkpoint, progress=not progress_options())
-    about = {"preset": asked.preset, "variant": asked.variant, "n_states": n_states}
-    save_pretrained(done, model, asked.out, about | {"n_values": asked.n_values, "seed": asked.seed})
+    done = pretrain_point(
+        asked.preset,
+        asked.variant,
+        N_SYNTAX * asked.n_values if asked.n_states is None else asked.n_states,
+        asked.n_values,
+        asked.seed,
+        asked.out,
+        device=asked.device,
+        checkpoint=asked.checkpoint,
+        progress=not progress_options(),
+    )
     last = done.history.last
     sys.stdout.write(
         f"KL {last.kl:.4g} nats; cross-entropy {last.cross_entropy:.4g}, that of the exact model "
         f"{done.history.exact_cross_entropy:.4g}; weights in {asked.out}\n"
     )
+    return DONE
+
+
+def _shipped(asked: argparse.Namespace) -> int:
+    new = train_shipped(asked.out)
+    _say(f"{len(new)} new models in {asked.out}")
     return DONE
 
 
@@ -116,6 +148,10 @@ def _parser(experiments: Mapping[str, Experiment]) -> argparse.ArgumentParser:
             _add_experiment(one, experiment)
             _add_sweep(one) if run is _sweep else _add_results(one)
     _add_pretrain(commands.add_parser("pretrain", help="pretrain one model, and save it"))
+    text = "pretrain the small models that come with the book, as far as they are missing"
+    shipped = commands.add_parser("shipped", help=text, description=text)
+    shipped.add_argument("--out", type=Path, required=True, help="the folder to put them in")
+    shipped.set_defaults(run=_shipped, experiment=None)
     return parser
 
 
@@ -126,7 +162,7 @@ def _add_experiment(parser: argparse.ArgumentParser, experiment: Experiment) -> 
         "--store", type=Path, default=Path("runs"), help="folder of the cells, ./runs by default"
     )
     hints = get_type_hints(type(experiment.presets[presets[0]]))
-    for field, text in experiment.options.items():
+    for field, text in options(experiment.presets[presets[0]]).items():
         parser.add_argument("--" + field.replace("_", "-"), help=text, **_kind(hints[field]))
 
 
@@ -206,20 +242,15 @@ def _duration(word: str) -> float:
 
 def _config(asked: argparse.Namespace) -> Configuration:
     """The preset, with what the command line changes in it."""
-    preset: Any = asked.experiment.presets[asked.preset]
-    given = {name: getattr(asked, name) for name in asked.experiment.options}
-    config: Configuration = replace(
-        preset, **{name: value for name, value in given.items() if value is not None}
-    )
-    if not config.cells():
-        raise ValueError("no cells are left by these options; expected at least one")
-    return config
+    preset = asked.experiment.presets[asked.preset]
+    given = {name: getattr(asked, name) for name in options(preset)}
+    return replace(preset, **{name: value for name, value in given.items() if value is not None})
 
 
 def _left(asked: argparse.Namespace) -> str:
     if asked.experiment is None:
         return ""
-    left = len(asked.experiment.missing(_config(asked), CellStore(asked.store)))
+    left = len(collect(asked.experiment, _config(asked), CellStore(asked.store)).missing)
     return f" in {asked.store}; {left} cells are left, and the same command goes on with them"
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from hmmlib.sweeps import Experiment, runner
+from hmmlib.sweeps import Experiment, option, runner
 
 if TYPE_CHECKING:
     import pytest
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FakeConfig:
-    numbers: tuple[int, ...] = tuple(range(12))
-    seeds: tuple[int, ...] = (1,)
-    delay: float = 0.0
-    trouble: str = "none"
-    rates: tuple[float | None, ...] = (None,)
-    sizes: tuple[int, int] = (1, 2)
+    numbers: tuple[int, ...] = option(tuple(range(12)), "numbers")
+    seeds: tuple[int, ...] = option((1,), "seeds")
+    delay: float = option(0.0, "seconds")
+    trouble: str = option("none", "what goes wrong")
+    rates: tuple[float | None, ...] = option((None,), "rates")
+    sizes: tuple[int, int] = option((1, 2), "two sizes")
+    hidden: int = 0
 
     def asked(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,14 +85,6 @@ FAKE = Experiment(
         "small": FakeConfig(),
         "large": FakeConfig(numbers=tuple(range(60)), delay=0.02),
     },
-    options={
-        "numbers": "numbers",
-        "seeds": "seeds",
-        "delay": "seconds",
-        "trouble": "what goes wrong",
-        "rates": "rates",
-        "sizes": "two sizes",
-    },
     compute=compute,
     of_the_run=(("seconds",), ("history", "seconds"), ("not there",)),
     groups=("seed",),
@@ -102,8 +95,8 @@ EXPERIMENTS = {"fake": FAKE}
 
 def count_instead_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give sweeps a clock that moves on by 0.1 s each time it is read, however busy the machine is."""
-    real, ticks = runner._Clock, itertools.count()
-    monkeypatch.setattr(runner, "_Clock", lambda limit: real(limit, now=lambda: next(ticks) / 10))
+    real, ticks = runner._Deadline, itertools.count()
+    monkeypatch.setattr(runner, "_Deadline", lambda limit: real(limit, now=lambda: next(ticks) / 10))
 
 
 def killed_sweeps(folder: Path, count: int, seed: int) -> None:

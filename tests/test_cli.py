@@ -15,11 +15,12 @@ from fake_experiments import EXPERIMENTS, FAKE, FakeConfig, count_instead_of_tim
 
 from hmmlib import cli, load_lm, pretrain, random_hmm
 from hmmlib.experiments import EXPERIMENTS as REAL
+from hmmlib.experiments import figure3, shipped
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.experiments.pretraining import PretrainingConfig
 from hmmlib.hmm import fingerprint
 from hmmlib.pretraining import pretraining_preset
-from hmmlib.sweeps import CellStore
+from hmmlib.sweeps import CellStore, collect, options
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -97,7 +98,7 @@ def test_every_preset_has_cells_and_every_option_is_a_field(name):
         cells = preset.cells()
         assert cells
         assert len({json.dumps(cell) for cell in cells}) == len(cells)
-        assert all(hasattr(preset, option) for option in experiment.options)
+        assert "seeds" in options(preset)
         assert all(group in cells[0] for group in experiment.groups)
 
 
@@ -120,6 +121,7 @@ def test_every_preset_has_cells_and_every_option_is_a_field(name):
         ("pretrain --out x", "one of the arguments --n-states --n-values is required"),
         ("pretrain --n-states 4 --n-values 2 --out x", "not allowed with argument"),
         ("pretrain --n-states 4", "the following arguments are required: --out"),
+        ("shipped", "the following arguments are required: --out"),
     ],
 )
 def test_words_that_make_no_sense_end_it_with_2(say, capsys, words, message):
@@ -131,7 +133,7 @@ def test_words_that_make_no_sense_end_it_with_2(say, capsys, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("sweep fake --seeds", "no cells are left by these options; expected at least one"),
+        ("sweep fake --seeds", "config: no cells are left of fake; expected at least one"),
         ("sweep fake --workers 0", "workers: expected at least 1, got 0"),
         ("sweep fake --device abacus", "device: fake is computed on ('cpu', 'cuda'), got 'abacus'"),
         ("sweep pretraining --variants faster", "variant: expected one of"),
@@ -195,7 +197,39 @@ def test_results_are_merged_and_exported(say):
     code, _, err = say(words + " --merge there")
     assert (code, err) == (0, "hmmlib: 2 new cells from there\n")
     stored = json.loads(Path("book/x.json").read_text(encoding="utf-8"))
-    assert stored == FAKE.export(FakeConfig(numbers=(0, 1, 2, 3)), CellStore("here"))
+    assert stored == collect(FAKE, FakeConfig(numbers=(0, 1, 2, 3)), CellStore("here")).export()
+
+
+def change(folder, number, **entries):
+    """Put another record of a cell in a store."""
+    (config,) = FakeConfig(numbers=(number,)).cells()
+    cell = CellStore("here").get("fake", config)
+    CellStore(folder).put("fake", config, cell.record | entries, cell.provenance)
+
+
+def test_a_merge_says_what_differs_and_takes_over_the_rest(say):
+    say("sweep fake --numbers 0-2 --store here")
+    say("sweep fake --numbers 3 --store there")
+    change("there", 1, value=1 / 3 + 1e-9)
+    change("there", 2, text="G")
+    code, _, err = say("results fake --numbers 0-3 --store here --merge there --export x.json")
+    assert code == 0
+    assert (
+        "hmmlib: 1 new cells, 1 that are here too with other numbers, which stay as they are here (the" in err
+    )
+    assert "largest difference is 1e-09 (relative 3e-09) at fake/" in err
+    assert "1 that are here too and differ in more than numbers, kept beside ours from there\n" in err
+    assert [cell["value"] for cell in json.loads(Path("x.json").read_text())["cells"]] == [0, 1 / 3, 2 / 3, 1]
+
+
+def test_results_change_no_file(say, tmp_path):
+    say("sweep fake --numbers 0-2")
+    damaged = sorted((tmp_path / "runs" / "fake").iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    code, out, _ = say("results fake --numbers 0-2 --export x.json")
+    assert (code, "2/3" in out) == (3, True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 # --- pretrain ---
@@ -224,9 +258,20 @@ def test_a_training_that_diverges_ends_it_with_1(say, monkeypatch):
     def diverges(*_arguments, **_options):
         raise FloatingPointError("the loss is nan at step 7")
 
-    monkeypatch.setattr(cli, "pretrain", diverges)
+    monkeypatch.setattr(figure3, "pretrain", diverges)
     code, _, err = say("pretrain --n-states 4 --preset smoke --out x", REAL)
     assert (code, err) == (1, "hmmlib: error: the loss is nan at step 7\n")
+
+
+def test_shipped_models_are_trained_where_they_are_missing(say, monkeypatch):
+    monkeypatch.setattr(shipped, "pretrain_point", lambda *_, path, **how: path.write_text(str(how)))
+    Path("new").mkdir()
+    there = Path("new") / "vanilla_25_seed_1_short_texts_first.safetensors"
+    there.write_text("as it was")
+    assert say("shipped --out new", REAL) == (0, "", "hmmlib: 3 new models in new\n")
+    assert len(list(Path("new").iterdir())) == 4
+    assert there.read_text() == "as it was"
+    assert say("shipped --out new", REAL)[2] == "hmmlib: 0 new models in new\n"
 
 
 # --- as a command ---

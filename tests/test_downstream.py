@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 from hmmlib import Split, TaskData
 from hmmlib.experiments import EXPERIMENTS, head_vs_prompt, memory_vs_vanilla
-from hmmlib.experiments.exact_prompts import exact_cell
+from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, downstream_scale
-from hmmlib.experiments.scoring import Clock, Scorer, accuracy_of, mean_divergence
+from hmmlib.experiments.scoring import Scorer, Stopwatch, accuracy_of, mean_divergence
 from hmmlib.pretraining import PRETRAINING_PRESETS
 from hmmlib.sweeps import Workplace
 
@@ -29,13 +30,13 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def prompt_record(folder):
     (config,) = HeadVsPromptConfig("smoke", (6,), (2,)).cells()
-    return head_vs_prompt.compute(config, Workplace("cpu", folder))
+    return head_vs_prompt.head_vs_prompt_cell(config, Workplace("cpu", folder))
 
 
 @pytest.fixture(scope="module", params=memory_vs_vanilla.KINDS)
 def memory_record(request, folder):
     (config,) = MemoryVsVanillaConfig("smoke", (request.param,), (2,), (1,)).cells()
-    return memory_vs_vanilla.compute(config, Workplace("cpu", folder))
+    return memory_vs_vanilla.memory_vs_vanilla_cell(config, Workplace("cpu", folder))
 
 
 def without_times(record):
@@ -44,13 +45,13 @@ def without_times(record):
 
 def test_a_cell_of_heads_and_prompts_is_a_function_of_its_configuration(prompt_record, tmp_path):
     (config,) = json.loads(json.dumps(HeadVsPromptConfig("smoke", (6,), (2,)).cells()))
-    again = head_vs_prompt.compute(config, Workplace("cpu", tmp_path))
+    again = head_vs_prompt.head_vs_prompt_cell(config, Workplace("cpu", tmp_path))
     assert json.dumps(without_times(again)) == json.dumps(without_times(prompt_record))
 
 
 def test_a_cell_with_memory_is_a_function_of_its_configuration(memory_record, tmp_path):
     config = MemoryVsVanillaConfig("smoke", (memory_record["kind"],), (2,), (1,)).cells()[0]
-    again = memory_vs_vanilla.compute(config, Workplace("cpu", tmp_path))
+    again = memory_vs_vanilla.memory_vs_vanilla_cell(config, Workplace("cpu", tmp_path))
     assert json.dumps(without_times(again)) == json.dumps(without_times(memory_record))
 
 
@@ -68,8 +69,10 @@ def test_every_rung_is_there(prompt_record, memory_record):
 
 def test_rungs_of_the_exact_model_agree_with_the_experiment_on_it(prompt_record):
     scale = downstream_scale("smoke")
-    how = {"sizes": scale.sizes, "length": scale.length, "restarts": scale.restarts}
-    exact = exact_cell(6, 2, **how, recipe=scale.recipes(2)["paper"].to_dict())
+    how = {"sizes": scale.sizes, "length": scale.length, "restarts": scale.restarts, "longer_prompts": ()}
+    (config,) = ExactPromptsConfig(n_states=(6,), seeds=(2,), path=(), **how).cells()
+    config["recipe"] = scale.recipes(2)["paper"].to_dict()
+    exact = exact_cell(config, Workplace("cpu", Path("runs")))
     names = {"majority": "majority", "posterior": "posterior", "head": "exact_head"}
     names |= {"head_paper": "exact_head_paper", "prompt_1": "exact_prompt"}
     for theirs, ours in names.items():
@@ -91,9 +94,9 @@ def test_how_near_a_prompt_comes_to_a_prior_is_recorded(prompt_record):
 
 
 def test_a_memory_and_as_many_states(folder):
-    place = Workplace("cpu", folder)
+    configs = MemoryVsVanillaConfig("smoke", n_values=(2,), seeds=(1,)).cells()
     records = [
-        memory_vs_vanilla.memory_vs_vanilla_cell("smoke", k, 2, 1, place) for k in ("memory", "vanilla")
+        memory_vs_vanilla.memory_vs_vanilla_cell(config, Workplace("cpu", folder)) for config in configs
     ]
     assert [record["n_states"] for record in records] == [8, 8]
     assert records[0]["methods"] != records[1]["methods"]
@@ -120,21 +123,14 @@ def test_each_scale_has_a_pretraining():
     assert {scale.pretraining for scale in DOWNSTREAM_SCALES.values()} == set(PRETRAINING_PRESETS)
 
 
-@pytest.mark.parametrize("module", [head_vs_prompt, memory_vs_vanilla])
-def test_another_meaning_of_a_preset_is_noticed(module, folder):
-    config = module.EXPERIMENT.presets["smoke"].cells()[0]
-    changed = config | {"scale": config["scale"] | {"length": 21}}
-    with pytest.raises(ValueError, match="config: scale of the preset 'smoke' as it is here differs"):
-        module.compute(changed, Workplace("cpu", folder))
-
-
 def test_arguments_are_checked(folder):
     with pytest.raises(ValueError, match=r"preset: expected one of .*'laptop'.* got 'huge'"):
         HeadVsPromptConfig("huge")
     with pytest.raises(ValueError, match=r"kinds: expected one of .*'memory'.* got 'semantic'"):
         MemoryVsVanillaConfig(kinds=("semantic",))
+    config = MemoryVsVanillaConfig("smoke").cells()[0] | {"kind": "semantic"}
     with pytest.raises(ValueError, match="kinds: expected one of"):
-        memory_vs_vanilla.memory_vs_vanilla_cell("smoke", "semantic", 2, 1, Workplace("cpu", folder))
+        memory_vs_vanilla.memory_vs_vanilla_cell(config, Workplace("cpu", folder))
 
 
 def labelled(scores):
@@ -153,6 +149,19 @@ def test_scores():
     entry = score.solved(features, features[[0, 0, 1, 0]], fewer=(1, 2))
     assert (entry["test"], entry["train"], entry["converged"]) == (0.75, 1.0, True)
     assert entry["fewer"] == {"1": None, "2": 0.75}
+
+
+def test_the_best_penalty_of_a_path_is_scored_besides():
+    train = labelled([-1.0] * 5 + [1.0] * 11)
+    score = Scorer(TaskData(train, train, labelled([-1.0, 1.0])))
+    share = torch.tensor([0.0] * 5 + [0.2] + [1.0] * 10, dtype=torch.float64)
+    features = torch.stack([share, 1 - share], 1)
+    strong, weak = 1e3, 1e-8
+    entry = score.solved(features, features[[0, 5]], l2=strong, path=(strong, weak))
+    # With so strong a penalty the head is that of least squares, which the ten at 1 draw away.
+    assert (entry["test"], entry["train"]) == (0.5, 0.9375)
+    assert entry["path"] == {"test": 1.0, "clear": 1.0, "train": 1.0, "l2": weak}
+    assert score.solved(features, features[[0, 5]], path=(1e-6, weak))["path"]["l2"] == 1e-6
 
 
 def test_scores_where_no_margin_is_clear():
@@ -179,8 +188,8 @@ def test_mean_divergence():
     assert mean_divergence(p, p.float()) == pytest.approx(0)
 
 
-def test_a_clock_tells_laps():
-    clock = Clock()
-    clock.lap("first")
-    clock.lap("second")
-    assert list(clock.laps) == ["first", "second"]
+def test_a_stopwatch_tells_laps():
+    watch = Stopwatch()
+    watch.lap("first")
+    watch.lap("second")
+    assert list(watch.laps) == ["first", "second"]

@@ -13,20 +13,21 @@ import torch
 import hmmlib
 from hmmlib.experiments import exact_prompts
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell
-from hmmlib.sweeps import provenance
+from hmmlib.sweeps import Workplace, provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "book" / "results" / "exact_prompts.json"
 TINY = exact_prompts.EXPERIMENT.presets["smoke"]
+HERE = Workplace("cpu", Path("runs"))
 
 
 def without_time(record):
     return {name: value for name, value in record.items() if name != "wall_seconds"}
 
 
-def test_a_cell_is_a_function_of_its_arguments():
-    arguments = TINY.cells()[3]
-    first, second = exact_cell(**arguments), exact_cell(**arguments)
+def test_a_cell_is_a_function_of_its_configuration():
+    config = TINY.cells()[3]
+    first, second = exact_cell(config, HERE), exact_cell(json.loads(json.dumps(config)), HERE)
     assert without_time(first) == without_time(second)
     assert json.loads(json.dumps(first)) == first
     assert (first["n_states"], first["seed"]) == (12, 2)
@@ -34,7 +35,7 @@ def test_a_cell_is_a_function_of_its_arguments():
 
 
 def test_what_a_cell_says_is_consistent():
-    record = exact_cell(**TINY.cells()[2])
+    record = exact_cell(TINY.cells()[2], HERE)
     methods = record["methods"]
     assert methods["majority"]["test"] in (
         record["positive_share"],
@@ -53,11 +54,12 @@ def test_what_a_cell_says_is_consistent():
 
 
 def test_without_clear_margins_there_is_no_accuracy_on_them():
-    record = exact_cell(4, 1, sizes=(20, 1, 10), length=4, restarts=1, clear_margin=1e9)
+    small = ExactPromptsConfig((4,), (1,), sizes=(20, 5, 10), length=4, restarts=1, path=())
+    (config,) = small.cells()
+    record = exact_cell(config | {"clear_margin": 1e9}, HERE)
     assert record["clear_share"] == 0
     assert record["methods"]["head"]["clear"] is None
     assert "path" not in record["methods"]["head"]
-    assert "head_paper" not in record["methods"]
 
 
 def test_the_solvers_of_scipy_are_loaded_when_they_are_needed():
@@ -123,7 +125,7 @@ def test_the_committed_result_agrees_with_the_theorem_on_heads(committed):
 def test_a_committed_cell_comes_out_again(committed):
     # Four states: a few seconds. Its numbers do not hang on the order of sums, unlike those of a long search.
     asked = ExactPromptsConfig().cells()[3]
-    found, stored = exact_cell(**asked), committed["cells"][3]
+    found, stored = exact_cell(asked, HERE), committed["cells"][3]
     assert found["redraws"] == stored["redraws"]
     for name in ("clear_share", "positive_share"):
         assert found[name] == pytest.approx(stored[name], abs=1e-6)

@@ -16,7 +16,7 @@ SHARES = (0.25, 1.0)
 
 def cell(folder, shares=SHARES):
     (config,) = HalfTrainedConfig("smoke", (6,), (2,), shares).cells()
-    return half_trained.compute(json.loads(json.dumps(config)), Workplace("cpu", folder))
+    return half_trained.half_trained_cell(json.loads(json.dumps(config)), Workplace("cpu", folder))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def record(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     (config,) = HeadVsPromptConfig("smoke", (6,), (2,)).cells()
-    return head_vs_prompt.compute(config, Workplace("cpu", tmp_path_factory.mktemp("store")))
+    return head_vs_prompt.head_vs_prompt_cell(config, Workplace("cpu", tmp_path_factory.mktemp("store")))
 
 
 def test_the_last_stop_is_the_network_that_was_never_stopped(record, whole):
@@ -67,7 +67,7 @@ def test_starts_are_those_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(half_trained, "tune_prompt", noted)
     (config,) = HalfTrainedConfig("smoke", (4,), (1,), (0.1,), starts=2).cells()
     with pytest.raises(InterruptedError):
-        half_trained.compute(config, Workplace("cpu", tmp_path))
+        half_trained.half_trained_cell(config, Workplace("cpu", tmp_path))
     assert asked == [2]
 
 
@@ -75,10 +75,3 @@ def test_starts_are_those_asked_for(monkeypatch, tmp_path):
 def test_stops_must_rise_and_end_within_the_pretraining(shares):
     with pytest.raises(ValueError, match="shares: expected rising numbers"):
         HalfTrainedConfig(shares=shares)
-
-
-def test_a_cell_of_another_version_of_the_presets_is_refused(tmp_path):
-    (config,) = HalfTrainedConfig("smoke", (4,), (1,), (1.0,)).cells()
-    config["scale"] = config["scale"] | {"restarts": 7}
-    with pytest.raises(ValueError, match="scale of the preset 'smoke'"):
-        half_trained.compute(config, Workplace("cpu", tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from hmmlib import Stage, TransformerMaskedLM
-from hmmlib.experiments import models
-from hmmlib.experiments.models import pretrained
-from hmmlib.pretraining import PRETRAINING_PRESETS, pretrain, pretraining_preset
+from hmmlib import Stage, TransformerMaskedLM, load_lm
+from hmmlib._files import canonical
+from hmmlib.experiments import figure3
+from hmmlib.experiments.figure3 import load_or_pretrain, point_model
+from hmmlib.hmm import fingerprint
+from hmmlib.pretraining import VARIANTS, pretrain, pretraining_preset
 
-POINT = {"preset": "smoke", "variant": "short texts first", "n_states": 4, "n_values": 0, "seed": 1}
+MODEL = point_model(4, 0, 1)
+RECIPE = replace(pretraining_preset("smoke", 1), stages=(Stage(steps=20, batch=8, length=16),))
 TOKENS = torch.tensor([[0, 5, 2, 1], [4, 4, 3, 9]])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_steps():
-    with pytest.MonkeyPatch.context() as patch:
-        short = replace(pretraining_preset("smoke"), stages=(Stage(steps=20, batch=8, length=16),))
-        patch.setitem(PRETRAINING_PRESETS, "smoke", short)
-        yield
 
 
 def predictions(lm: TransformerMaskedLM) -> torch.Tensor:
@@ -34,7 +30,7 @@ def predictions(lm: TransformerMaskedLM) -> torch.Tensor:
 def trained(tmp_path_factory):
     """A folder with a model, the model and its record."""
     folder = tmp_path_factory.mktemp("store")
-    return folder, *pretrained(POINT, folder)
+    return folder, *load_or_pretrain(MODEL, RECIPE, folder)
 
 
 @pytest.fixture
@@ -56,8 +52,8 @@ def not_again(*_arguments, **_options):
 
 def test_a_model_is_trained_once(trained, folder, monkeypatch):
     _, lm, record = trained
-    monkeypatch.setattr(models, "pretrain", not_again)
-    again, told = pretrained(dict(reversed(POINT.items())) | {"learning_rate": None}, folder)
+    monkeypatch.setattr(figure3, "pretrain", not_again)
+    again, told = load_or_pretrain(MODEL, RECIPE, folder)
     assert told == record
     assert torch.equal(predictions(again), predictions(lm))
     assert not again.training
@@ -67,18 +63,26 @@ def test_a_model_is_trained_once(trained, folder, monkeypatch):
 
 def test_the_record_is_that_of_the_pretraining(trained):
     _, lm, record = trained
-    assert record["config"] == POINT | {"learning_rate": None}
+    assert record["hmm"] == fingerprint(MODEL)
     assert record["parameters"] == lm.n_parameters
     assert record["steps"] == record["history"]["step"][-1] == 20
     assert record["kl"] == record["history"]["kl"][-1] < record["history"]["kl"][0]
     assert "seconds" not in record["history"]
 
 
-@pytest.mark.parametrize("change", [{"seed": 2}, {"variant": "BERT's rule"}, {"learning_rate": 1e-4}])
-def test_another_point_is_another_model(folder, monkeypatch, change):
-    monkeypatch.setattr(models, "pretrain", not_again)
+@pytest.mark.parametrize(
+    ("model", "recipe"),
+    [
+        (point_model(4, 0, 2), RECIPE),
+        (MODEL, replace(RECIPE, seed=2)),
+        (MODEL, VARIANTS["BERT's rule"](RECIPE)),
+        (MODEL, replace(RECIPE, learning_rate=1e-4)),
+    ],
+)
+def test_another_hmm_or_recipe_is_another_model(folder, monkeypatch, model, recipe):
+    monkeypatch.setattr(figure3, "pretrain", not_again)
     with pytest.raises(AssertionError, match="trained again"):
-        pretrained(POINT | change, folder)
+        load_or_pretrain(model, recipe, folder)
 
 
 def damaged_weight(content: bytes) -> bytes:
@@ -103,7 +107,7 @@ def test_damage_is_noticed_and_the_model_made_anew(trained, folder, caplog, dama
     (path,) = files(folder)
     path.write_bytes(damage(path.read_bytes()))
     content = path.read_bytes()
-    lm, record = pretrained(POINT, folder)
+    lm, record = load_or_pretrain(MODEL, RECIPE, folder)
     assert record == trained[2]
     assert torch.equal(predictions(lm), predictions(trained[1]))
     assert message in caplog.text
@@ -116,22 +120,22 @@ def test_damage_is_noticed_and_the_model_made_anew(trained, folder, caplog, dama
 def test_a_model_under_the_name_of_another_is_noticed(folder, monkeypatch, caplog):
     (path,) = files(folder)
     names = []
-    monkeypatch.setattr(models, "pretrain", not_again)
-    monkeypatch.setattr(models, "sha256", lambda value: names.append(value) or path.stem)
+    monkeypatch.setattr(figure3, "pretrain", not_again)
+    monkeypatch.setattr(figure3, "sha256", lambda value: names.append(value) or path.stem)
     with pytest.raises(AssertionError, match="trained again"):
-        pretrained(POINT | {"seed": 2}, folder)
+        load_or_pretrain(MODEL, replace(RECIPE, seed=2), folder)
     assert names[0]["recipe"]["seed"] == 2
     assert "holds another model than its name says" in caplog.text
 
 
 def test_of_two_that_train_the_first_counts(trained, tmp_path, monkeypatch):
     def slow(model, recipe, **options):
-        monkeypatch.setattr(models, "pretrain", pretrain)
-        pretrained(POINT, tmp_path)  # somebody else, who is through before
+        monkeypatch.setattr(figure3, "pretrain", pretrain)
+        load_or_pretrain(MODEL, RECIPE, tmp_path)  # somebody else, who is through before
         return pretrain(model, type(recipe)(transformer=recipe.transformer, stages=recipe.stages), **options)
 
-    monkeypatch.setattr(models, "pretrain", slow)
-    lm, record = pretrained(POINT, tmp_path)
+    monkeypatch.setattr(figure3, "pretrain", slow)
+    lm, record = load_or_pretrain(MODEL, RECIPE, tmp_path)
     assert torch.equal(predictions(lm), predictions(trained[1]))
     assert record == trained[2]
     assert len(files(tmp_path)) == 1
@@ -142,19 +146,17 @@ def test_where_files_cannot_have_two_names_the_model_is_kept_too(trained, tmp_pa
         raise PermissionError
 
     monkeypatch.setattr(os, "link", link)
-    _, record = pretrained(POINT, tmp_path)
+    _, record = load_or_pretrain(MODEL, RECIPE, tmp_path)
     assert record == trained[2]
     assert [path.name for path in files(tmp_path)] == [path.name for path in files(trained[0])]
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"seed": 1}, r"config: expected the entries .* got \('seed',\)"),
-        (POINT | {"speed": 1}, "config: expected the entries"),
-        (POINT | {"preset": "huge"}, "preset: expected one of"),
-    ],
-)
-def test_what_is_no_point_is_refused(tmp_path, config, message):
-    with pytest.raises(ValueError, match=message):
-        pretrained(config, tmp_path)
+def test_the_checksum_of_a_file_is_what_it_always_was(trained):
+    # Of the record, and of each weight its name, type, shape and numbers, by the letter.
+    folder, lm, record = trained
+    (path,) = files(folder)
+    found = hashlib.sha256(canonical(record).encode())
+    for name, weight in sorted(lm.state_dict().items()):
+        found.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        found.update(weight.numpy().tobytes())
+    assert load_lm(path)[1]["checksum"] == found.hexdigest()

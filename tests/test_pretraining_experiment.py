@@ -22,17 +22,12 @@ from hmmlib import (
     sample_tokens,
 )
 from hmmlib.experiments import pretraining
-from hmmlib.experiments.figure3 import checkpoint_name, point_model
-from hmmlib.experiments.pretraining import (
-    TEST_SEED,
-    PretrainingConfig,
-    compute,
-    pretraining_cell,
-)
+from hmmlib.experiments.figure3 import checkpoint_name, point_model, pretrain_point
+from hmmlib.experiments.pretraining import TEST_SEED, PretrainingConfig, pretraining_cell
 from hmmlib.experiments.shipped import SHIPPED
 from hmmlib.hmm import fingerprint, unigram_entropy
 from hmmlib.pretraining import PRETRAINING_PRESETS, VARIANTS, draw_held_out, pretraining_preset
-from hmmlib.pretraining.presets import LADDER
+from hmmlib.pretraining.presets import VARIANT_ORDER
 from hmmlib.pretraining.trainer import HELD_OUT_SEED
 from hmmlib.sweeps import Workplace
 
@@ -48,6 +43,13 @@ def fewer_texts():
         yield
 
 
+def cell(learning_rate=None, measure_every=30):
+    """The record of a small cell."""
+    asked = replace(SMALL, n_values=(), learning_rates=(learning_rate,), measure_every=measure_every)
+    (config,) = asked.cells()
+    return pretraining_cell(config, Workplace("cpu", Path("runs")))
+
+
 def without_times(record):
     history = {name: column for name, column in record["history"].items() if name != "seconds"}
     return {name: value for name, value in record.items() if name != "seconds"} | {"history": history}
@@ -55,13 +57,15 @@ def without_times(record):
 
 @pytest.fixture(scope="module")
 def record():
-    return pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30)
+    return cell()
 
 
-def test_a_cell_is_a_function_of_its_arguments(record):
-    again = pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30)
+def test_a_cell_is_a_function_of_its_configuration(record):
+    config = SMALL.cells()[0]
+    again = pretraining_cell(json.loads(json.dumps(config)), Workplace("cpu", Path("runs")))
     assert without_times(again) == without_times(record)
     assert json.loads(json.dumps(record)) == record
+    assert (config["n_states"], config["recipe"]["seed"], config["texts"]["count"]) == (4, 1, 128)
 
 
 def test_a_cell_learns_something(record):
@@ -74,7 +78,7 @@ def test_a_cell_learns_something(record):
 
 def test_the_saved_model_is_the_one_that_was_measured(record, tmp_path):
     file = tmp_path / "lm.safetensors"
-    pretraining_cell("smoke", "short texts first", 4, 0, 1, measure_every=30, save_to=file)
+    pretrain_point("smoke", "short texts first", 4, 0, 1, file)
     lm, about = load_lm(file)
     texts = draw_held_out(point_model(4, 0, 1), generator=TEST_SEED, n_texts=128, rate=0.05)
     assert evaluate(lm, texts).kl == pytest.approx(record["tests"]["0.05"]["kl"], abs=1e-6)
@@ -82,8 +86,8 @@ def test_the_saved_model_is_the_one_that_was_measured(record, tmp_path):
 
 
 def test_checkpoints_are_named_after_their_cells():
-    (cell,) = replace(SMALL, n_states=(), variants=("BERT's rule",)).cells()
-    assert checkpoint_name(cell) == "memory_8_seed_1_berts_rule.safetensors"
+    (config,) = replace(SMALL, n_states=(), variants=("BERT's rule",)).cells()
+    assert checkpoint_name(config) == "memory_8_seed_1_berts_rule.safetensors"
     assert checkpoint_name(SMALL.cells()[0]) == "vanilla_4_seed_1_short_texts_first.safetensors"
 
 
@@ -96,7 +100,7 @@ def test_groups_average_to_the_whole(record):
 
 
 def test_another_learning_rate_is_another_training(record):
-    other = pretraining_cell("smoke", "short texts first", 4, 0, 1, learning_rate=1e-4, measure_every=60)
+    other = cell(learning_rate=1e-4, measure_every=60)
     assert other["tests"]["0.05"]["kl"] > record["tests"]["0.05"]["kl"]
 
 
@@ -108,10 +112,11 @@ def test_another_learning_rate_is_another_training(record):
         ({"n_values": 3}, "n_states: expected 4 for each of 3 values, got 4"),
     ],
 )
-def test_arguments_are_checked(changes, message):
+def test_arguments_are_checked(tmp_path, changes, message):
     asked = {"preset": "smoke", "variant": "Muon", "n_states": 4, "n_values": 0, "seed": 1} | changes
     with pytest.raises(ValueError, match=message):
-        pretraining_cell(**asked)
+        pretrain_point(**asked, path=tmp_path / "lm.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 def test_points_are_those_of_the_figure():
@@ -135,7 +140,7 @@ def test_unigram_entropy_is_that_of_the_words_frequencies(n_states, n_values):
 
 def test_the_ladder_leads_from_the_papers_choices_to_the_preset_one_change_at_a_time():
     ours, paper = pretraining_preset("laptop"), PRETRAINING_PRESETS["paper"]
-    rungs = [VARIANTS[name](ours) for name in LADDER]
+    rungs = [VARIANTS[name](ours) for name in VARIANT_ORDER]
     assert rungs[-1] == ours
     assert rungs[0].masking == paper.masking
     assert (rungs[0].transformer.positions, rungs[0].transformer.norm) == ("learned", "post")
@@ -159,26 +164,19 @@ def test_the_papers_recipe_is_three_epochs_of_its_corpus():
     assert paper.n_tokens_seen == 3 * paper.corpus.n_documents * paper.corpus.document_length
 
 
-def test_a_cell_of_a_sweep_is_that_of_its_arguments(record):
-    cell = SMALL.cells()[0]
-    found = compute(json.loads(json.dumps(cell)), Workplace("cpu", Path("runs")))
-    assert without_times(found) == without_times(record)
-    assert (cell["n_states"], cell["recipe"]["seed"], cell["texts"]["count"]) == (4, 1, 128)
-
-
-@pytest.mark.parametrize("name", ["recipe", "texts"])
-def test_a_cell_of_another_version_of_the_presets_is_refused(name):
-    cell = SMALL.cells()[0]
-    cell[name] = cell[name] | {"seed": 5}
-    with pytest.raises(ValueError, match=f"config: {name} of the preset 'smoke' as it is here differs from"):
-        compute(cell, Workplace("cpu", Path("runs")))
-
-
 def test_a_configuration_is_checked_when_it_is_made():
     with pytest.raises(ValueError, match="variant: expected one of"):
         PretrainingConfig(variants=("faster",))
     with pytest.raises(ValueError, match="preset: expected one of"):
         PretrainingConfig(preset="huge")
+
+
+@pytest.mark.parametrize("name", ["longer", "ladder"])
+def test_the_presets_of_the_book_are_what_its_files_hold(name):
+    stored = json.loads((RESULTS / f"pretraining_{name}.json").read_text(encoding="utf-8"))
+    preset = pretraining.EXPERIMENT.presets[name]
+    assert json.loads(json.dumps(preset.asked())) == stored["config"]
+    assert len(preset.cells()) == len(stored["cells"])
 
 
 @pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hmmlib._files import canonical, sha256, write_json
-from hmmlib.sweeps import CellStore, cell_hash
+from hmmlib.sweeps import CellStore, Differences, MergeResult, cell_hash
 
 CONFIG = {"n_states": 4, "seed": 1, "rate": 1e-8, "lengths": (1, 2), "name": "Ḡ"}
 RECORD = {"loss": 0.123456, "curve": [1.0, 0.5], "none": None, "order": {"b": 1, "a": 2}}
@@ -107,17 +107,20 @@ def without(name):
         (changed(checksum="0" * 64), "was altered"),
     ],
 )
-def test_damage_is_noticed_reported_and_kept_aside(store, path, caplog, damage, message):
+def test_damage_is_noticed_and_kept_aside_when_the_cell_is_written_anew(store, path, caplog, damage, message):
     content = damage(path.read_text(encoding="utf-8"))
     content = content if isinstance(content, bytes) else content.encode()
     path.write_bytes(content)
     assert store.get("one", CONFIG) is None
+    assert list(store.cells()) == []
     assert message in caplog.text
     assert str(path) in caplog.text
+    assert path.read_bytes() == content  # reading changes no file
+    assert aside(path) == []
+    store.put("one", CONFIG, RECORD, PROVENANCE)
     (kept,) = aside(path)
     assert kept.read_bytes() == content
     assert f"kept as {kept.name}" in caplog.text
-    store.put("one", CONFIG, RECORD, PROVENANCE)
     assert store.get("one", CONFIG).record == RECORD
     assert kept.exists()
 
@@ -127,7 +130,7 @@ def test_no_cut_goes_unnoticed(store, path):
     for length in range(0, len(whole.rstrip()), 7):
         path.write_bytes(whole[:length])
         assert store.get("one", CONFIG) is None
-    assert len(aside(path)) == len(range(0, len(whole.rstrip()), 7))
+    assert path.read_bytes() == whole[:length]
 
 
 def test_no_changed_character_of_config_or_record_goes_unnoticed(store, path):
@@ -148,7 +151,7 @@ def test_cells_that_swapped_their_names_are_noticed(store, path, caplog):
     path.with_suffix(".x").rename(other)
     assert list(store.cells("one")) == []
     assert caplog.text.count("holds another cell than its name says, one/") == 2
-    assert len(aside(path)) == 2
+    assert aside(path) == []
 
 
 def test_a_cell_of_another_experiment_is_noticed(store, path, caplog):
@@ -171,13 +174,48 @@ def test_files_with_other_names_are_reported_and_left_alone(store, path, caplog)
     assert draft.exists()
 
 
-def test_a_cell_that_is_there_stays_as_it_is(store, path):
+def beside(path):
+    return [other for other in path.parent.iterdir() if ".other-" in other.name]
+
+
+def test_a_cell_that_is_there_stays_as_it_is(store, path, caplog):
     before = path.read_bytes()
-    store.put("one", CONFIG, RECORD, {"date": "later"})
+    assert store.put("one", CONFIG, RECORD, {"date": "later"}) == path
+    assert caplog.text == ""
+    store.put("one", CONFIG, RECORD | {"loss": 0.123457}, PROVENANCE)
+    assert (
+        "the record that is there stays; another one differs by 1e-06 (relative 8.1e-06) at one/"
+        in caplog.text
+    )
     assert path.read_bytes() == before
-    with pytest.raises(ValueError, match=rf"record: {path} holds another one of the same configuration"):
-        store.put("one", CONFIG, RECORD | {"loss": 0.5}, PROVENANCE)
+    assert beside(path) == []
+
+
+def test_another_kind_of_record_is_reported_as_an_error_and_kept_beside(store, path, caplog):
+    before = path.read_bytes()
+    other = {"loss": 0.2, "curve": [1.0], "none": 1.5, "more": True}
+    for _ in range(2):  # once is enough
+        store.put("one", CONFIG, other, PROVENANCE)
     assert path.read_bytes() == before
+    (kept,) = beside(path)
+    assert json.loads(kept.read_text(encoding="utf-8"))["record"] == other
+    assert {entry.levelname for entry in caplog.records} == {"ERROR", "WARNING"}
+    for words in (
+        ".more is in theirs only",
+        ".order is in ours only",
+        ".curve has 2 entries in ours, 1 in theirs",
+        ".none is None in ours, 1.5 in theirs",
+        f"kept as {kept.name}",
+    ):
+        assert words in caplog.text
+    assert [cell.record for cell in store.cells()] == [RECORD]
+
+
+@pytest.mark.usefixtures("path")
+def test_a_record_that_is_not_finite_does_not_replace_one(store):
+    with pytest.raises(ValueError, match="Out of range float values"):
+        store.put("one", CONFIG, RECORD | {"loss": float("nan")}, PROVENANCE)
+    assert store.get("one", CONFIG).record == RECORD
 
 
 def test_stores_merge(store, path, tmp_path):
@@ -186,31 +224,63 @@ def test_stores_merge(store, path, tmp_path):
     other.put("one", CONFIG, RECORD, {"date": "elsewhere"})
     other.put("one", CONFIG | {"seed": 2}, RECORD, {"date": "elsewhere"})
     other.put("two", CONFIG, RECORD, PROVENANCE)
-    assert store.merge(other) == 2
+    assert store.merge(other) == MergeResult(2, 0, 0, Differences())
     assert path.read_bytes() == before
     assert store.get("one", CONFIG | {"seed": 2}).provenance == {"date": "elsewhere"}
     assert len(list(store.cells())) == 3
-    assert store.merge(tmp_path / "other") == 0
+    assert store.merge(tmp_path / "other").new == 0
 
 
-def test_stores_that_contradict_each_other_do_not_merge(store, path, tmp_path):
+def test_stores_of_two_machines_merge_though_their_cells_differ_by_rounding(store, path, tmp_path):
+    before = path.read_bytes()
     other = CellStore(tmp_path / "other")
-    theirs = other.put("one", CONFIG, RECORD | {"loss": 0.5}, PROVENANCE)
+    other.put("one", CONFIG, RECORD | {"loss": 0.123457, "curve": [1.0, 0.5000001]}, PROVENANCE)
     for seed in range(2, 12):
         other.put("one", CONFIG | {"seed": seed}, RECORD, PROVENANCE)
-    with pytest.raises(ValueError, match="hold different records of the same configuration") as caught:
-        store.merge(other)
-    assert str(theirs) in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert '"seed":1' in str(caught.value)
-    assert [cell.config["seed"] for cell in store.cells()] == [1]
+    found = store.merge(other)
+    assert (found.new, found.rounded, found.other) == (10, 1, 0)
+    name = f"one/{path.stem[:12]}"
+    assert {entry.where for entry in found.differences.numbers} == {f"{name}.loss", f"{name}.curve[1]"}
+    assert found.differences.largest() == f"1e-06 (relative 8.1e-06) at {name}.loss"
+    assert path.read_bytes() == before
+    assert sorted(cell.config["seed"] for cell in store.cells()) == list(range(1, 12))
+    assert beside(path) == []
+
+
+def test_stores_that_contradict_each_other_lose_nothing(store, path, tmp_path, caplog):
+    other = CellStore(tmp_path / "other")
+    theirs = other.put("one", CONFIG, RECORD | {"order": {"b": "two"}}, PROVENANCE)
+    other.put("one", CONFIG | {"seed": 2}, RECORD, PROVENANCE)
+    before = path.read_bytes(), theirs.read_bytes()
+    found = store.merge(other)
+    assert (found.new, found.rounded, found.other) == (1, 0, 1)
+    assert len(found.differences.structure) == 2
+    assert (path.read_bytes(), theirs.read_bytes()) == before
+    (kept,) = beside(path)
+    assert json.loads(kept.read_bytes()) == json.loads(theirs.read_bytes())
+    (entry,) = caplog.records
+    assert entry.levelname == "ERROR"
+    assert ".order.a is in ours only" in caplog.text
+    assert store.merge(other).other == 1
+    assert len(beside(path)) == 1
+
+
+@pytest.mark.usefixtures("path")
+def test_a_cell_with_a_number_that_is_none_is_not_taken_over(store, tmp_path, caplog):
+    other = CellStore(tmp_path / "other")
+    theirs = other.put("one", CONFIG, RECORD, PROVENANCE)
+    theirs.write_text(theirs.read_text().replace("0.123456", "NaN"), encoding="utf-8")
+    other.put("one", CONFIG | {"seed": 2}, RECORD, PROVENANCE)
+    assert store.merge(other) == MergeResult(1, 0, 0, Differences())
+    assert f"{theirs} is not taken over: holds a number that is not finite" in caplog.text
+    assert store.get("one", CONFIG).record == RECORD
 
 
 def test_damage_elsewhere_is_reported_and_left_there(store, tmp_path, caplog):
     other = CellStore(tmp_path / "other")
     theirs = other.put("one", CONFIG, RECORD, PROVENANCE)
     theirs.write_text("{", encoding="utf-8")
-    assert store.merge(other) == 0
+    assert store.merge(other).new == 0
     assert f"{theirs} is not taken over: is cut short" in caplog.text
     assert theirs.exists()
 
@@ -219,7 +289,7 @@ def test_a_sound_cell_from_elsewhere_replaces_a_damaged_one(store, path, tmp_pat
     other = CellStore(tmp_path / "other")
     other.put("one", CONFIG, RECORD, PROVENANCE)
     path.write_text("{", encoding="utf-8")
-    assert store.merge(other) == 1
+    assert store.merge(other).new == 1
     assert store.get("one", CONFIG).record == RECORD
 
 

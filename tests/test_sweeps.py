@@ -1,4 +1,4 @@
-"""Sweeps give the same records wherever they run, and however often they are killed."""
+"""Sweeps give the same records in however many processes they run, and however often they are killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,19 @@ from fake_experiments import FAKE, FakeConfig, count_instead_of_time
 
 from hmmlib.experiments import exact_prompts, pretraining
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
-from hmmlib.sweeps import CellStore, Job, LocalWorkers, Workplace, dask, progress_options, runner, sweep
+from hmmlib.sweeps import (
+    CellStore,
+    InProcess,
+    Job,
+    LocalWorkers,
+    Workplace,
+    collect,
+    dask,
+    options,
+    progress_options,
+    runner,
+    sweep,
+)
 from hmmlib.sweeps.experiment import joined, split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,7 +132,7 @@ def test_a_failing_cell_is_reported_and_the_others_go_on(tmp_path, caplog):
     store, config = CellStore(tmp_path), FakeConfig(numbers=(1, 2, 3, 4), trouble="fails")
     done = sweep(FAKE, config, store)
     assert (done.computed, [cell["number"] for cell in done.failed], done.left) == (2, [1, 3], 0)
-    assert [cell["number"] for cell in FAKE.missing(config, store)] == [1, 3]
+    assert [cell["number"] for cell in collect(FAKE, config, store).missing] == [1, 3]
     assert 'fake: the cell {"delay":0.0,"number":1,' in caplog.text
     assert "RuntimeError: 1 is odd" in caplog.text
     assert 'raise RuntimeError(f"' in caplog.text
@@ -132,13 +144,44 @@ def test_a_record_that_is_not_finite_is_a_failure(tmp_path, caplog):
     assert "Out of range float values" in caplog.text
 
 
-def test_another_sweep_that_was_faster_with_another_result_is_a_failure(tmp_path, monkeypatch, caplog):
-    store, config = CellStore(tmp_path), FakeConfig(numbers=(2,))
-    monkeypatch.setattr(type(FAKE), "missing", lambda _, config, __: config.cells())
-    store.put("fake", config.cells()[0], {"number": 0}, {})
-    done = sweep(FAKE, config, store)
-    assert (done.computed, len(done.failed)) == (0, 1)
-    assert "holds another one of the same configuration" in caplog.text
+def faster_sweep(store, config, change, monkeypatch):
+    """Compute cells that another sweep of the same store finishes first, with records a little changed."""
+    monkeypatch.setattr(runner, "_pool", lambda *_: Slow(change, store))
+    return sweep(FAKE, config, store)
+
+
+class Slow(InProcess):
+    def __init__(self, change, store):
+        super().__init__()
+        self.change, self.store = change, store
+
+    def finished(self):
+        (outcome,) = super().finished()
+        config = FakeConfig().cells()[outcome.number]
+        self.store.put("fake", config, outcome.record | self.change(outcome.record), outcome.provenance)
+        return [outcome]
+
+
+def test_the_rounding_of_a_slower_sweep_is_not_a_failure(tmp_path, monkeypatch, caplog):
+    store, config = CellStore(tmp_path), FakeConfig(numbers=(0, 1))
+    done = faster_sweep(store, config, lambda record: {"value": record["value"] + 1e-9}, monkeypatch)
+    assert (done.there, done.computed, done.failed, done.left) == (2, 2, [], 0)
+    assert store.get("fake", config.cells()[1]).record["value"] == 1 / 3 + 1e-9
+    assert caplog.text.count("the record that is there stays; another one differs by 1e-09") == 2
+    assert [entry.levelname for entry in caplog.records] == ["WARNING"] * 2
+
+
+def test_a_slower_sweep_with_another_kind_of_record_loses_nothing(tmp_path, monkeypatch, caplog):
+    store, config = CellStore(tmp_path), FakeConfig(numbers=(0,))
+    done = faster_sweep(store, config, lambda _: {"text": "G", "more": 1}, monkeypatch)
+    assert (done.there, done.failed) == (1, [])
+    assert [entry.levelname for entry in caplog.records] == ["ERROR"]
+    assert ".more is in ours only" in caplog.text
+    assert ".text is 'G' in ours, 'Ḡ ≈ G' in theirs" in caplog.text
+    path = store.path("fake", config.cells()[0])
+    (beside,) = path.parent.glob(f"{path.name}.other-*")
+    assert store.get("fake", config.cells()[0]).record["text"] == "G"
+    assert json.loads(beside.read_text(encoding="utf-8"))["record"]["text"] == "Ḡ ≈ G"
 
 
 def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path):
@@ -146,7 +189,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished(tmp_path):
     config = FakeConfig(trouble="interrupts")
     with pytest.raises(KeyboardInterrupt):
         sweep(FAKE, config, store)
-    assert [cell["number"] for cell in FAKE.missing(config, store)] == list(range(3, 12))
+    assert [cell["number"] for cell in collect(FAKE, config, store).missing] == list(range(3, 12))
 
 
 def test_a_damaged_cell_is_computed_again(tmp_path, caplog):
@@ -155,9 +198,14 @@ def test_a_damaged_cell_is_computed_again(tmp_path, caplog):
     before = contents(tmp_path)
     path = store.path("fake", config.cells()[1])
     path.write_bytes(path.read_bytes()[:-20])
+    cut = path.read_bytes()
+    assert len(collect(FAKE, config, store).missing) == 1
+    assert path.read_bytes() == cut  # looking changes nothing
     assert sweep(FAKE, config, store).computed == 1
     assert contents(tmp_path) == before
     assert "is cut short" in caplog.text
+    (aside,) = path.parent.glob("*.damaged-*")
+    assert aside.read_bytes() == cut
 
 
 # --- the time limit ---
@@ -165,23 +213,23 @@ def test_a_damaged_cell_is_computed_again(tmp_path, caplog):
 
 def test_no_cell_begins_that_would_likely_end_too_late():
     now = 0.0
-    clock = runner._Clock(10.0, now=lambda: now)
-    assert not clock()
-    clock.begin(1)
+    deadline = runner._Deadline(10.0, now=lambda: now)
+    assert not deadline.is_near()
+    deadline.begin(1)
     now = 3.0
-    clock.end(1)
-    assert not clock()  # ends at 6
+    deadline.end(1)
+    assert not deadline.is_near()  # ends at 6
     now = 7.0
-    assert not clock()  # ends at 10, which is in time
+    assert not deadline.is_near()  # ends at 10, which is in time
     now = 7.1
-    assert clock()
-    clock = runner._Clock(20.0, now=lambda: now)
-    clock.begin(2)
+    assert deadline.is_near()
+    deadline = runner._Deadline(20.0, now=lambda: now)
+    deadline.begin(2)
     now = 17.0
-    assert not clock()
+    assert not deadline.is_near()
     now = 17.2  # what is running has taken 10.1 seconds by now, and 9.9 are left
-    assert clock()
-    assert not runner._Clock(None)()
+    assert deadline.is_near()
+    assert not runner._Deadline(None).is_near()
 
 
 def test_a_time_limit_leaves_the_rest_for_later(tmp_path, uninterrupted, monkeypatch):
@@ -194,7 +242,7 @@ def test_a_time_limit_leaves_the_rest_for_later(tmp_path, uninterrupted, monkeyp
         if not done.left:
             break
         assert 0 < done.computed < 60
-        assert done.left == len(FAKE.missing(LARGE, store))
+        assert done.left == len(collect(FAKE, LARGE, store).missing)
     assert rounds > 1
     assert contents(tmp_path) == uninterrupted
 
@@ -245,7 +293,7 @@ def test_sigterm_ends_a_sweep_and_its_workers_and_keeps_what_is_finished(tmp_pat
 
     asked = FakeConfig(numbers=tuple(range(1000)), delay=0.3)
     store = CellStore(tmp_path)
-    assert len(FAKE.missing(asked, store)) == left
+    assert len(collect(FAKE, asked, store).missing) == left
     done = {cell.config["number"]: cell.record for cell in store.cells("fake")}
     alone = CellStore(tmp_path / "alone")
     sweep(FAKE, FakeConfig(numbers=tuple(done)), alone)
@@ -394,6 +442,30 @@ def test_bars_are_for_terminals(monkeypatch):
 # --- tables and files of results ---
 
 
+def test_results_need_at_least_one_cell(tmp_path):
+    with pytest.raises(ValueError, match="config: no cells are left of fake; expected at least one"):
+        collect(FAKE, FakeConfig(seeds=()), CellStore(tmp_path))
+
+
+def test_options_are_the_fields_made_for_the_command_line():
+    assert list(options(FakeConfig())) == ["numbers", "seeds", "delay", "trouble", "rates", "sizes"]
+    assert options(FakeConfig())["trouble"] == "what goes wrong"
+
+
+def test_what_is_asked_for_is_worked_out_once(tmp_path, monkeypatch):
+    calls, cells = [], FakeConfig.cells
+    monkeypatch.setattr(FakeConfig, "cells", lambda self: calls.append("cells") or cells(self))
+    get = CellStore.get
+    monkeypatch.setattr(CellStore, "get", lambda *arguments: calls.append("get") or get(*arguments))
+    config, store = FakeConfig(numbers=(1, 2, 3)), CellStore(tmp_path)
+    sweep(FAKE, config, store)
+    assert calls == ["cells", "get", "get", "get"]
+    calls.clear()
+    results = collect(FAKE, config, store)
+    assert (results.missing, len(results.table()), len(results.export()["cells"])) == ([], 2, 3)
+    assert calls == ["cells", "get", "get", "get"]
+
+
 def test_parts_of_a_result_go_together_again():
     result = {"a": 1, "b": {"c": 2, "d": {"e": 3, "f": 4}}, "g": 5}
     record, taken = split(result, (("g",), ("b", "d", "f"), ("b", "x"), ("y", "z")))
@@ -406,7 +478,7 @@ def test_parts_of_a_result_go_together_again():
 def test_a_table_says_what_is_there_and_what_is_missing(tmp_path):
     store = CellStore(tmp_path)
     sweep(FAKE, FakeConfig(numbers=(3, 4, 5), seeds=(1,)), store)
-    assert FAKE.table(FakeConfig(numbers=(3, 4, 5, 6), seeds=(1, 2)), store) == [
+    assert collect(FAKE, FakeConfig(numbers=(3, 4, 5, 6), seeds=(1, 2)), store).table() == [
         ["seed", "cells", "value", "none"],
         ["1", "3/4", "1.333", "–"],
         ["2", "0/4", "–", "–"],
@@ -416,8 +488,8 @@ def test_a_table_says_what_is_there_and_what_is_missing(tmp_path):
 def test_an_export_has_all_cells_in_order_and_says_where_they_were_computed(tmp_path):
     store, config = CellStore(tmp_path), FakeConfig(numbers=(3, 1, 2))
     sweep(FAKE, FakeConfig(numbers=(1, 3)), store)
-    with pytest.raises(ValueError, match="fake: 1 of 3 cells are missing in"):
-        FAKE.export(config, store)
+    with pytest.raises(ValueError, match="fake: 1 of 3 cells are missing"):
+        collect(FAKE, config, store).export()
     elsewhere = {
         "date": "2020-01-01T00:00:00+00:00",
         "machine": {"cpu": "another"},
@@ -426,7 +498,7 @@ def test_an_export_has_all_cells_in_order_and_says_where_they_were_computed(tmp_
     }
     elsewhere |= {"device": "cuda", "wall_seconds": 2.0, "of_the_run": {"seconds": 1.5}}
     store.put("fake", config.cells()[2], {"number": 2, "value": 2 / 3}, elsewhere)
-    result = FAKE.export(config, store)
+    result = collect(FAKE, config, store).export()
     assert result["config"] == json.loads(json.dumps(config.asked()))
     assert [cell["number"] for cell in result["cells"]] == [3, 1, 2]
     assert result["cells"][2] == {"number": 2, "value": 2 / 3, "seconds": 1.5}
@@ -450,9 +522,10 @@ def test_a_stored_cell_of_each_experiment_comes_out_again(tmp_path, monkeypatch)
         assert sweep(experiment, config, once).computed == 1
         assert sweep(experiment, config, again).computed == 1
         assert contents(once.folder) == contents(again.folder)
-        export = experiment.export(config, once)
+        results = collect(experiment, config, once)
+        export = results.export()
         assert set(export) == {"config", "provenance", "cells"}
-        header, row = experiment.table(config, once)
+        header, row = results.table()
         assert len(header) == len(row)
         assert row[len(experiment.groups)] == "1/1"
         # In the layout that the book's pages read.

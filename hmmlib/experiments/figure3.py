@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from hmmlib._files import canonical, digest, set_aside, sha256
 from hmmlib.hmm import HMM, N_SYNTAX, N_TOKENS, MemoryHMM, fingerprint, random_hmm, random_memory_hmm
-from hmmlib.lm import save_lm
-from hmmlib.pretraining import VARIANTS, History, Pretrained, PretrainingRecipe, pretraining_preset
+from hmmlib.lm import TransformerMaskedLM, load_lm, save_lm
+from hmmlib.pretraining import VARIANTS, History, Pretrained, PretrainingRecipe, pretrain, pretraining_preset
+from hmmlib.sweeps import Record
 from hmmlib.sweeps.provenance import provenance
+
+_log = logging.getLogger(__name__)
 
 
 def point_model(n_states: int, n_values: int, seed: int, device: str = "cpu") -> HMM | MemoryHMM:
@@ -58,25 +63,130 @@ def cell_recipe(
     return recipe if learning_rate is None else replace(recipe, learning_rate=learning_rate)
 
 
-def save_pretrained(done: Pretrained, model: HMM | MemoryHMM, path: Path, about: Mapping[str, Any]) -> None:
-    """Save a pretrained model, and what it was made from and with.
+def pretrain_point(
+    preset: str,
+    variant: str,
+    n_states: int,
+    n_values: int,
+    seed: int,
+    path: Path,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> Pretrained:
+    """Pretrain on the HMM of one point, and save the model with what it was made from and with.
 
     Args:
-        done: The pretraining.
-        model: The HMM that its text came from.
-        path: The file.
-        about: What else to say about it, ready for JSON.
+        preset: Name of the recipe.
+        variant: Name of a change to it.
+        n_states: Number of flat states.
+        n_values: Number of memory values; 0 for a vanilla HMM.
+        seed: Of the HMM, the text and the initial weights.
+        path: The file to save the model in.
+        device: Where to train.
+        checkpoint: File to keep the training in, and to go on from.
+        progress: Whether to show a bar.
+
+    Returns:
+        The pretraining.
+
+    Raises:
+        ValueError: As for `cell_recipe`, `point_model` and `hmmlib.pretrain`.
+        FloatingPointError: As for `hmmlib.pretrain`.
     """
-    made = {"hmm": fingerprint(model), "kl": round(done.history.last.kl, 6)}
-    made |= {"recipe": done.recipe.to_dict(), "provenance": provenance(path)}
-    save_lm(done.lm, path, about={**about, **made})
+    recipe = cell_recipe(preset, variant, seed)
+    model = point_model(n_states, n_values, seed, device)
+    done = pretrain(model, recipe, checkpoint=checkpoint, progress=progress)
+    about = {"preset": preset, "variant": variant, "n_states": n_states, "n_values": n_values, "seed": seed}
+    about |= {"hmm": fingerprint(model), "kl": round(done.history.last.kl, 6)}
+    about |= {"recipe": done.recipe.to_dict(), "provenance": provenance(path)}
+    save_lm(done.lm, path, about=about)
+    return done
+
+
+def load_or_pretrain(
+    model: HMM | MemoryHMM, recipe: PretrainingRecipe, folder: str | Path, *, device: str = "cpu"
+) -> tuple[TransformerMaskedLM, Record]:
+    """A transformer that several cells start from: trained when it is asked for first, kept beside the cells.
+
+    It is kept as ``<folder>/models/<hash>.safetensors``, named by its recipe and the parameters of the HMM.
+    A file that is damaged is reported on the logger of this module, kept aside, and made anew. Several
+    processes may ask for the same model: all of them return the one that was finished first.
+
+    Args:
+        model: The HMM.
+        recipe: The recipe.
+        folder: Folder of the store.
+        device: Where to train the model, and where to put it.
+
+    Returns:
+        The model, frozen and without dropout, and the record of its pretraining: the fingerprint `hmm`, the
+        numbers of `parameters`, `steps` and `tokens`, the last `kl`, and `history`, the measurements on the
+        way.
+
+    Raises:
+        ValueError: As for `hmmlib.pretrain`.
+        FloatingPointError: As for `hmmlib.pretrain`.
+    """
+    made_from = {"recipe": recipe.to_dict(), "hmm": fingerprint(model)}
+    path = Path(folder) / "models" / f"{sha256(made_from)}.safetensors"
+    found = _load(path, made_from, device)
+    if found is not None:
+        return found
+    done = pretrain(model.to(device), recipe, progress=False)
+    columns = history_columns(done.history)
+    seconds = columns.pop("seconds")
+    last = done.history.last
+    record: Record = {
+        "hmm": made_from["hmm"],
+        "parameters": done.lm.n_parameters,
+        "steps": last.step,
+        "tokens": last.tokens,
+        "kl": columns["kl"][-1],
+        "history": columns,
+    }
+    about = made_from | {
+        "record": record,
+        "provenance": provenance() | {"device": device, "seconds": seconds},
+        "checksum": _checksum(done.lm, record),
+    }
+    save_lm(done.lm, path, about=about, overwrite=False)
+    return _load(path, made_from, device) or (done.lm, record)
+
+
+def _load(path: Path, made_from: Mapping[str, Any], device: str) -> tuple[TransformerMaskedLM, Record] | None:
+    """The model in a file, if it is there and sound."""
+    if not path.exists():
+        return None
+    try:
+        lm, about = load_lm(path)
+        if canonical({name: about.get(name) for name in made_from}) != canonical(made_from):
+            raise ValueError("holds another model than its name says")
+        if about.get("checksum") != _checksum(lm, about.get("record")):
+            raise ValueError("was altered: weights and record do not have its checksum")
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        aside = set_aside(path)
+        _log.warning(
+            "%s: %s; it is kept as %s, and the model is trained anew", path, error, aside and aside.name
+        )
+        return None
+    return lm.to(device), about["record"]
+
+
+def _checksum(lm: TransformerMaskedLM, record: object) -> str:
+    # Types of weights are called as torch calls them.
+    weights = [
+        part for name, weight in sorted(lm.state_dict().items()) for part in (f"{name} torch.", weight)
+    ]
+    return digest(canonical(record), *weights)
 
 
 def checkpoint_name(cell: Mapping[str, Any]) -> str:
     """Name of the file with the weights of a cell.
 
     Args:
-        cell: Arguments of `pretraining_cell`.
+        cell: Its `variant`, `n_states`, `n_values` and `seed`.
 
     Returns:
         For example ``vanilla_15_seed_1_short_texts_first.safetensors``.

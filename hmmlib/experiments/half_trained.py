@@ -1,7 +1,7 @@
 """Heads and prompts on a network that is stopped on its way: accuracy against KL, all else equal.
 
-Over machines, KL and accuracy both change with the number of states, and with the task. Here one network is
-stopped several times while it is pretrained. Machine, task, texts and labels stay, and only what pretraining
+Over HMMs, KL and accuracy both change with the number of states, and with the task. Here one network is
+stopped several times while it is pretrained. HMM, task, texts and labels stay, and only what pretraining
 misses changes.
 """
 
@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hmmlib.experiments.figure3 import cell_recipe
 from hmmlib.experiments.head_vs_prompt import VARIANT
-from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
-from hmmlib.experiments.scoring import Clock, Setting, rounded
+from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scoring import Setting, Stopwatch, rounded
 from hmmlib.hmm import N_TOKENS, random_hmm
 from hmmlib.lm import blank_laws
 from hmmlib.pretraining import evaluate, pretrain
-from hmmlib.sweeps import Experiment, Record, Workplace
+from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import optimal_prompt, tune_prompt
 
 METHODS = ("learnt_head", "learnt_prompt")
@@ -39,10 +38,12 @@ class HalfTrainedConfig(DownstreamConfig):
     """
 
     variant = VARIANT
-    n_states: tuple[int, ...] = (15, 25)
-    seeds: tuple[int, ...] = (1, 2)
-    shares: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
-    starts: int = 1
+    n_states: tuple[int, ...] = option((15, 25), "numbers of hidden states")
+    seeds: tuple[int, ...] = option((1, 2), "seeds")
+    shares: tuple[float, ...] = option(
+        (0.1, 0.2, 0.35, 0.5, 0.7, 1.0), "where to stop, as shares of all steps"
+    )
+    starts: int = option(1, "starts of each search for a prompt")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,27 +55,23 @@ class HalfTrainedConfig(DownstreamConfig):
         """The cells to compute.
 
         Returns:
-            The configuration of each, with what follows from its preset.
+            The configuration of each: `n_states`, `shares`, `starts`; `seed`, of the HMM, the task, the
+            texts, the pretraining and all that is random in tuning; and what its preset means, as
+            `DownstreamConfig.with_scale` writes it down.
         """
         how = {"shares": list(self.shares), "starts": self.starts}
-        return [
-            self.cell(seed, n_states=n_states, **how) for seed in self.seeds for n_states in self.n_states
-        ]
+        return self.with_scale(
+            {"n_states": n_states, **how, "seed": seed} for seed in self.seeds for n_states in self.n_states
+        )
 
 
-def half_trained_cell(
-    preset: str, n_states: int, seed: int, shares: list[float], starts: int, place: Workplace
-) -> Record:
-    """One machine and one task, answered from a network at several times of its pretraining.
+def half_trained_cell(config: Record, place: Workplace) -> Record:
+    """One HMM and one task, answered from a network at several times of its pretraining.
 
-    The machine, the task and the texts are those of `hmmlib.experiments.head_vs_prompt.head_vs_prompt_cell`.
+    The HMM, the task and the texts are those of `hmmlib.experiments.head_vs_prompt.head_vs_prompt_cell`.
 
     Args:
-        preset: How much is done.
-        n_states: Number H of hidden states.
-        seed: Of the HMM, the task, the texts, the pretraining and all that is random in tuning.
-        shares: Where to stop, as shares of all steps, rising.
-        starts: Of each search for a prompt.
+        config: One of `HalfTrainedConfig.cells`, whatever its preset means by now.
         place: Where to compute.
 
     Returns:
@@ -85,12 +82,15 @@ def half_trained_cell(
         `seconds` is of the run.
 
     Raises:
-        ValueError: An unknown preset, or as for `hmmlib.random_hmm` and `hmmlib.draw_task`.
+        ValueError: As for `hmmlib.experiments.scales.stored_scale`, `hmmlib.random_hmm` and
+            `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, clock = downstream_scale(preset), Clock()
-    prompt = replace(scale.recipes(seed)["prompt"], restarts=starts)
-    setting = Setting(random_hmm(n_states, N_TOKENS, generator=seed), scale, seed)
+    scale, recipe = stored_scale(config, ("n_states", "shares", "starts", "seed"))
+    n_states, seed, watch = config["n_states"], config["seed"], Stopwatch()
+    prompt = replace(scale.recipes(seed)["prompt"], restarts=config["starts"])
+    model = random_hmm(n_states, N_TOKENS, generator=seed)
+    setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
     data, score = setting.data, setting.score
     train, test = setting.texts
     best = optimal_prompt(
@@ -108,17 +108,16 @@ def half_trained_cell(
         },
         "stops": [],
     }
-    clock.lap("exact")
-    recipe = cell_recipe(scale.pretraining, VARIANT, seed)
+    watch.lap("exact")
     way: dict[str, Any] = {"measure_every": recipe.n_steps, "progress": False}
     with tempfile.TemporaryDirectory() as folder:
         # Each pretraining goes on from where the last one stopped.
         way |= {"checkpoint": Path(folder) / "run.safetensors"}
-        for share in shares:
+        for share in config["shares"]:
             step = max(1, round(share * recipe.n_steps))
-            done = pretrain(setting.model.to(place.device), recipe, stop_after=step, **way)
+            done = pretrain(model.to(place.device), recipe, stop_after=step, **way)
             lm = done.lm
-            clock.lap(f"pretraining to {step}")
+            watch.lap(f"pretraining to {step}")
             laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
             methods = {
                 "learnt_head": score.solved(*laws),
@@ -132,25 +131,8 @@ def half_trained_cell(
                     "methods": methods,
                 }
             )
-            clock.lap(f"tuning at {step}")
-    return record | {"seconds": clock.laps}
-
-
-def compute(config: Record, place: Workplace) -> Record:
-    """The record of a cell.
-
-    Args:
-        config: One of `HalfTrainedConfig.cells`.
-        place: Where to compute it.
-
-    Returns:
-        That of `half_trained_cell`.
-
-    Raises:
-        ValueError: This version of hmmlib means something else by the preset; or as for
-            `half_trained_cell`.
-    """
-    return half_trained_cell(**own_entries(config, VARIANT), place=place)
+            watch.lap(f"tuning at {step}")
+    return record | {"seconds": watch.laps}
 
 
 def _last(method: str, record: Record) -> float:
@@ -166,13 +148,7 @@ EXPERIMENT = Experiment(
         "smoke": HalfTrainedConfig("smoke", n_states=(4,), seeds=(1,), shares=(0.5, 1.0)),
         "gpu": HalfTrainedConfig("gpu", seeds=(1, 2, 3, 4, 5)),
     },
-    options={
-        "n_states": "numbers of hidden states",
-        "seeds": "seeds",
-        "shares": "where to stop, as shares of all steps",
-        "starts": "starts of each search for a prompt",
-    },
-    compute=compute,
+    compute=half_trained_cell,
     of_the_run=(("seconds",),),
     groups=("n_states",),
     columns={

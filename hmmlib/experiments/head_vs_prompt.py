@@ -1,6 +1,6 @@
 """Head against prompt: the paper's first experiment (Figure 3, left), rung by rung.
 
-For each machine the same texts and labels are answered from the exact posterior, from the exact model and
+For each HMM the same texts and labels are answered from the exact posterior, from the exact model and
 from a pretrained one, with a head or with a prompt, solved to convergence or trained as in the paper. What is
 lost from one rung to the next has a name: the emissions, pretraining, tuning.
 """
@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from hmmlib.certificates import row_space_test, separate
-from hmmlib.experiments.models import pretrained
-from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
-from hmmlib.experiments.scoring import Clock, Setting, accuracy_of, pretraining_facts, rounded
+from hmmlib.experiments.figure3 import load_or_pretrain, point_model
+from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scoring import Setting, Stopwatch, accuracy_of, pretraining_facts, rounded
 from hmmlib.hmm import N_TOKENS, random_hmm
 from hmmlib.lm import blank_laws
-from hmmlib.sweeps import Experiment, Record, Workplace
+from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import fine_tune, fit_prior, optimal_prompt, tune_head, tune_prompt
 
 # Of the pretraining: blanks alone, so that the model learns G itself.
@@ -49,25 +49,27 @@ class HeadVsPromptConfig(DownstreamConfig):
     """
 
     variant = VARIANT
-    n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
-    seeds: tuple[int, ...] = (1, 2, 3)
+    n_states: tuple[int, ...] = option((4, 8, 10, 15, 25, 30), "numbers of hidden states")
+    seeds: tuple[int, ...] = option((1, 2, 3), "seeds")
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
 
         Returns:
-            The configuration of each, with what follows from its preset.
+            The configuration of each: `n_states`; `seed`, of the HMM, the task, the texts, the pretraining
+            and all that is random in tuning; and what its preset means, as `DownstreamConfig.with_scale`
+            writes it down.
         """
-        return [self.cell(seed, n_states=n_states) for seed in self.seeds for n_states in self.n_states]
+        return self.with_scale(
+            {"n_states": n_states, "seed": seed} for seed in self.seeds for n_states in self.n_states
+        )
 
 
-def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace) -> Record:
-    """One machine and one task, answered in every way.
+def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
+    """One HMM and one task, answered in every way.
 
     Args:
-        preset: How much is done.
-        n_states: Number H of hidden states.
-        seed: Of the HMM, the task, the texts, the pretraining and all that is random in tuning.
+        config: One of `HeadVsPromptConfig.cells`, whatever its preset means by now.
         place: Where to compute, and where pretrained models are kept.
 
     Returns:
@@ -88,83 +90,67 @@ def head_vs_prompt_cell(preset: str, n_states: int, seed: int, place: Workplace)
         `seconds` is of the run.
 
     Raises:
-        ValueError: An unknown preset, or as for `hmmlib.random_hmm` and `hmmlib.draw_task`.
+        ValueError: As for `hmmlib.experiments.scales.stored_scale`, `hmmlib.random_hmm` and
+            `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, clock = downstream_scale(preset), Clock()
+    scale, pretraining = stored_scale(config, ("n_states", "seed"))
+    n_states, seed, watch = config["n_states"], config["seed"], Stopwatch()
     recipes = scale.recipes(seed)
     model = random_hmm(n_states, N_TOKENS, generator=seed)
-    setting = Setting(model, scale, seed)
+    setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
     data, score, exact = setting.data, setting.score, setting.exact
     train, test = setting.texts
     methods = {
         "majority": score.majority(),
         "posterior": setting.posterior(),
-        "exact_head": score.solved(*setting.exact_laws, scale.fewer),
+        "exact_head": score.solved(*setting.exact_laws, fewer=scale.fewer),
         "exact_head_paper": score.tuned(tune_head(exact, data, recipes["paper"], progress=False)),
     }
     certificate = {
         "separable": separate(setting.exact_laws[1], data.test.labels).separable,
         "representable": row_space_test(model, setting.task.mu).representable,
     }
-    clock.lap("exact_head")
+    watch.lap("exact_head")
     best = optimal_prompt(exact, train, data.train.labels, restarts=scale.restarts, generator=seed)
     methods["exact_prompt"] = score.solved(*setting.shown(best.prompt))
-    clock.lap("exact_prompt")
+    watch.lap("exact_prompt")
 
-    point = {"n_states": n_states, "n_values": 0, "seed": seed}
-    asked = {"preset": scale.pretraining, "variant": VARIANT, **point}
-    lm, pretraining = pretrained(asked, place.folder, device=place.device)
-    clock.lap("pretraining")
+    origin = point_model(n_states, 0, seed)
+    lm, pretrained = load_or_pretrain(origin, pretraining, place.folder, device=place.device)
+    watch.lap("pretraining")
     laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
-    methods["learnt_head"] = score.solved(*laws, scale.fewer)
+    methods["learnt_head"] = score.solved(*laws, fewer=scale.fewer)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
-    clock.lap("learnt_head")
+    watch.lap("learnt_head")
     prompted = tune_prompt(lm, data, recipes["prompt"], progress=False)
     methods["learnt_prompt"] = score.tuned(prompted)
-    clock.lap("learnt_prompt")
+    watch.lap("learnt_prompt")
     if "prompt_paper" in recipes:
         plain = tune_prompt(lm, data, recipes["prompt_paper"], progress=False)
         methods["learnt_prompt_paper"] = score.tuned(plain)
-        clock.lap("learnt_prompt_paper")
+        watch.lap("learnt_prompt_paper")
     methods["fine_tuned"] = score.tuned(fine_tune(lm, data, recipes["whole"], progress=False))
-    clock.lap("fine_tuned")
+    watch.lap("fine_tuned")
 
     few = test[:_FITTED_TEXTS]
     shown = {"without": laws[1][: len(few)], "with": blank_laws(lm, few, prompted.prompt).cpu()}
     prior = {name: fit_prior(model, few, found, generator=seed) for name, found in shown.items()}
-    clock.lap("prior")
+    watch.lap("prior")
     return {
         "n_states": n_states,
         "seed": seed,
         **setting.facts(),
         "certificate": certificate,
         "methods": {name: methods[name] for name in METHODS if name in methods},
-        "pretraining": pretraining_facts(pretraining),
+        "pretraining": pretraining_facts(pretrained),
         "blank_kl": setting.blank_kl(laws[1]),
         "prior": {
             name: {part: rounded(value) for part, value in fit._asdict().items() if part != "prior"}
             for name, fit in prior.items()
         },
-        "seconds": clock.laps,
+        "seconds": watch.laps,
     }
-
-
-def compute(config: Record, place: Workplace) -> Record:
-    """The record of a cell.
-
-    Args:
-        config: One of `HeadVsPromptConfig.cells`.
-        place: Where to compute it.
-
-    Returns:
-        That of `head_vs_prompt_cell`.
-
-    Raises:
-        ValueError: This version of hmmlib means something else by the preset; or as for
-            `head_vs_prompt_cell`.
-    """
-    return head_vs_prompt_cell(**own_entries(config, VARIANT), place=place)
 
 
 EXPERIMENT = Experiment(
@@ -179,8 +165,7 @@ EXPERIMENT = Experiment(
             "paper": tuple(range(1, 21)),
         }.items()
     },
-    options={"n_states": "numbers of hidden states", "seeds": "seeds"},
-    compute=compute,
+    compute=head_vs_prompt_cell,
     of_the_run=(("seconds",),),
     groups=("n_states",),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},

@@ -1,6 +1,6 @@
 """Memory against none: the paper's second experiment (Figure 3, right), rung by rung.
 
-Machines with one memory cell, whose value the task asks for, and vanilla machines with as many states. The
+HMMs with one memory cell, whose value the task asks for, and vanilla HMMs with as many states. The
 paper gives the first an attention head and the second a linear one; here both get both, so that it can be
 told what the memory does and what the head does.
 """
@@ -14,13 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.figure3 import cell_recipe, point_model
-from hmmlib.experiments.models import pretrained
-from hmmlib.experiments.scales import DownstreamConfig, downstream_scale, own_entries
-from hmmlib.experiments.scoring import Clock, Setting, accuracy_of, pretraining_facts
+from hmmlib.experiments.figure3 import load_or_pretrain, point_model
+from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scoring import Setting, Stopwatch, accuracy_of, pretraining_facts
 from hmmlib.hmm import N_SYNTAX
 from hmmlib.lm import blank_laws
-from hmmlib.sweeps import Experiment, Record, Workplace
+from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import fine_tune, tune_head
 
 # Of the pretraining. The head reads at words that are shown, about which a model trained on blanks alone was
@@ -48,16 +47,16 @@ class MemoryVsVanillaConfig(DownstreamConfig):
 
     Attributes:
         preset: How much is done in a cell; see `hmmlib.experiments.scales.DOWNSTREAM_SCALES`.
-        kinds: Kinds of machines, 'memory' and 'vanilla'.
-        n_values: The numbers |ℳ| of values, with four syntax states each; a vanilla machine has as many
-            states as both together.
+        kinds: Kinds of HMMs, 'memory' and 'vanilla'.
+        n_values: The numbers |ℳ| of values, with four syntax states each; a vanilla HMM has as many states as
+            both together.
         seeds: Each gives an HMM, a task, a data set, and a pretraining.
     """
 
     variant = VARIANT
-    kinds: tuple[str, ...] = KINDS
-    n_values: tuple[int, ...] = (2, 3, 5, 7)
-    seeds: tuple[int, ...] = (1, 2, 3)
+    kinds: tuple[str, ...] = option(KINDS, "kinds of HMMs, memory and vanilla")
+    n_values: tuple[int, ...] = option((2, 3, 5, 7), "numbers of memory values")
+    seeds: tuple[int, ...] = option((1, 2, 3), "seeds")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,24 +67,23 @@ class MemoryVsVanillaConfig(DownstreamConfig):
         """The cells to compute.
 
         Returns:
-            The configuration of each, with what follows from its preset.
+            The configuration of each: `kind`, 'memory', or 'vanilla' with as many states; `n_values`; `seed`,
+            of the HMM, the task, the texts, the pretraining and all that is random in tuning; and what its
+            preset means, as `DownstreamConfig.with_scale` writes it down.
         """
-        return [
-            self.cell(seed, kind=kind, n_values=n_values)
+        return self.with_scale(
+            {"kind": kind, "n_values": n_values, "seed": seed}
             for seed in self.seeds
             for n_values in self.n_values
             for kind in self.kinds
-        ]
+        )
 
 
-def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, place: Workplace) -> Record:
-    """One machine and one task, answered in every way.
+def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
+    """One HMM and one task, answered in every way.
 
     Args:
-        preset: How much is done.
-        kind: 'memory', or 'vanilla' with as many states.
-        n_values: Number |ℳ| of memory values.
-        seed: Of the HMM, the task, the texts, the pretraining and all that is random in tuning.
+        config: One of `MemoryVsVanillaConfig.cells`, whatever its preset means by now.
         place: Where to compute, and where pretrained models are kept.
 
     Returns:
@@ -106,14 +104,17 @@ def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, pla
         texts. `seconds` is of the run.
 
     Raises:
-        ValueError: An unknown preset or kind, or as for the generators and `hmmlib.draw_task`.
+        ValueError: An unknown kind, or as for `hmmlib.experiments.scales.stored_scale`, the generators and
+            `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
+    scale, pretraining = stored_scale(config, ("kind", "n_values", "seed"))
+    kind, n_values, seed, watch = config["kind"], config["n_values"], config["seed"], Stopwatch()
     _check_kind(kind)
-    scale, clock = downstream_scale(preset), Clock()
     recipes = scale.recipes(seed)
-    n_states, n_cell_values = N_SYNTAX * n_values, n_values if kind == "memory" else 0
-    setting = Setting(point_model(n_states, n_cell_values, seed), scale, seed)
+    n_states = N_SYNTAX * n_values
+    model = point_model(n_states, n_values if kind == "memory" else 0, seed)
+    setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
     data, score, exact = setting.data, setting.score, setting.exact
     train, test = setting.texts
 
@@ -126,28 +127,25 @@ def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, pla
         "posterior": setting.posterior(),
         "exact_head": score.solved(*setting.exact_laws),
     }
-    clock.lap("exact_head")
+    watch.lap("exact_head")
     methods["exact_attention"] = solved(exact)
-    clock.lap("exact_attention")
+    watch.lap("exact_attention")
 
-    asked: Record = {"preset": scale.pretraining, "variant": VARIANT}
-    asked |= {"n_states": n_states, "n_values": n_cell_values, "seed": seed}
-    lm, pretraining = pretrained(asked, place.folder, device=place.device)
-    clock.lap("pretraining")
+    lm, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
+    watch.lap("pretraining")
     laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
     methods["learnt_head"] = score.solved(*laws)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
-    clock.lap("learnt_head")
+    watch.lap("learnt_head")
     methods["learnt_attention"] = solved(lm)
-    clock.lap("learnt_attention")
+    watch.lap("learnt_attention")
     trained = tune_head(lm, data, recipes["paper"], head="attention", progress=False)
     methods["learnt_attention_paper"] = score.tuned(trained)
-    clock.lap("learnt_attention_paper")
-    rule = cell_recipe(scale.pretraining, VARIANT, seed).masking
-    methods["read_off_attention"] = solved(lm, reading="read off", masking=rule)
-    clock.lap("read_off_attention")
+    watch.lap("learnt_attention_paper")
+    methods["read_off_attention"] = solved(lm, reading="read off", masking=pretraining.masking)
+    watch.lap("read_off_attention")
     methods["fine_tuned"] = score.tuned(fine_tune(lm, data, recipes["whole"], progress=False))
-    clock.lap("fine_tuned")
+    watch.lap("fine_tuned")
     return {
         "kind": kind,
         "n_values": n_values,
@@ -155,27 +153,10 @@ def memory_vs_vanilla_cell(preset: str, kind: str, n_values: int, seed: int, pla
         "seed": seed,
         **setting.facts(),
         "methods": {name: methods[name] for name in METHODS},
-        "pretraining": pretraining_facts(pretraining),
+        "pretraining": pretraining_facts(pretrained),
         "blank_kl": setting.blank_kl(laws[1]),
-        "seconds": clock.laps,
+        "seconds": watch.laps,
     }
-
-
-def compute(config: Record, place: Workplace) -> Record:
-    """The record of a cell.
-
-    Args:
-        config: One of `MemoryVsVanillaConfig.cells`.
-        place: Where to compute it.
-
-    Returns:
-        That of `memory_vs_vanilla_cell`.
-
-    Raises:
-        ValueError: This version of hmmlib means something else by the preset; or as for
-            `memory_vs_vanilla_cell`.
-    """
-    return memory_vs_vanilla_cell(**own_entries(config, VARIANT), place=place)
 
 
 def _check_kind(kind: str) -> None:
@@ -190,7 +171,7 @@ def _word_shares(tokens: Tensor, n_tokens: int) -> Tensor:
 
 EXPERIMENT = Experiment(
     name="memory-vs-vanilla",
-    title="machines with and without a memory, linear and attention heads (Figure 3, right)",
+    title="HMMs with and without a memory, linear and attention heads (Figure 3, right)",
     presets={
         name: MemoryVsVanillaConfig(name, seeds=seeds)
         for name, seeds in {
@@ -200,12 +181,7 @@ EXPERIMENT = Experiment(
             "paper": tuple(range(1, 6)),
         }.items()
     },
-    options={
-        "kinds": "kinds of machines, memory and vanilla",
-        "n_values": "numbers of memory values",
-        "seeds": "seeds",
-    },
-    compute=compute,
+    compute=memory_vs_vanilla_cell,
     of_the_run=(("seconds",),),
     groups=("kind", "n_values"),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},

@@ -6,21 +6,22 @@ command line: ``hmmlib sweep pretraining``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from hmmlib.experiments.figure3 import cell_recipe, history_columns, point_model, save_pretrained
+from hmmlib.experiments.figure3 import cell_recipe, history_columns, point_model
+from hmmlib.experiments.scoring import rounded
 from hmmlib.hmm import N_SYNTAX, unigram_entropy
-from hmmlib.pretraining import PRETRAINING_PRESETS, draw_held_out, evaluate, pretrain
-from hmmlib.sweeps import Experiment, Workplace
+from hmmlib.pretraining import PRETRAINING_PRESETS, PretrainingRecipe, draw_held_out, evaluate, pretrain
+from hmmlib.pretraining.presets import VARIANT_ORDER
+from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 
 # Another text than the one that the history is measured on.
 TEST_SEED = 7
 TEST_RATES = (0.05, 0.3)
 TEST_TEXTS = 2048
 _BIN = 8
+_LABELS = ("preset", "variant", "learning_rate", "n_states", "n_values", "seed")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,18 @@ class PretrainingConfig:
     """
 
     preset: str = "laptop"
-    variants: tuple[str, ...] = ("short texts first",)
-    learning_rates: tuple[float | None, ...] = (None,)
-    n_states: tuple[int, ...] = (4, 8, 10, 15, 25, 30)
-    n_values: tuple[int, ...] = (2, 3, 5, 7)
-    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    measure_every: int = 100
+    variants: tuple[str, ...] = option(("short texts first",), "changes to the recipe")
+    learning_rates: tuple[float | None, ...] = option(
+        (None,), "AdamW's learning rates, each with every variant; the recipe's own by default"
+    )
+    n_states: tuple[int, ...] = option(
+        (4, 8, 10, 15, 25, 30), "numbers of hidden states of vanilla HMMs; none for no such HMM"
+    )
+    n_values: tuple[int, ...] = option(
+        (2, 3, 5, 7), "numbers of values of HMMs with memory; none for no such HMM"
+    )
+    seeds: tuple[int, ...] = option((1, 2, 3, 4, 5), "seeds")
+    measure_every: int = option(100, "steps between measurements")
 
     def __post_init__(self) -> None:
         for variant in self.variants:
@@ -62,54 +69,43 @@ class PretrainingConfig:
         """The cells to compute.
 
         Returns:
-            For each the arguments of `pretraining_cell`, but for the device, and what follows from them:
-            the recipe, and the texts that the result is measured on.
+            The configuration of each. `preset`, `variant` and `learning_rate` say where the `recipe` is from;
+            `n_states` and `n_values` (0 for a vanilla HMM) say which HMM it is; `seed` is that of HMM, text
+            and initial weights; `measure_every` counts steps; `texts` are those that the result is measured
+            on.
         """
         points = [(n_states, 0) for n_states in self.n_states]
         points += [(N_SYNTAX * n_values, n_values) for n_values in self.n_values]
-        return [
-            _with_consequences(
-                {
-                    "preset": self.preset,
-                    "variant": variant,
-                    "learning_rate": rate,
-                    "n_states": n_states,
-                    "n_values": n_values,
-                    "seed": seed,
-                    "measure_every": self.measure_every,
-                }
-            )
+        texts = {"seed": TEST_SEED, "rates": TEST_RATES, "count": TEST_TEXTS}
+        recipes = {
+            (variant, rate, seed): cell_recipe(self.preset, variant, seed, rate).to_dict()
             for variant in self.variants
             for rate in self.learning_rates
             for seed in self.seeds
+        }
+        return [
+            {
+                "preset": self.preset,
+                "variant": variant,
+                "learning_rate": rate,
+                "n_states": n_states,
+                "n_values": n_values,
+                "seed": seed,
+                "measure_every": self.measure_every,
+                "recipe": recipe,
+                "texts": texts,
+            }
+            for (variant, rate, seed), recipe in recipes.items()
             for n_states, n_values in points
         ]
 
 
-def pretraining_cell(
-    preset: str,
-    variant: str,
-    n_states: int,
-    n_values: int,
-    seed: int,
-    *,
-    learning_rate: float | None = None,
-    measure_every: int = 50,
-    device: str = "cpu",
-    save_to: Path | None = None,
-) -> dict[str, Any]:
+def pretraining_cell(config: Record, place: Workplace) -> Record:
     """Pretrain on one HMM, and measure the result on new text.
 
     Args:
-        preset: Name of the recipe.
-        variant: Name of a change to it.
-        n_states: Number of flat states.
-        n_values: Number of memory values; 0 for a vanilla HMM.
-        seed: Of the HMM, the text and the initial weights.
-        learning_rate: AdamW's; None for the recipe's own.
-        measure_every: Steps between measurements.
-        device: Where to train.
-        save_to: File to save the weights in.
+        config: One of `PretrainingConfig.cells`, whatever its preset means by now.
+        place: Where to train.
 
     Returns:
         The record, ready for JSON. `tests` has an entry for each rate of blanks in new texts of 128 tokens:
@@ -119,85 +115,43 @@ def pretraining_cell(
         measurements on the way; `seconds` the time of training without them.
 
     Raises:
-        ValueError: An unknown preset or variant, or a point that is not in the figure.
+        TypeError: An entry that a recipe does not have.
+        ValueError: An entry is missing or too many, a value out of range, or a point that is not in the
+            figure.
         FloatingPointError: As for `hmmlib.pretrain`.
     """
-    model = point_model(n_states, n_values, seed, device)
-    recipe = cell_recipe(preset, variant, seed, learning_rate)
-    done = pretrain(model, recipe, measure_every=measure_every, progress=False)
-    if save_to is not None:
-        point = {"preset": preset, "variant": variant, "n_states": n_states, "n_values": n_values}
-        save_pretrained(done, model, save_to, point | {"seed": seed})
+    check_entries(config, (*_LABELS, "measure_every", "recipe", "texts"))
+    model = point_model(config["n_states"], config["n_values"], config["seed"], place.device)
+    recipe, texts = PretrainingRecipe.from_dict(config["recipe"]), config["texts"]
+    done = pretrain(model, recipe, measure_every=config["measure_every"], progress=False)
     tests = {}
-    for rate in TEST_RATES:
-        texts = draw_held_out(model, generator=TEST_SEED, n_texts=TEST_TEXTS, rate=rate)
-        found = evaluate(done.lm, texts)
+    for rate in texts["rates"]:
+        held_out = draw_held_out(model, generator=texts["seed"], n_texts=texts["count"], rate=rate)
+        found = evaluate(done.lm, held_out)
         tests[str(rate)] = {
-            name: _rounded(getattr(found, name))
+            name: rounded(getattr(found, name))
             for name in ("kl", "kl_error", "total_variation", "cross_entropy")
         } | {
-            "bayes_floor": _rounded(found.exact_cross_entropy),
+            "bayes_floor": rounded(found.exact_cross_entropy),
             "by_position": _groups(found.kl_by(found.position // _BIN)),
             "by_neighbours": _groups(found.kl_by(found.neighbours)),
         }
     return {
-        "preset": preset,
-        "variant": variant,
-        "learning_rate": learning_rate,
-        "n_states": n_states,
-        "n_values": n_values,
-        "seed": seed,
+        **{name: config[name] for name in _LABELS},
         "parameters": done.lm.n_parameters,
         "steps": done.history.last.step,
         "tokens": done.history.last.tokens,
         "seconds": round(done.history.last.seconds, 1),
-        "device": device,
-        "unigram": _rounded(unigram_entropy(model)),
+        "device": place.device,
+        "unigram": rounded(unigram_entropy(model)),
         "tests": tests,
         "history": history_columns(done.history),
     }
 
 
-def compute(config: dict[str, Any], place: Workplace) -> dict[str, Any]:
-    """A cell of the sweep.
-
-    Args:
-        config: One of `PretrainingConfig.cells`.
-        place: Where to train.
-
-    Returns:
-        As `pretraining_cell`.
-
-    Raises:
-        ValueError: Preset, variant or texts are others here than where the sweep was started; or as for
-            `pretraining_cell`.
-    """
-    arguments = {name: value for name, value in config.items() if name not in ("recipe", "texts")}
-    here = json.loads(json.dumps(_with_consequences(arguments)))
-    changed = [name for name in here if here[name] != json.loads(json.dumps(config.get(name)))]
-    if changed:
-        raise ValueError(
-            f"config: {', '.join(changed)} of the preset {config['preset']!r} as it is here differs from "
-            "the one asked for; expected the same version of hmmlib everywhere"
-        )
-    return pretraining_cell(**arguments, device=place.device)
-
-
-def _with_consequences(arguments: dict[str, Any]) -> dict[str, Any]:
-    """All that a record depends on: a preset may change, a recipe does not."""
-    names = ("preset", "variant", "seed", "learning_rate")
-    recipe = cell_recipe(**{name: arguments[name] for name in names})
-    texts = {"seed": TEST_SEED, "rates": TEST_RATES, "count": TEST_TEXTS}
-    return arguments | {"recipe": recipe.to_dict(), "texts": texts}
-
-
 def _groups(found: list[tuple[int, float, int]]) -> dict[str, list[float]]:
     names = ("group", "kl", "blanks")
-    return {name: [_rounded(entry[i]) for entry in found] for i, name in enumerate(names)}
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 6)
+    return {name: [rounded(entry[i]) for entry in found] for i, name in enumerate(names)}
 
 
 EXPERIMENT = Experiment(
@@ -207,16 +161,14 @@ EXPERIMENT = Experiment(
         "laptop": PretrainingConfig(),
         "smoke": PretrainingConfig("smoke", n_states=(4,), n_values=(2,), seeds=(1,), measure_every=30),
         **{name: PretrainingConfig(name) for name in PRETRAINING_PRESETS if name not in ("laptop", "smoke")},
+        # Whether more of the same training helps, at the largest point.
+        "longer": PretrainingConfig(variants=("three times as long",), n_states=(30,), n_values=()),
+        # From the paper's recipe to ours, one change at a time.
+        "ladder": PretrainingConfig(
+            variants=VARIANT_ORDER, learning_rates=(1e-3, 3e-3), n_states=(15,), n_values=(), seeds=(1, 2)
+        ),
     },
-    options={
-        "variants": "changes to the recipe",
-        "learning_rates": "AdamW's learning rates, each with every variant; the recipe's own by default",
-        "n_states": "numbers of hidden states of vanilla HMMs; none for no such HMM",
-        "n_values": "numbers of values of HMMs with memory; none for no such HMM",
-        "seeds": "seeds",
-        "measure_every": "steps between measurements",
-    },
-    compute=compute,
+    compute=pretraining_cell,
     of_the_run=(("seconds",), ("device",), ("history", "seconds")),
     groups=("variant", "learning_rate", "n_states", "n_values"),
     columns={

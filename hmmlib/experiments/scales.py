@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
 from hmmlib.experiments.figure3 import cell_recipe
+from hmmlib.pretraining import PretrainingRecipe
+from hmmlib.sweeps import Record, check_entries
 from hmmlib.tuning import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
 
 # Names of the recipes in a scale.
@@ -66,6 +67,25 @@ class DownstreamScale:
         recipes = {name: recipe.to_dict() for name, recipe in self.recipes(0).items()}
         return {**plain, "sizes": list(self.sizes), "fewer": list(self.fewer), **recipes}
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> DownstreamScale:
+        """The scale that `to_dict` made the dictionary from.
+
+        Args:
+            stored: The dictionary.
+
+        Returns:
+            The scale.
+
+        Raises:
+            TypeError: An entry that a recipe does not have.
+            ValueError: An entry is missing or too many, or a value is out of range.
+        """
+        whole = {"prompt_paper": None, **stored}
+        check_entries(whole, (entry.name for entry in fields(cls)), "scale")
+        recipes = {name: TuningRecipe.from_dict(whole[name]) for name in _RECIPES if whole[name] is not None}
+        return cls(**{**whole, "sizes": tuple(whole["sizes"]), "fewer": tuple(whole["fewer"]), **recipes})
+
 
 DOWNSTREAM_SCALES: dict[str, DownstreamScale] = {
     # Seconds: that everything runs.
@@ -114,25 +134,6 @@ def downstream_scale(name: str) -> DownstreamScale:
     return DOWNSTREAM_SCALES[name]
 
 
-def consequences(preset: str, variant: str, seed: int) -> dict[str, Any]:
-    """All that a record depends on: a preset may change, what it means is part of the configuration.
-
-    Args:
-        preset: How much is done.
-        variant: Of the pretraining.
-        seed: Of the cell.
-
-    Returns:
-        The `scale` and the `pretraining`, as JSON can hold them.
-
-    Raises:
-        ValueError: An unknown preset or variant.
-    """
-    scale = downstream_scale(preset)
-    recipe = cell_recipe(scale.pretraining, variant, seed)
-    return {"scale": scale.to_dict(), "pretraining": recipe.to_dict()}
-
-
 @dataclass(frozen=True)
 class DownstreamConfig:
     """What is computed, as far as all experiments on downstream tasks have it in common.
@@ -154,41 +155,46 @@ class DownstreamConfig:
         Returns:
             The fields, the scale and the recipe of the pretraining.
         """
-        return asdict(self) | consequences(self.preset, self.variant, 0)
+        return asdict(self) | self._meaning((0,))[0]
 
-    def cell(self, seed: int, **entries: Any) -> dict[str, Any]:
-        """The configuration of one cell.
+    def with_scale(self, cells: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Cells with all that their records depend on: a preset may change, its meaning is written down.
 
         Args:
-            seed: Of the cell.
-            entries: What else it is told.
+            cells: What each is told besides, its `seed` among it.
 
         Returns:
-            Preset, entries and seed, with what follows from the preset.
+            Their configurations: `preset`, what they are told, `scale` and `pretraining`.
         """
-        return {"preset": self.preset, **entries, "seed": seed} | consequences(
-            self.preset, self.variant, seed
-        )
+        told = list(cells)
+        meaning = self._meaning({cell["seed"] for cell in told})
+        return [{"preset": self.preset, **cell, **meaning[cell["seed"]]} for cell in told]
+
+    def _meaning(self, seeds: Iterable[int]) -> dict[int, dict[str, Any]]:
+        scale = downstream_scale(self.preset)
+        written = scale.to_dict()
+        return {
+            seed: {
+                "scale": written,
+                "pretraining": cell_recipe(scale.pretraining, self.variant, seed).to_dict(),
+            }
+            for seed in seeds
+        }
 
 
-def own_entries(config: Mapping[str, Any], variant: str) -> dict[str, Any]:
-    """What a cell is told besides its preset's consequences, once these are checked.
+def stored_scale(config: Record, told: Iterable[str]) -> tuple[DownstreamScale, PretrainingRecipe]:
+    """What a cell's configuration asks for, whatever its preset means by now.
 
     Args:
-        config: Of a cell.
-        variant: Of its pretraining.
+        config: Of the cell.
+        told: Names of what it is told besides.
 
     Returns:
-        Its entries without the consequences.
+        The scale, and the recipe of the pretraining.
 
     Raises:
-        ValueError: An entry differs, or the preset is unknown.
+        TypeError: An entry that a recipe does not have.
+        ValueError: An entry is missing or too many, or a value is out of range.
     """
-    here = json.loads(json.dumps(consequences(config["preset"], variant, config["seed"])))
-    changed = [name for name in here if here[name] != json.loads(json.dumps(config.get(name)))]
-    if changed:
-        raise ValueError(
-            f"config: {', '.join(changed)} of the preset {config['preset']!r} as it is here differs from the "
-            "one asked for; expected the same version of hmmlib everywhere"
-        )
-    return {name: value for name, value in config.items() if name not in here}
+    check_entries(config, ("preset", *told, "scale", "pretraining"))
+    return DownstreamScale.from_dict(config["scale"]), PretrainingRecipe.from_dict(config["pretraining"])

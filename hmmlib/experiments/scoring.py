@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.scales import DownstreamScale
 from hmmlib.heads import logistic_head
 from hmmlib.hmm import HMM, MemoryHMM
 from hmmlib.lm import ExactMaskedLM, blank_probs
@@ -19,6 +18,8 @@ from hmmlib.tuning import Tuned
 
 # Nearer to zero than this, a margin leaves the label to rounding.
 CLEAR_MARGIN = 1e-9
+# Of the heads that are solved.
+PENALTY = 1e-8
 Entry = dict[str, Any]
 
 
@@ -27,19 +28,20 @@ class Scorer:
 
     Args:
         data: The labelled texts of a task of two classes.
+        clear_margin: Nearer to zero than this, a margin leaves the label to rounding.
     """
 
-    def __init__(self, data: TaskData) -> None:
+    def __init__(self, data: TaskData, clear_margin: float = CLEAR_MARGIN) -> None:
         self.data = data
         scores = data.test.scores
-        self.clear = (scores[:, 1] - scores[:, 0]).abs() > CLEAR_MARGIN
+        self.clear = (scores[:, 1] - scores[:, 0]).abs() > clear_margin
 
     def facts(self) -> Entry:
         """What the data is like.
 
         Returns:
             `positive_share` of the test labels, and `clear_share`, that of the test texts whose margin is
-            farther than 1e-9 from zero.
+            clear.
         """
         return {
             "positive_share": rounded(self.data.test.labels.double().mean()),
@@ -72,27 +74,44 @@ class Scorer:
             "clear": rounded(right[clear].mean()) if clear.any() else None,
         }
 
-    def solved(self, train: Tensor, test: Tensor, fewer: Sequence[int] = ()) -> Entry:
+    def solved(
+        self,
+        train: Tensor,
+        test: Tensor,
+        *,
+        l2: float = PENALTY,
+        fewer: Sequence[int] = (),
+        path: Sequence[float] = (),
+    ) -> Entry:
         """Solve a linear head, and score it.
 
         Args:
             train: Features of the training texts, shape (size, n).
             test: Those of the test texts.
+            l2: Weight of the penalty on the head's values.
             fewer: Numbers of training texts with which to do the same besides, each the first so many.
+            path: Penalties with which to do the same besides.
 
         Returns:
             The entry, with the accuracy `train` and the log-loss `loss` in training and whether the solver
-            `converged`; and `fewer`, the test accuracies with less data (None where one class is missing).
+            `converged`; `fewer`, the test accuracies with less data (None where one class is missing); and
+            `path`, the entry of the penalty `l2` in the path with the highest accuracy in training (of
+            several, the first).
         """
-        labels = self.data.train.labels
-        fit = logistic_head(train, labels)
-        entry = self.answers(fit.head.labels(test.double())) | {
+        labels, features = self.data.train.labels, test.double()
+        fit = logistic_head(train, labels, l2=l2)
+        entry = self.answers(fit.head.labels(features)) | {
             "train": rounded(fit.accuracy),
             "loss": rounded(fit.loss),
             "converged": fit.converged,
         }
         if fewer:
-            entry["fewer"] = {str(count): self._with_fewer(train, test, count) for count in fewer}
+            entry["fewer"] = {str(count): self._with_fewer(train, features, count, l2) for count in fewer}
+        if path:
+            fits = [(logistic_head(train, labels, l2=other), other) for other in path]
+            best, chosen = max(fits, key=lambda pair: pair[0].accuracy)
+            found = {"train": rounded(best.accuracy), "l2": chosen}
+            entry["path"] = self.answers(best.head.labels(features)) | found
         return entry
 
     def tuned(self, tuned: Tuned) -> Entry:
@@ -103,7 +122,8 @@ class Scorer:
 
         Returns:
             The entry, with the accuracies `validation` and `train`, the `learning_rate` kept, the number of
-            `epochs` behind what was kept and whether the search came to rest, `converged`.
+            `epochs` behind what was kept and whether the search came to rest, `converged`. Where an attention
+            head was solved, `epochs` are the iterations of the solver.
         """
         return self.answers(tuned.labels(self.data.test.tokens)) | {
             "validation": rounded(tuned.accuracy(self.data.validation)),
@@ -113,39 +133,49 @@ class Scorer:
             "converged": tuned.converged,
         }
 
-    def _with_fewer(self, train: Tensor, test: Tensor, count: int) -> float | None:
+    def _with_fewer(self, train: Tensor, test: Tensor, count: int, l2: float) -> float | None:
         labels = self.data.train.labels[:count]
         if len(labels.unique()) < 2:
             return None
-        head = logistic_head(train[:count], labels).head
-        return float(self.answers(head.labels(test.double()))["test"])
+        head = logistic_head(train[:count], labels, l2=l2).head
+        return float(self.answers(head.labels(test))["test"])
 
 
 class Setting:
-    """A machine, a task on it, labelled texts, and what the exact model says of them.
+    """An HMM, a task on it, labelled texts, and what the exact model says of them.
 
     Args:
-        model: The machine.
-        scale: How many texts, and how long.
+        model: The HMM.
         seed: Of task and texts.
+        sizes: Numbers of training, validation and test texts.
+        length: Tokens in a text, after the blank.
+        clear_margin: Nearer to zero than this, a margin leaves the label to rounding.
 
     Attributes:
-        model: The machine.
+        model: The HMM.
         task: The task.
         data: The labelled texts.
         score: Scores answers on them.
-        exact: The exact model of the machine.
+        exact: The exact model of the HMM.
         exact_laws: What it shows at the blank before the training and the test texts, two of shape (size, V).
 
     Raises:
         ValueError: As for `hmmlib.draw_task`.
     """
 
-    def __init__(self, model: HMM | MemoryHMM, scale: DownstreamScale, seed: int) -> None:
+    def __init__(
+        self,
+        model: HMM | MemoryHMM,
+        seed: int,
+        *,
+        sizes: Sequence[int],
+        length: int,
+        clear_margin: float = CLEAR_MARGIN,
+    ) -> None:
         self.model = model
         self.task = draw_task(model, generator=seed)
-        self.data = draw_dataset(self.task, generator=seed, sizes=scale.sizes, length=scale.length)
-        self.score = Scorer(self.data)
+        self.data = draw_dataset(self.task, generator=seed, sizes=sizes, length=length)
+        self.score = Scorer(self.data, clear_margin)
         self.exact = ExactMaskedLM(model)
         self.exact_laws = self.shown()
 
@@ -166,14 +196,17 @@ class Setting:
         train, test = (blank_probs(self.exact, texts, prompt) for texts in self.texts)
         return train, test
 
-    def posterior(self) -> Entry:
+    def posterior(self, **how: Any) -> Entry:
         """Solve a head on the exact posterior of what the task asks for.
+
+        Args:
+            **how: As for `Scorer.solved`.
 
         Returns:
             Its entry.
         """
         train, test = (self.task.posterior(texts) for texts in self.texts)
-        return self.score.solved(train, test)
+        return self.score.solved(train, test, **how)
 
     def facts(self) -> Entry:
         """What task and texts are like.
@@ -195,7 +228,7 @@ class Setting:
         return rounded(mean_divergence(self.exact_laws[1], test_laws))
 
 
-class Clock:
+class Stopwatch:
     """Seconds between calls.
 
     Attributes:
@@ -221,7 +254,7 @@ def pretraining_facts(pretraining: Mapping[str, Any]) -> Entry:
     """What a record says of the pretraining behind it.
 
     Args:
-        pretraining: The record of `hmmlib.experiments.models.pretrained`.
+        pretraining: The record of `hmmlib.experiments.figure3.load_or_pretrain`.
 
     Returns:
         Its `kl`, `tokens`, `steps` and `parameters`.

@@ -160,5 +160,5 @@ that is changed, to that one itself, one change at a time ('more blanks' changes
 long' all but the numbers of steps.
 """
 
-LADDER = tuple(VARIANTS)[: tuple(VARIANTS).index("short texts first") + 1]
+VARIANT_ORDER = tuple(VARIANTS)[: tuple(VARIANTS).index("short texts first") + 1]
 """The variants that lead from the paper's recipe to ours."""

@@ -4,25 +4,37 @@ An `Experiment` turns a configuration into cells, each a function of its own con
 those that a `CellStore` lacks, on this machine or on several, and can be stopped at any moment.
 """
 
-from hmmlib.sweeps.experiment import Configuration, Experiment, Workplace
+from hmmlib.sweeps.cells import Cell, Record, cell_hash, check_entries
+from hmmlib.sweeps.differences import Apart, Differences, differences
+from hmmlib.sweeps.experiment import Configuration, Experiment, Workplace, option, options
+from hmmlib.sweeps.results import Results, collect
 from hmmlib.sweeps.runner import SweepResult, progress_options, sweep
-from hmmlib.sweeps.store import Cell, CellStore, Record, cell_hash
+from hmmlib.sweeps.store import CellStore, MergeResult
 from hmmlib.sweeps.workers import InProcess, Job, LocalWorkers, Outcome, Pool
 
 __all__ = [
+    "Apart",
     "Cell",
     "CellStore",
     "Configuration",
+    "Differences",
     "Experiment",
     "InProcess",
     "Job",
     "LocalWorkers",
+    "MergeResult",
     "Outcome",
     "Pool",
     "Record",
+    "Results",
     "SweepResult",
     "Workplace",
     "cell_hash",
+    "check_entries",
+    "collect",
+    "differences",
+    "option",
+    "options",
     "progress_options",
     "sweep",
 ]

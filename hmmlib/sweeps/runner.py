@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from hmmlib._checks import check_device, check_positive, check_positive_int
 from hmmlib._files import canonical
+from hmmlib.sweeps.cells import Record
 from hmmlib.sweeps.experiment import Configuration, Experiment, Workplace
-from hmmlib.sweeps.store import CellStore, Record
+from hmmlib.sweeps.results import collect
+from hmmlib.sweeps.store import CellStore
 from hmmlib.sweeps.workers import InProcess, Job, LocalWorkers, Pool
 
 _log = logging.getLogger(__name__)
@@ -28,11 +30,13 @@ class SweepResult:
     """What a sweep did.
 
     Attributes:
+        there: Number of cells that are in the store now.
         computed: Number of cells that were computed.
         failed: Configurations of the cells that failed.
         left: Number of cells that were not begun, for want of time.
     """
 
+    there: int = 0
     computed: int = 0
     failed: list[Record] = field(default_factory=list)
     left: int = 0
@@ -50,9 +54,14 @@ def sweep(
 ) -> SweepResult:
     """Compute the cells that the store does not have yet.
 
-    The records are the same wherever they are computed, and whether or not a sweep was interrupted. A cell
-    that fails is reported on the logger of this module, with its configuration, and the others go on. When
-    the sweep itself is interrupted, by an exception, what is finished is kept and what is running is dropped.
+    On one machine with the same versions the records are the same, in however many processes they are
+    computed and whether or not a sweep was interrupted; those of other processors, and of GPUs, are equal to
+    rounding. If another sweep finishes a cell of the same store meanwhile, its record stays; see
+    `CellStore.put`.
+
+    A cell that fails is reported on the logger of this module, with its configuration, and the others go on.
+    When the sweep itself is interrupted, by an exception, what is finished is kept and what is running is
+    dropped.
 
     Args:
         experiment: The experiment.
@@ -71,44 +80,44 @@ def sweep(
     Raises:
         ImportError: A scheduler was named, but Dask is not installed.
         TypeError: A number of another type.
-        ValueError: A number out of range, several workers as well as a scheduler, a device that cannot be
-            used, or no scheduler at the address.
+        ValueError: No cells, a number out of range, several workers as well as a scheduler, a device that
+            cannot be used, or no scheduler at the address.
     """
     check_positive_int(workers, "workers")
-    late = _Clock(time_limit)
+    deadline = _Deadline(time_limit)
     if scheduler is not None and workers > 1:
         raise ValueError(f"workers: the scheduler has workers of its own; expected 1, got {workers}")
     _check_device(device, experiment, here=scheduler is None)
     store.tidy()
-    cells = config.cells()
-    missing = experiment.missing(config, store)
-    result = SweepResult(left=len(missing))
+    results = collect(experiment, config, store)
+    missing, n_cells = results.missing, len(results.asked)
+    result = SweepResult(there=n_cells - len(missing), left=len(missing))
     if not missing:
         return result
     place = Workplace(device, store.folder.resolve())
     todo = deque(Job.of(experiment, number, cell, place) for number, cell in enumerate(missing))
     pool = _pool(workers, scheduler)
-    bar = tqdm(total=len(cells), initial=len(cells) - len(missing), unit="cell", **progress_options())
+    bar = tqdm(total=n_cells, initial=result.there, unit="cell", **progress_options())
     try:
-        while todo or late.running:
-            while todo and len(late.running) < pool.slots and not late():
+        while todo or deadline.running:
+            while todo and len(deadline.running) < pool.slots and not deadline.is_near():
                 job = todo.popleft()
-                late.begin(job.number)
+                deadline.begin(job.number)
                 pool.submit(job)
-            if not late.running:
+            if not deadline.running:
                 break
             for outcome in pool.finished():
-                late.end(outcome.number)
-                cell, failure = missing[outcome.number], outcome.failure
+                deadline.end(outcome.number)
+                cell = missing[outcome.number]
                 if outcome.record is not None:
-                    try:
-                        store.put(experiment.name, cell, outcome.record, outcome.provenance)
-                        result.computed += 1
-                    except ValueError as error:  # another sweep was faster, with another result
-                        failure = str(error)
-                if failure is not None:
+                    store.put(experiment.name, cell, outcome.record, outcome.provenance)
+                    result.computed += 1
+                    result.there += 1
+                else:
                     result.failed.append(cell)
-                    _log.error("%s: the cell %s failed: %s", experiment.name, canonical(cell), failure)
+                    _log.error(
+                        "%s: the cell %s failed: %s", experiment.name, canonical(cell), outcome.failure
+                    )
                 result.left -= 1
                 bar.update()
     finally:
@@ -127,8 +136,8 @@ def progress_options() -> dict[str, Any]:
     return {"disable": True} if os.environ.get("CI") or not sys.stderr.isatty() else {}
 
 
-class _Clock:
-    """Knows whether it is too late to begin with another cell."""
+class _Deadline:
+    """Knows whether there is time to begin with another cell."""
 
     def __init__(self, limit: float | None, now: Callable[[], float] = time.monotonic) -> None:
         self._limit = None if limit is None else check_positive(limit, "time_limit")
@@ -141,7 +150,8 @@ class _Clock:
     def end(self, number: int) -> None:
         self._longest = max(self._longest, self._now() - self.running.pop(number))
 
-    def __call__(self) -> bool:
+    def is_near(self) -> bool:
+        """Whether a cell that takes as long as the longest would end too late."""
         if self._limit is None:
             return False
         now = self._now()

@@ -3,6 +3,10 @@
 A file ``<folder>/<experiment>/<hash>.json`` holds the configuration of a cell, its record, a checksum of the
 two, and where the record was computed. The name is the SHA-256 of experiment and configuration, so that a
 cell has the same name on every machine, and folders from several machines can be merged.
+
+On one machine with the same versions a configuration gives the same record to the last digit; on another
+processor its numbers can differ by rounding, and by what rounding decides. The first record of a cell stays.
+Reading changes no file.
 """
 
 from __future__ import annotations
@@ -15,37 +19,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from hmmlib._files import canonical, sha256, write_json
+from hmmlib._files import set_aside, write_json
+from hmmlib.sweeps.cells import Cell, cell_hash, read_cell
+from hmmlib.sweeps.differences import Differences, differences
 
-Record = dict[str, Any]
-
-_FORMAT = "hmmlib cell 1"
-_ENTRIES = {"format", "experiment", "config", "record", "provenance", "checksum"}
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 # Of cells and of the models beside them. A file is written in far less than an hour.
-_DRAFT = re.compile(r"\.+[0-9a-f]{64}\.(json|safetensors)\..+")
+_DRAFT = re.compile(r"\.[0-9a-f]{64}\.(json|safetensors)\..+")
 _DRAFT_LIFETIME = 3600
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A finished cell.
+class MergeResult:
+    """What became of another store's cells.
 
     Attributes:
-        experiment: Name of its experiment.
-        config: What was asked for, as it comes back from JSON.
-        record: What came out: a function of `config` alone.
-        provenance: Where, when, with what and how fast it was computed.
+        new: Number of cells that were taken over.
+        rounded: Number of cells that both stores have, with other numbers.
+        other: Number of cells that both have, with other keys, lengths, texts or kinds of values.
+        differences: Where the cells that both have differ.
     """
 
-    experiment: str
-    config: Record
-    record: Record
-    provenance: Record
+    new: int
+    rounded: int
+    other: int
+    differences: Differences
 
 
 class CellStore:
@@ -80,8 +81,7 @@ class CellStore:
     def get(self, experiment: str, config: Mapping[str, Any]) -> Cell | None:
         """A finished cell.
 
-        A file that is damaged is reported on the logger of this module and kept aside, under another name
-        in the same folder; the cell then counts as missing.
+        A file that is damaged is reported on the logger of this module; the cell then counts as missing.
 
         Args:
             experiment: Name of its experiment.
@@ -92,11 +92,11 @@ class CellStore:
         """
         path = self.path(experiment, config)
         try:
-            return _read(path)
+            return read_cell(path)
         except FileNotFoundError:
             return None
         except ValueError as error:
-            self._set_aside(path, str(error))
+            _log.warning("%s %s; the cell counts as missing", path, error)
             return None
 
     def put(
@@ -107,6 +107,11 @@ class CellStore:
         provenance: Mapping[str, Any],
     ) -> Path:
         """Keep a finished cell; its file is written as a whole or not at all.
+
+        Where the store has the cell already, its own record stays, and it is reported on the logger of this
+        module by how much numbers differ. A record that differs in more than numbers is reported as an error,
+        and kept beside the other, under another name. So is a damaged file in whose place the cell is
+        written.
 
         Args:
             experiment: Name of its experiment.
@@ -119,30 +124,21 @@ class CellStore:
 
         Raises:
             TypeError: Something cannot be written as JSON.
-            ValueError: A number is not finite; or the store holds another record of the same configuration.
+            ValueError: A number is not finite.
         """
-        earlier = self.get(experiment, config)
+        cell = Cell(experiment, dict(config), dict(record), dict(provenance))
         path = self.path(experiment, config)
-        if earlier is not None:
-            if canonical(earlier.record) != canonical(record):
-                raise ValueError(f"record: {path} holds another one of the same configuration")
-            return path
-        content = {
-            "format": _FORMAT,
-            "experiment": experiment,
-            "config": config,
-            "record": record,
-            "provenance": provenance,
-            "checksum": _checksum(experiment, config, record),
-        }
-        write_json(path, content)
+        found = self._keep(path, cell)
+        if found is not None and found.numbers:
+            _log.warning(
+                "%s: the record that is there stays; another one differs by %s", path, found.largest()
+            )
         return path
 
     def cells(self, experiment: str | None = None) -> Iterator[Cell]:
         """All finished cells, in the order of their names.
 
-        Damaged files are dealt with as in `get`; files with the name of something else are reported and
-        left alone.
+        Damaged files, and files with the name of something else, are reported and passed over.
 
         Args:
             experiment: Name of the experiment; None for all of them.
@@ -152,50 +148,47 @@ class CellStore:
         """
         for path in self._paths(experiment):
             try:
-                yield _read(path)
+                yield read_cell(path)
             except FileNotFoundError:
                 continue
             except ValueError as error:
-                self._set_aside(path, str(error))
+                _log.warning("%s %s; it is passed over", path, error)
 
-    def merge(self, other: CellStore | str | Path) -> int:
+    def merge(self, other: CellStore | str | Path) -> MergeResult:
         """Take over the cells of another store.
 
-        Where both have a cell, this store's stays; they may differ in their provenance only. Damaged files
-        of the other store are reported and left there.
+        Where both have a cell, this store's stays: on two processors its numbers may differ by rounding. A
+        cell that differs in more than numbers is reported as `put` does. Damaged files of the other store are
+        reported and left there.
 
         Args:
             other: The other store, or its folder; it is not changed.
 
         Returns:
-            The number of cells that are new here.
+            How many cells are new here, and where those that both have differ.
 
         Raises:
             FileNotFoundError: The other store does not exist.
-            ValueError: The stores hold two records of the same configuration; nothing was taken over. The
-                message names the two files.
         """
         theirs = other if isinstance(other, CellStore) else CellStore(other)
         if not theirs.folder.is_dir():
             raise FileNotFoundError(f"other: there is no folder {theirs.folder}")
-        new = []
+        new, apart = 0, []
         for path in theirs._paths(None):
             try:
-                cell = _read(path)
+                cell = read_cell(path)
             except ValueError as error:
                 _log.warning("%s is not taken over: %s", path, error)
                 continue
-            ours = self.get(cell.experiment, cell.config)
-            if ours is None:
-                new.append(cell)
-            elif canonical(ours.record) != canonical(cell.record):
-                raise ValueError(
-                    f"other: {path} and {self.path(cell.experiment, cell.config)} hold different records of "
-                    f"the same configuration, {canonical(cell.config)}; nothing was merged"
-                )
-        for cell in new:
-            self.put(cell.experiment, cell.config, cell.record, cell.provenance)
-        return len(new)
+            found = self._keep(self.folder / cell.experiment / path.name, cell)
+            new += found is None
+            apart += [found] if found else []
+        other_kind = sum(bool(found.structure) for found in apart)
+        everything = Differences(
+            tuple(entry for found in apart for entry in found.numbers),
+            tuple(entry for found in apart for entry in found.structure),
+        )
+        return MergeResult(new, len(apart) - other_kind, other_kind, everything)
 
     def tidy(self) -> int:
         """Remove what processes that were killed while writing have left behind, an hour after that.
@@ -221,54 +214,29 @@ class CellStore:
             elif not path.name.startswith("."):
                 _log.warning("%s has not the name of a cell and is left alone", path)
 
-    def _set_aside(self, path: Path, reason: str) -> None:
-        aside = path.with_name(f"{path.name}.damaged-{uuid4().hex[:8]}")
+    def _keep(self, path: Path, cell: Cell) -> Differences | None:
+        """Write a cell that is not there yet; else where it differs from the one that is."""
+        content = cell.content()
         try:
-            path.rename(aside)
+            ours = read_cell(path)
         except FileNotFoundError:
-            return
-        _log.warning("%s %s; it is kept as %s, and the cell counts as missing", path, reason, aside.name)
-
-
-def cell_hash(experiment: str, config: Mapping[str, Any]) -> str:
-    """The name of a cell.
-
-    Args:
-        experiment: Name of its experiment.
-        config: Its configuration.
-
-    Returns:
-        64 hexadecimal digits, the SHA-256 of both.
-
-    Raises:
-        TypeError: The configuration cannot be written as JSON.
-        ValueError: It holds a number that is not finite.
-    """
-    return sha256({"experiment": experiment, "config": config})
-
-
-def _checksum(experiment: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    return sha256({"experiment": experiment, "config": config, "record": record})
-
-
-def _read(path: Path) -> Cell:
-    """The cell in a file; ValueError says what is wrong with it."""
-    try:
-        stored = json.loads(path.read_bytes())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"is cut short or no JSON ({error})") from None
-    if not isinstance(stored, dict) or stored.get("format") != _FORMAT:
-        raise ValueError("holds something else than a cell")
-    tables = all(isinstance(stored.get(name), dict) for name in ("config", "record", "provenance"))
-    if stored.keys() != _ENTRIES or not tables:
-        raise ValueError("is not complete")
-    parts = stored["experiment"], stored["config"], stored["record"]
-    try:
-        checksum, name = _checksum(*parts), cell_hash(*parts[:2])
-    except ValueError:
-        raise ValueError("holds a number that is not finite") from None
-    if stored["checksum"] != checksum:
-        raise ValueError("was altered: configuration and record do not have its checksum")
-    if (path.parent.name, path.stem) != (stored["experiment"], name):
-        raise ValueError(f"holds another cell than its name says, {stored['experiment']}/{name}")
-    return Cell(*parts, stored["provenance"])
+            write_json(path, content)
+            return None
+        except ValueError as error:
+            aside = set_aside(path)
+            _log.warning("%s %s; it is kept as %s", path, error, aside and aside.name)
+            write_json(path, content)
+            return None
+        theirs = json.loads(json.dumps(cell.record))
+        found = differences(ours.record, theirs, f"{cell.experiment}/{path.stem[:12]}")
+        if found.structure:
+            beside = path.with_name(f"{path.name}.other-{content['checksum'][:8]}")
+            write_json(beside, content)
+            _log.error(
+                "%s: another record of the same cell differs in more than numbers (%s); the one there "
+                "stays, the other is kept as %s",
+                path,
+                "; ".join(found.structure),
+                beside.name,
+            )
+        return found

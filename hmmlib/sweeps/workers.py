@@ -25,9 +25,9 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from hmmlib.sweeps.cells import Record
 from hmmlib.sweeps.experiment import Experiment, Workplace, split
 from hmmlib.sweeps.provenance import provenance
-from hmmlib.sweeps.store import Record
 
 # Dropout draws from torch's global generator, which the threads of a process share.
 _ONE_AT_A_TIME = threading.Lock()
