@@ -181,7 +181,7 @@ def _kind(hint: Any) -> dict[str, Any]:
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes, each on one core")
-    parser.add_argument("--scheduler", help="a Dask scheduler instead, such as tcp://host:8786")
+    parser.add_argument("--scheduler", help="optional, instead: a Dask scheduler, such as tcp://host:8786")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …; workers share it")
     parser.add_argument("--time-limit", type=_duration, help="when to be done: 90s, 9m, 1.5h")
 

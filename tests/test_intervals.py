@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from hmmlib.analysis import Mean, mean_over_seeds
 
@@ -11,6 +12,15 @@ def test_the_interval_of_three_numbers_is_that_of_the_tables():
     # Student's t with two degrees of freedom has its 97.5% point at 4.3027.
     assert found.mean == pytest.approx([2.0, 5.0])
     assert found.interval == pytest.approx([4.3027 / 3**0.5, 0.0], abs=1e-4)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_intervals_are_those_of_scipy(level):
+    drawn = np.random.default_rng(1).normal(80.0, 5.0, (40, 3, 5))
+    found = mean_over_seeds(drawn, level)
+    theirs = scipy.stats.ttest_1samp(drawn, 0.0, axis=-1).confidence_interval(level)
+    np.testing.assert_allclose(found.mean - found.interval, theirs.low, rtol=1e-12)
+    np.testing.assert_allclose(found.mean + found.interval, theirs.high, rtol=1e-12)
 
 
 def test_intervals_hold_the_expectation_as_often_as_they_say():

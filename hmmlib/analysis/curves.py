@@ -187,12 +187,12 @@ def worlds(
     }
     found: dict[str, World] = {PAPER: {curve: published(paper, curve) for curve in CURVES}}
     for world, methods in ways.items():
-        machines = exact if world == EXACT else first
+        without_memory = exact if world == EXACT else first
         found[world] = {
             curve: measured(
                 [cell for cell in second["cells"] if cell["kind"] == _KINDS[curve]]
                 if curve in _KINDS
-                else machines["cells"],
+                else without_memory["cells"],
                 method,
             )
             for curve, method in methods.items()

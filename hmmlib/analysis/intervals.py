@@ -54,5 +54,6 @@ def mean_over_seeds(values: ArrayLike, level: float = 0.95) -> Mean:
         raise ValueError(f"values: expected finite numbers, got {found[where]} at {where}")
     if not 0 < level < 1:
         raise ValueError(f"level: expected a number between 0 and 1, got {level}")
-    quantile = scipy.stats.t.ppf((1 + level) / 2, n - 1)
-    return Mean(found.mean(-1), quantile * found.std(-1, ddof=1) / n**0.5)
+    # Not `ttest_1samp`, which warns where all seeds agree.
+    _, quantile = scipy.stats.t.interval(level, n - 1)
+    return Mean(found.mean(-1), quantile * scipy.stats.sem(found, axis=-1))

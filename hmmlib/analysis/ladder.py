@@ -151,7 +151,7 @@ def steps(record: Cell, ladder: Ladder) -> tuple[Step, ...]:
 def mean_losses(records: Sequence[Cell], ladder: Ladder) -> Mean:
     """What is lost at each step in the mean over seeds.
 
-    Each loss is a difference on one machine, so that what the seeds have in common cancels.
+    Each loss is a difference on one HMM, so that what the seeds have in common cancels.
 
     Args:
         records: Of the cells of one kind and size, at least two seeds.

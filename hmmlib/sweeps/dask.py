@@ -1,4 +1,4 @@
-"""Cells computed by the workers of a Dask cluster that is already there (extra `cluster`)."""
+"""Optional: cells computed by the workers of a Dask cluster that is already there (extra `cluster`)."""
 
 from __future__ import annotations
 

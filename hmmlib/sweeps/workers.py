@@ -1,7 +1,7 @@
 """Where the cells of a sweep are computed: in this process, or in others of this machine.
 
-Each cell is computed on one core: how many take part decides in which order numbers are added, and a record
-must not depend on it.
+Each cell is computed on one core: how many take part decides in which order numbers are added, and on one
+machine a record must not depend on it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from hmmlib.sweeps._signals import deaf_to_ctrl_c
 from hmmlib.sweeps.cells import Record
 from hmmlib.sweeps.experiment import Experiment, Workplace, split
 from hmmlib.sweeps.provenance import provenance
@@ -120,7 +120,7 @@ def run_job(job: Job) -> Outcome:
             record, taken = split(job.compute(job.config, job.place), job.of_the_run)
     except Exception:
         return Outcome(job.number, None, {}, traceback.format_exc().rstrip())
-    run = _machine() | {
+    run = _surroundings() | {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": job.place.device,
         "wall_seconds": round(time.perf_counter() - begin, 3),
@@ -224,7 +224,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         try:
-            with _deaf_to_ctrl_c():
+            with deaf_to_ctrl_c():
                 self._process.start()
         except KeyboardInterrupt:
             self.end()
@@ -253,42 +253,6 @@ def _serve(pipe: Connection) -> None:
             return
 
 
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started meanwhile does not hear of Ctrl-C, not even while it imports what it needs.
-
-    It goes to all processes of a terminal, and the parent decides what it means: afterwards, lest a process
-    be left half started.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # It is started before the first process otherwise, and lets the signal through again.
-    resource_tracker.ensure_running()
-    with _ctrl_c_afterwards():
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _ctrl_c_afterwards() -> Iterator[None]:
-    """Python interrupts the main thread whichever thread the signal reaches, so a mask is not enough."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
-        if heard:
-            signal.raise_signal(signal.SIGINT)
-
-
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -309,6 +273,6 @@ def _one_core() -> Iterator[None]:
 
 
 @functools.cache
-def _machine() -> Record:
+def _surroundings() -> Record:
     """Machine, versions and repository, looked up once in a process."""
     return provenance()
