@@ -15,7 +15,8 @@ from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, downstream_scale
-from hmmlib.experiments.scoring import Scorer, Stopwatch, accuracy_of, mean_divergence
+from hmmlib.experiments.scoring import Scorer, accuracy_of, mean_divergence
+from hmmlib.experiments.setting import Stopwatch
 from hmmlib.pretraining import PRETRAINING_PRESETS
 from hmmlib.sweeps import Workplace
 

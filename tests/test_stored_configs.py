@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,15 +49,20 @@ def test_the_cells_of_results_that_are_kept_have_the_names_that_they_had(name, m
     assert [cell_hash(experiment, cell)[:16] for cell in cells] == NAMES[name]
 
 
-def test_there_are_names_for_every_file_of_results_from_a_sweep():
+def test_make_computes_every_file_of_results_from_a_sweep():
+    words = re.search(
+        r"^SWEEPS := ((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    sweeps = [word.split(":") for word in words[1].replace("\\\n", " ").split()]
+    assert {f"{name} {preset}" for name, preset, _ in sweeps} == set(NAMES)
+    for name, preset, file in sweeps:
+        stored = json.loads((ROOT / f"{file}.json").read_text(encoding="utf-8"))
+        config = EXPERIMENTS[name].presets[preset]
+        assert stored["config"] == json.loads(json.dumps(config.asked()))
+        assert len(stored["cells"]) == len(config.cells())
     files = [*(ROOT / "book" / "results").glob("*.json"), *(ROOT / "tests" / "records").glob("*_smoke.json")]
-    kept = {path.stem for path in files} - {"figure3_paper", "benchmarks", "notebook_costs"}
-    for name in NAMES:
-        experiment, preset = name.split()
-        stem = experiment.replace("-", "_")
-        stem = stem if experiment == "exact-prompts" else f"{stem}_{preset}"
-        kept.discard(stem)
-    assert kept == set()
+    others = {"figure3_paper", "benchmarks", "notebook_costs"}
+    assert {path.stem for path in files} - others == {Path(file).name for _, _, file in sweeps}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -12,15 +12,13 @@ from hmmlib.analysis.ladder import (
     Ladder,
     Step,
     TwoCauses,
-    find_cell,
-    group,
     mean_losses,
     percent_right,
     steps,
     two_causes,
 )
 from hmmlib.analysis.released import log_ratio, released_scores
-from hmmlib.analysis.results import book_file, read_results
+from hmmlib.analysis.results import book_file, find_cell, group, read_results
 from hmmlib.analysis.tables import (
     claim_matrix,
     claim_numbers,

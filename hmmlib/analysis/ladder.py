@@ -15,13 +15,13 @@ number here is in percent, or in points of percent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hmmlib.analysis.intervals import Mean, mean_over_seeds
+from hmmlib.analysis.results import Record
 
-Cell = Mapping[str, Any]
 # What tells cells apart in messages.
 _NAMING = ("kind", "n_values", "n_states", "seed")
 
@@ -106,7 +106,7 @@ class Step(NamedTuple):
         return self.start - self.end
 
 
-def percent_right(record: Cell, method: str) -> float:
+def percent_right(record: Record, method: str) -> float:
     """Share of the test labels that a method gets right.
 
     Args:
@@ -127,7 +127,7 @@ def percent_right(record: Cell, method: str) -> float:
     return 100 * float(methods[method]["test"])
 
 
-def steps(record: Cell, ladder: Ladder) -> tuple[Step, ...]:
+def steps(record: Record, ladder: Ladder) -> tuple[Step, ...]:
     """What is lost at each step of a ladder.
 
     Args:
@@ -148,7 +148,7 @@ def steps(record: Cell, ladder: Ladder) -> tuple[Step, ...]:
     )
 
 
-def mean_losses(records: Sequence[Cell], ladder: Ladder) -> Mean:
+def mean_losses(records: Sequence[Record], ladder: Ladder) -> Mean:
     """What is lost at each step in the mean over seeds.
 
     Each loss is a difference on one HMM, so that what the seeds have in common cancels.
@@ -207,7 +207,7 @@ class TwoCauses(NamedTuple):
         return (self.recipe_exact + self.recipe_learnt) / 2
 
 
-def two_causes(record: Cell) -> TwoCauses:
+def two_causes(record: Record) -> TwoCauses:
     """What pretraining and the recipe lose, in both orders.
 
     Args:
@@ -224,52 +224,3 @@ def two_causes(record: Cell) -> TwoCauses:
         for method in ("exact_head", "exact_head_paper", "learnt_head", "learnt_head_paper")
     )
     return TwoCauses(exact - learnt, exact_paper - learnt_paper, exact - exact_paper, learnt - learnt_paper)
-
-
-def group(records: Sequence[Cell], field: str) -> dict[Any, list[Cell]]:
-    """Records by the value of a field.
-
-    Args:
-        records: Of cells.
-        field: Its name, such as 'n_states'.
-
-    Returns:
-        Each value, rising, and the records that have it, in their order.
-
-    Raises:
-        ValueError: A record lacks the field.
-    """
-    lacking = next((record for record in records if field not in record), None)
-    if lacking is not None:
-        raise ValueError(f"field: a record has no {field!r}; it has {sorted(lacking)}")
-    return {
-        value: [record for record in records if record[field] == value]
-        for value in sorted({record[field] for record in records})
-    }
-
-
-def find_cell(records: Sequence[Cell], **fields: Any) -> Cell:
-    """The one record with these values.
-
-    Args:
-        records: Of cells.
-        **fields: Names and values, as in ``find_cell(cells, n_states=15, seed=1)``.
-
-    Returns:
-        The record.
-
-    Raises:
-        ValueError: There is none, or more than one.
-    """
-    found = [
-        record
-        for record in records
-        if all(name in record and record[name] == value for name, value in fields.items())
-    ]
-    if len(found) != 1:
-        asked = ", ".join(f"{name} {value}" for name, value in fields.items())
-        there = ", ".join(
-            f"{name} in {sorted({record[name] for record in records if name in record})}" for name in fields
-        )
-        raise ValueError(f"fields: expected one record of {asked}, got {len(found)}; there are {there}")
-    return found[0]

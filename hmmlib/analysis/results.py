@@ -1,8 +1,9 @@
-"""The files that come with the book: results that were computed before, and small pretrained models."""
+"""The files that come with the book: results that were computed before, and records in them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hmmlib.sweeps.provenance import ROOT
 
 # Copied there when hmmlib is packed: see pyproject.toml.
 BROUGHT_ALONG = Path(str(files("hmmlib"))) / "_book"
+Record = Mapping[str, Any]
 
 
 def book_file(name: str) -> Path:
@@ -53,3 +55,52 @@ def read_results(name: str) -> dict[str, Any]:
     """
     content: dict[str, Any] = json.loads(book_file(f"results/{name}.json").read_text(encoding="utf-8"))
     return content
+
+
+def group(records: Sequence[Record], field: str) -> dict[Any, list[Record]]:
+    """Records by the value of a field.
+
+    Args:
+        records: Of cells.
+        field: Its name, such as 'n_states'.
+
+    Returns:
+        Each value, rising, and the records that have it, in their order.
+
+    Raises:
+        ValueError: A record lacks the field.
+    """
+    lacking = next((record for record in records if field not in record), None)
+    if lacking is not None:
+        raise ValueError(f"field: a record has no {field!r}; it has {sorted(lacking)}")
+    return {
+        value: [record for record in records if record[field] == value]
+        for value in sorted({record[field] for record in records})
+    }
+
+
+def find_cell(records: Sequence[Record], **fields: Any) -> Record:
+    """The one record with these values.
+
+    Args:
+        records: Of cells.
+        **fields: Names and values, as in ``find_cell(cells, n_states=15, seed=1)``.
+
+    Returns:
+        The record.
+
+    Raises:
+        ValueError: There is none, or more than one.
+    """
+    found = [
+        record
+        for record in records
+        if all(name in record and record[name] == value for name, value in fields.items())
+    ]
+    if len(found) != 1:
+        asked = ", ".join(f"{name} {value}" for name, value in fields.items())
+        there = ", ".join(
+            f"{name} in {sorted({record[name] for record in records if name in record})}" for name in fields
+        )
+        raise ValueError(f"fields: expected one record of {asked}, got {len(found)}; there are {there}")
+    return found[0]

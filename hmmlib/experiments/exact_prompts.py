@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hmmlib.experiments.scoring import CLEAR_MARGIN, PENALTY, Setting, rounded
+from hmmlib.experiments.scoring import CLEAR_MARGIN, PENALTY, rounded
+from hmmlib.experiments.setting import Setting
 from hmmlib.hmm import random_hmm
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 from hmmlib.tuning import PAPER_TUNING, TuningRecipe, optimal_prompt, tune_head

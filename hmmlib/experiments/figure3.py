@@ -155,6 +155,18 @@ def load_or_pretrain(
     return _load(path, made_from, device) or (done.lm, record)
 
 
+def pretraining_facts(pretraining: Mapping[str, Any]) -> Record:
+    """What a record says of the pretraining behind it.
+
+    Args:
+        pretraining: The record of `load_or_pretrain`.
+
+    Returns:
+        Its `kl`, `tokens`, `steps` and `parameters`.
+    """
+    return {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")}
+
+
 def _load(path: Path, made_from: Mapping[str, Any], device: str) -> tuple[TransformerMaskedLM, Record] | None:
     """The model in a file, if it is there and sound."""
     if not path.exists():

@@ -15,7 +15,8 @@ from typing import Any
 
 from hmmlib.experiments.head_vs_prompt import VARIANT
 from hmmlib.experiments.scales import DownstreamConfig, stored_scale
-from hmmlib.experiments.scoring import Setting, Stopwatch, rounded
+from hmmlib.experiments.scoring import rounded
+from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.hmm import N_TOKENS, random_hmm
 from hmmlib.lm import blank_laws
 from hmmlib.pretraining import evaluate, pretrain

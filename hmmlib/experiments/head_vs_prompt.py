@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from hmmlib.certificates import row_space_test, separate
-from hmmlib.experiments.figure3 import load_or_pretrain, point_model
+from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
 from hmmlib.experiments.scales import DownstreamConfig, stored_scale
-from hmmlib.experiments.scoring import Setting, Stopwatch, accuracy_of, pretraining_facts, rounded
+from hmmlib.experiments.scoring import accuracy_of, rounded
+from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.hmm import N_TOKENS, random_hmm
 from hmmlib.lm import blank_laws
 from hmmlib.sweeps import Experiment, Record, Workplace, option

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib.experiments.figure3 import load_or_pretrain, point_model
+from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
 from hmmlib.experiments.scales import DownstreamConfig, stored_scale
-from hmmlib.experiments.scoring import Setting, Stopwatch, accuracy_of, pretraining_facts
+from hmmlib.experiments.scoring import accuracy_of
+from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.hmm import N_SYNTAX
 from hmmlib.lm import blank_laws
 from hmmlib.sweeps import Experiment, Record, Workplace, option

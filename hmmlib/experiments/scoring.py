@@ -1,8 +1,7 @@
-"""What the experiments on downstream tasks share: the setting, and how answers are scored."""
+"""How answers on labelled texts are scored, and how records keep it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +9,8 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import logistic_head
-from hmmlib.hmm import HMM, MemoryHMM
-from hmmlib.lm import ExactMaskedLM, blank_probs
 from hmmlib.pretraining import kl_divergences
-from hmmlib.tasks import TaskData, draw_dataset, draw_task
+from hmmlib.tasks import TaskData
 from hmmlib.tuning import Tuned
 
 # Nearer to zero than this, a margin leaves the label to rounding.
@@ -139,127 +136,6 @@ class Scorer:
             return None
         head = logistic_head(train[:count], labels, l2=l2).head
         return float(self.answers(head.labels(test))["test"])
-
-
-class Setting:
-    """An HMM, a task on it, labelled texts, and what the exact model says of them.
-
-    Args:
-        model: The HMM.
-        seed: Of task and texts.
-        sizes: Numbers of training, validation and test texts.
-        length: Tokens in a text, after the blank.
-        clear_margin: Nearer to zero than this, a margin leaves the label to rounding.
-
-    Attributes:
-        model: The HMM.
-        task: The task.
-        data: The labelled texts.
-        score: Scores answers on them.
-        exact: The exact model of the HMM.
-        exact_laws: What it shows at the blank before the training and the test texts, two of shape (size, V).
-
-    Raises:
-        ValueError: As for `hmmlib.draw_task`.
-    """
-
-    def __init__(
-        self,
-        model: HMM | MemoryHMM,
-        seed: int,
-        *,
-        sizes: Sequence[int],
-        length: int,
-        clear_margin: float = CLEAR_MARGIN,
-    ) -> None:
-        self.model = model
-        self.task = draw_task(model, generator=seed)
-        self.data = draw_dataset(self.task, generator=seed, sizes=sizes, length=length)
-        self.score = Scorer(self.data, clear_margin)
-        self.exact = ExactMaskedLM(model)
-        self.exact_laws = self.shown()
-
-    @property
-    def texts(self) -> tuple[Tensor, Tensor]:
-        """The training and the test texts."""
-        return self.data.train.tokens, self.data.test.tokens
-
-    def shown(self, prompt: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What the exact model shows at the blank.
-
-        Args:
-            prompt: Rows in front of the blank, shape (length, H); None for no prompt.
-
-        Returns:
-            Laws before the training and before the test texts, each of shape (size, V).
-        """
-        train, test = (blank_probs(self.exact, texts, prompt) for texts in self.texts)
-        return train, test
-
-    def posterior(self, **how: Any) -> Entry:
-        """Solve a head on the exact posterior of what the task asks for.
-
-        Args:
-            **how: As for `Scorer.solved`.
-
-        Returns:
-            Its entry.
-        """
-        train, test = (self.task.posterior(texts) for texts in self.texts)
-        return self.score.solved(train, test, **how)
-
-    def facts(self) -> Entry:
-        """What task and texts are like.
-
-        Returns:
-            The number of `redraws` of the task, and what `Scorer.facts` says.
-        """
-        return {"redraws": self.task.redraws, **self.score.facts()}
-
-    def blank_kl(self, test_laws: Tensor) -> float:
-        """How far what a model shows at the blank before the test texts is from what the exact one does.
-
-        Args:
-            test_laws: Its laws, shape (size, V).
-
-        Returns:
-            Mean KL(exact ‖ model), nats.
-        """
-        return rounded(mean_divergence(self.exact_laws[1], test_laws))
-
-
-class Stopwatch:
-    """Seconds between calls.
-
-    Attributes:
-        laps: What was timed, and how long it took.
-    """
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._begin = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """Note the time since the last call, or since the beginning.
-
-        Args:
-            name: What was done in it.
-        """
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._begin, 1)
-        self._begin = now
-
-
-def pretraining_facts(pretraining: Mapping[str, Any]) -> Entry:
-    """What a record says of the pretraining behind it.
-
-    Args:
-        pretraining: The record of `hmmlib.experiments.figure3.load_or_pretrain`.
-
-    Returns:
-        Its `kl`, `tokens`, `steps` and `parameters`.
-    """
-    return {name: pretraining[name] for name in ("kl", "tokens", "steps", "parameters")}
 
 
 def accuracy_of(method: str, record: Mapping[str, Any]) -> float | None:
