@@ -187,6 +187,25 @@ def _check_distributions(table: Tensor, name: str, axes: Sequence[str]) -> None:
         )
 
 
+def check_finite(table: Tensor, name: str) -> None:
+    """Raise unless every number is finite.
+
+    Args:
+        table: Numbers, shape (n,), or (rows, n).
+        name: The argument's name, for the message.
+
+    Raises:
+        ValueError: One is NaN or infinite.
+    """
+    bad = (~torch.isfinite(table)).nonzero()
+    if len(bad):
+        where = tuple(int(i) for i in bad[0])
+        place = f"row {where[0]}, " if len(where) == 2 else ""
+        raise ValueError(
+            f"{name}: {place}entry {where[-1]} is {float(table[where])}; expected a finite number"
+        )
+
+
 def _place(axes: Sequence[str], where: Sequence[int]) -> str:
     if not where:
         return ""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_cell, check_positive_int, float_tensor, own_copy
+from hmmlib._checks import ArrayLike, check_cell, check_finite, check_positive_int, float_tensor, own_copy
 from hmmlib._display import card, compact_repr, heat_map, listing
 from hmmlib._precision import exact_products
 from hmmlib._random import drawing_generator
@@ -48,13 +48,7 @@ class PosteriorTask:
             raise ValueError(
                 f"weights: expected shape (n_classes >= 2, {n_targets}), got {tuple(self._weights.shape)}"
             )
-        bad = (~torch.isfinite(self._weights)).nonzero()
-        if len(bad):
-            row, column = (int(i) for i in bad[0])
-            raise ValueError(
-                f"weights: row {row}, entry {column} is {float(self._weights[row, column])}; "
-                "expected a finite number"
-            )
+        check_finite(self._weights, "weights")
 
     @classmethod
     def two_class(cls, model: HMM | MemoryHMM, mu: ArrayLike, *, cell: int = 0) -> PosteriorTask:

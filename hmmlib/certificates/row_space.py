@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive, check_positive_int, float_tensor
+from hmmlib._checks import ArrayLike, check_finite, check_positive, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads import LinearHead
 from hmmlib.hmm import HMM
@@ -117,10 +117,7 @@ def row_space_test(
     weights = float_tensor(mu, "mu", torch.float64, model.device)
     if weights.shape != (model.n_states,):
         raise ValueError(f"mu: expected shape ({model.n_states},), got {tuple(weights.shape)}")
-    bad = (~torch.isfinite(weights)).nonzero()
-    if len(bad):
-        entry = int(bad[0])
-        raise ValueError(f"mu: entry {entry} is {float(weights[entry])}; expected a finite number")
+    check_finite(weights, "mu")
     basis = posterior_span(model, length, rtol)
     # On the span the head sees Wᵀb through these columns, and is to reproduce this target.
     shown = basis.T @ _rescaled(model.emission)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, float_tensor
+from hmmlib._checks import ArrayLike, check_finite, float_tensor
 from hmmlib.constructions.assumptions import DependentColumnsError, UnreachableStateError, equation
 from hmmlib.constructions.dependencies import RTOL, analyse, dependencies, leak_limit
 from hmmlib.heads import LinearHead
@@ -74,11 +74,7 @@ def check_weights(mu: ArrayLike, size: int, dtype: torch.dtype, device: torch.de
             f"mu: expected shape ({size},), or one row per class, (n_classes, {size}); "
             f"got {tuple(weights.shape)}"
         )
-    bad = (~torch.isfinite(weights)).nonzero()
-    if len(bad):
-        where = tuple(int(i) for i in bad[0])
-        place = f"entry {where[-1]}" if len(where) == 1 else f"row {where[0]}, entry {where[1]}"
-        raise ValueError(f"mu: {place} is {float(weights[where])}; expected a finite number")
+    check_finite(weights, "mu")
     return weights
 
 
