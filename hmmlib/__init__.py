@@ -10,7 +10,7 @@ Downstream Tasks? An Analysis of Head and Prompt Tuning* (arXiv 2106.09226). The
     >>> train, _, test = draw_dataset(task, generator=1, sizes=(1000, 100, 1000), length=32)
     >>> lm = ExactMaskedLM(hmm)
     >>> fit = logistic_head(blank_probs(lm, train.tokens), train.labels)
-    >>> best = optimal_prompt(lm, train.tokens, train.labels, restarts=1, generator=0)
+    >>> best = optimal_prompt(lm, train.tokens, train.labels, starts=1, generator=0)
     >>> for head, prompt in ((fit.head, None), (best.head, best.prompt)):
     ...     right = head.labels(blank_probs(lm, test.tokens, prompt)) == test.labels
     ...     print(f"{right.double().mean():.0%}")

@@ -99,7 +99,7 @@ exact = ExactMaskedLM(machine)
 G, G_test = blank_probs(exact, train.tokens), blank_probs(exact, test.tokens)
 solve("posterior, head", task.posterior(train.tokens), task.posterior(test.tokens))
 exact_head = solve("exact model, head", G, G_test)
-u = optimal_prompt(exact, train.tokens, train.labels, restarts=3, generator=1).prompt
+u = optimal_prompt(exact, train.tokens, train.labels, starts=3, generator=1).prompt
 G_u, G_u_test = (blank_probs(exact, split.tokens, u) for split in (train, test))
 solve("exact model, prompt and head", G_u, G_u_test)
 often = max(
@@ -121,11 +121,10 @@ for name, share in right.items():
 # %%
 from hmmlib import load_lm
 from hmmlib.analysis import book_file, read_results
-from hmmlib.lm import blank_laws
 
 name = f"vanilla_{n_states}_seed_1_short_texts_first.safetensors"
 network, about = load_lm(book_file(f"checkpoints/{name}"))
-L, L_test = (blank_laws(network, split.tokens) for split in (train, test))
+L, L_test = (blank_probs(network, split.tokens) for split in (train, test))
 learnt_head = solve("network, head", L, L_test)
 print(f"KL of the network in pretraining: {about['kl']:.3f} nats")
 print(f"network, head: {right['network, head']:.2f}")
@@ -269,7 +268,7 @@ plt.show()
 # %%
 from hmmlib.tuning import QUICK, tune_prompt
 
-recipe = replace(QUICK, epochs=epochs, restarts=1)
+recipe = replace(QUICK, epochs=epochs, starts=1)
 prompted = tune_prompt(network, data, recipe, progress=False)
 share = prompted.accuracy(test)
 print("network, prompt and head:")
@@ -302,7 +301,7 @@ def distance(laws):
     return laws[twins].double().diff(dim=1).abs().sum((1, 2)) / 2
 
 
-with_prompt = blank_laws(network, test.tokens, prompted.prompt)
+with_prompt = blank_probs(network, test.tokens, prompted.prompt)
 shown = {"exact": G_test, "exact, prompt": G_u_test}
 shown |= {"network": L_test, "network, prompt": with_prompt}
 apart = {name: distance(laws) for name, laws in shown.items()}
@@ -582,7 +581,7 @@ fits["exact model, prompt"] = fit_prior(
     machine, few, blank_probs(exact, few, u), generator=0
 )
 for name, prompt in (("network", None), ("network, prompt", prompted.prompt)):
-    law = blank_laws(network, few, prompt)
+    law = blank_probs(network, few, prompt)
     fits[name] = fit_prior(machine, few, law, generator=0)
 found = fits["exact model, prompt"].variation
 print("exact model, prompt: a prior fits it to 0.02:", found < 0.02)
@@ -759,7 +758,7 @@ print("best words:", spell(torch.tensor(best)))
 def with_words(lm, words):
     """Share of test labels right with the words before the blank and a solved head."""
     vectors = lm.embed(torch.tensor([words]))[0]
-    on_train, on_test = (blank_laws(lm, s.tokens, vectors) for s in (first, test))
+    on_train, on_test = (blank_probs(lm, s.tokens, vectors) for s in (first, test))
     head = logistic_head(on_train, first.labels).head
     return float((head.labels(on_test.double()) == test.labels).double().mean())
 

@@ -298,9 +298,8 @@ print("wrong labels there:", int(wrong))
 # than the paper's, so that no word is too rare for double precision.)
 
 # %%
-from hmmlib import ExactMaskedLM, prepend_mask
+from hmmlib import ExactMaskedLM, prepend_mask, text_probs
 from hmmlib.heads import SoftAttentionHead
-from hmmlib.lm import text_laws
 
 
 def as_attention(lm, c, length):
@@ -322,13 +321,12 @@ for s in range(1000):
     lm, c = ExactMaskedLM(soft), torch.randn(10, generator=random).double()
     x = sample_tokens(soft, batch=4, time=13, generator=s)[:, 1:]
     counted = c[x].sum(1) / 13
-    value = as_attention(lm, c, 12).values(text_laws(lm, x), prepend_mask(lm, x))
+    G = text_probs(lm, x, with_blanks=True)
+    value = as_attention(lm, c, 12).values(G, prepend_mask(lm, x))
     largest = max(largest, float((value - counted).abs().max()))
     clear = counted.abs() > 1e-9
-    wrong, total = (
-        wrong + int(((value >= 0) != (counted >= 0))[clear].sum()),
-        total + 4,
-    )
+    off = int(((value >= 0) != (counted >= 0))[clear].sum())
+    wrong, total = wrong + off, total + 4
 print(f"1000 machines, {total} texts, wrong labels: {wrong}, deviation {largest:.0e}")
 
 # %% [markdown]
@@ -351,7 +349,7 @@ turns = torch.tensor(
 x = turns.repeat(1, 2)
 which = PosteriorTask.two_class(ring, [1, -1])
 print("posterior of value 0:", [round(float(p), 6) for p in which.posterior(x)[:, 0]])
-G = text_laws(ExactMaskedLM(ring), x)
+G = text_probs(ExactMaskedLM(ring), x, with_blanks=True)
 print("G_i is the word itself:", bool((G[:, 1:] - letters[x]).abs().max() < 1e-12))
 
 # %%
@@ -403,7 +401,7 @@ from dataclasses import replace
 
 from hmmlib.tuning import CONVERGED, tune_head
 
-solved = replace(CONVERGED, restarts=1, seed=seed)
+solved = replace(CONVERGED, starts=1, seed=seed)
 
 
 def both_heads(lm, drawn, **reading):
@@ -474,7 +472,7 @@ def two_values(s):
     task, lm = draw_task(machine, generator=s), ExactMaskedLM(machine)
     drawn = draw_dataset(task, generator=s, sizes=(1000, 250, 1000))
     tuned = tune_head(lm, drawn, solved, head="attention", progress=False)
-    laws = text_laws(lm, drawn.test.tokens)
+    laws = text_probs(lm, drawn.test.tokens, with_blanks=True)
     head, attention = attention_head(machine, task.mu), tuned.head.attention(laws)
     keys = head.keys(laws[:, 1:])
     labels = head.labels(laws[:, 1:], drawn.test.tokens)
@@ -544,7 +542,8 @@ for s, (test, _, _, tuned, _) in kept.items():
 # %%
 def word_attention(found, split, lm, **reading):
     """Mean attention by the word that is shown, an equal share being 1."""
-    laws = text_laws(lm, split.tokens, **reading).to(found.head.query)
+    laws = text_probs(lm, split.tokens, with_blanks=True, **reading)
+    laws = laws.to(found.head.query)
     share = found.head.attention(laws)[:, 1:] * laws.shape[1]
     shown = one_hot(split.tokens, lm.n_tokens).to(share)
     return (share[..., None] * shown).sum((0, 1)) / shown.sum((0, 1))
@@ -585,11 +584,11 @@ plt.show()
 
 # %%
 x = data["memory"].test.tokens[:20]
-G = text_laws(ExactMaskedLM(machines["memory"]), x)[:, 1:]
+G = text_probs(ExactMaskedLM(machines["memory"]), x)
 print("           mean KL from G_i   probability of the word itself")
 readings = {"shown": {}, "read off": {"masking": rule}, "blanked": {}}
 for reading, extra in readings.items():
-    law = text_laws(learnt, x, reading, **extra)[:, 1:].double()
+    law = text_probs(learnt, x, reading=reading, **extra).double()
     kl = (torch.xlogy(G, G) - G * law.clamp_min(1e-30).log()).sum(-1).mean()
     own = law.gather(2, x[..., None]).mean()
     print(f"{reading:10s} {kl:16.3f} {own:32.2f}")
@@ -876,7 +875,7 @@ loose = MemoryHMM(start, 0.8 * cycle + 0.2 * torch.eye(3).double(), ring.emissio
 task = PosteriorTask.two_class(loose, [1, -1])
 x = sample_tokens(loose, batch=500, time=25, generator=0)[:, 1:]
 back, lm = x.flip(1), ExactMaskedLM(loose)
-there, again = (text_laws(lm, text)[:, 1:] for text in (x, back))
+there, again = (text_probs(lm, text) for text in (x, back))
 print("the same laws, reversed:", bool((there.flip(1) - again).abs().max() < 1e-9))
 margins = (task.posterior(x) - task.posterior(back)) @ task.mu
 print("opposite labels:", bool((task.labels(x) != task.labels(back)).all()))

@@ -463,7 +463,7 @@ print(
     f"head alone:          log-loss {logistic_head(blank_probs(lm, x), y).loss:.3f}"
 )
 for k in [1, 2, 3]:
-    best = optimal_prompt(lm, x, y, n_prompt=k, restarts=6, generator=0)
+    best = optimal_prompt(lm, x, y, n_prompt=k, starts=6, generator=0)
     print(f"{k} prompt vector{'s' * (k > 1):1s} + head: log-loss {best.loss:.3f}")
 
 # %% [markdown]
@@ -645,7 +645,7 @@ train, _, test = draw_dataset(paper_task, generator=1, sizes=(1000, 1, 500))
 lm = ExactMaskedLM(paper)
 on_blank = logistic_head(blank_probs(lm, train.tokens), train.labels).head
 on_posterior = logistic_head(paper_task.posterior(train.tokens), train.labels).head
-best = optimal_prompt(lm, train.tokens, train.labels, restarts=2, generator=1)
+best = optimal_prompt(lm, train.tokens, train.labels, starts=2, generator=1)
 answers = {
     "head alone": on_blank.labels(blank_probs(lm, test.tokens)),
     "prompt + head": best.head.labels(blank_probs(lm, test.tokens, best.prompt)),

@@ -219,7 +219,6 @@ from hmmlib import (
 )
 from hmmlib.experiments.scoring import mean_divergence
 from hmmlib.heads import logistic_head
-from hmmlib.lm import blank_laws
 
 # %%
 laws, labels = {}, {}
@@ -233,7 +232,7 @@ for n in (15, 25):
     network, _ = load_lm(book_file(f"checkpoints/{name}"))
     some = train.tokens[:1000], test.tokens
     laws[n] = {"exact": [blank_probs(exact, x) for x in (train.tokens, test.tokens)]}
-    laws[n]["network"] = [blank_laws(network, x).double() for x in some]
+    laws[n]["network"] = [blank_probs(network, x).double() for x in some]
     kl = mean_divergence(laws[n]["exact"][1], laws[n]["network"][1])
     print(f"{n} states: KL at the blank {kl:.3f} nats")
 

@@ -26,7 +26,7 @@ from hmmlib import (
 )
 from hmmlib._display import heat_map
 from hmmlib.hmm import bayes_floor
-from hmmlib.lm import text_laws
+from hmmlib.lm import text_probs
 from hmmlib.pretraining import pretraining_preset
 from hmmlib.tuning import TuningRecipe, fine_tune, fit_prior, optimal_prompt, tune_head, tune_prompt
 
@@ -129,7 +129,8 @@ def prior():
 
 def read_off():
     with torch.no_grad():
-        return [text_laws(small_transformer(), WORDS.train.tokens, "read off", Masking(0.15, 0.8, 0.1))]
+        lm = small_transformer()
+        return [text_probs(lm, WORDS.train.tokens, reading="read off", masking=Masking(0.15, 0.8, 0.1))]
 
 
 def held_out_text():

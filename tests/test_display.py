@@ -109,7 +109,7 @@ def shown() -> dict[str, object]:
         "TuningRecipe": PAPER_TUNING,
         "Tuned": tune_prompt(lm, data, quick),
         "LogisticFit": logistic_head(laws, data.train.labels),
-        "OptimalPrompt": optimal_prompt(lm, data.train.tokens, data.train.labels, generator=0, restarts=1),
+        "OptimalPrompt": optimal_prompt(lm, data.train.tokens, data.train.labels, generator=0, starts=1),
         "PriorFit": fit_prior(MODEL, data.train.tokens[:4], laws[:4], generator=0),
     }
 

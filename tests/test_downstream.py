@@ -7,16 +7,17 @@ import math
 from pathlib import Path
 
 import pytest
+import scipy
 import torch
 
-from hmmlib import Split, TaskData
+from hmmlib import Split, TaskData, random_hmm
 from hmmlib.experiments import EXPERIMENTS, head_vs_prompt, memory_vs_vanilla
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig, exact_cell
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, downstream_scale
 from hmmlib.experiments.scoring import Scorer, accuracy_of, mean_divergence
-from hmmlib.experiments.setting import Stopwatch
+from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.pretraining import PRETRAINING_PRESETS
 from hmmlib.sweeps import Workplace
 
@@ -187,6 +188,15 @@ def test_mean_divergence():
     expected = 0.5 * (0.5 * torch.log(torch.tensor(2.0)) + 0.5 * torch.log(torch.tensor(2 / 3)))
     assert mean_divergence(p, q) == pytest.approx(float(expected))
     assert mean_divergence(p, p.float()) == pytest.approx(0)
+
+
+def test_the_divergence_at_the_blank_is_from_the_exact_model_to_the_other():
+    setting = Setting(random_hmm(4, 10, generator=1), 1, sizes=(5, 5, 6), length=4)
+    exact = setting.exact_laws[1]
+    other = (exact.square() + 0.01) / (exact.square() + 0.01).sum(1, keepdim=True)
+    there, back = (scipy.stats.entropy(*pair, axis=1).mean() for pair in ((exact, other), (other, exact)))
+    assert setting.blank_kl(other) == pytest.approx(there, abs=1e-6)
+    assert abs(there - back) > 0.01
 
 
 def test_a_stopwatch_tells_laps():

@@ -61,7 +61,7 @@ def test_starts_are_those_asked_for(monkeypatch, tmp_path):
     asked = []
 
     def noted(*arguments, **_options):
-        asked.append(arguments[2].restarts)
+        asked.append(arguments[2].starts)
         raise InterruptedError
 
     monkeypatch.setattr(half_trained, "tune_prompt", noted)

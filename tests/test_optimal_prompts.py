@@ -22,12 +22,21 @@ from hmmlib import (
 )
 from hmmlib.heads import logistic_head
 from hmmlib.tuning import optimal_prompt
+from hmmlib.tuning._prompt_parameters import ExactPrompts, FreePrompts
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
 
 
 def labelled(model, size=300, length=20, seed=0):
     return draw_dataset(draw_task(model, generator=seed), generator=seed, sizes=(size, 1, 300), length=length)
+
+
+def closed_form(model, texts, n_prompt):
+    return module._ClosedForm(ExactPrompts(ExactMaskedLM(model)), texts, n_prompt)
+
+
+def prompt_of(shown, theta):
+    return shown.prompts.prompt(shown.theta(theta))
 
 
 def with_holes():
@@ -76,9 +85,9 @@ def pooling_task(size=300):
 def test_the_closed_form_is_what_the_model_shows(model, size):
     texts = sample_tokens(model, 40, 30, generator=0)[:, 1:]
     lm = ExactMaskedLM(model)
-    prompts = module._ExactPrompts(model.chain, texts, size)
+    prompts = closed_form(model, texts, size)
     theta = 3 * np.random.default_rng(size).normal(size=size * lm.embedding_dim)
-    prompt = prompts.prompt(torch.from_numpy(theta))
+    prompt = prompt_of(prompts, theta)
     assert prompt.shape == (size, lm.embedding_dim)
     assert prompt.amax(1).tolist() == [1] * size
     np.testing.assert_allclose(prompts.features(theta), blank_probs(lm, texts, prompt), rtol=1e-10)
@@ -87,9 +96,9 @@ def test_the_closed_form_is_what_the_model_shows(model, size):
 def test_the_closed_form_holds_for_states_that_are_switched_off():
     model = random_hmm(6, generator=3, **WARM)
     texts = sample_tokens(model, 40, 30, generator=0)[:, 1:]
-    prompts = module._ExactPrompts(model.chain, texts, 1)
+    prompts = closed_form(model, texts, 1)
     theta = np.array([0.0, -150, 3, -150, 150, -150])
-    prompt = prompts.prompt(torch.from_numpy(theta))
+    prompt = prompt_of(prompts, theta)
     np.testing.assert_allclose(
         prompts.features(theta), blank_probs(ExactMaskedLM(model), texts, prompt), rtol=1e-10
     )
@@ -99,8 +108,8 @@ def test_the_closed_form_holds_for_states_that_are_switched_off():
 def test_states_that_cannot_be_there_get_no_weight(size):
     model = with_holes()
     texts = sample_tokens(model, 20, 10, generator=0)
-    prompts = module._ExactPrompts(model.chain, texts, size)
-    prompt = prompts.prompt(torch.full((4 * size,), 2.0, dtype=torch.float64))
+    prompts = closed_form(model, texts, size)
+    prompt = prompt_of(prompts, np.full(4 * size, 2.0))
     assert prompt[0].tolist() == [1, 0, 1, 0]
     np.testing.assert_allclose(
         prompts.features(np.full(4 * size, 2.0)), blank_probs(ExactMaskedLM(model), texts, prompt), rtol=1e-10
@@ -113,7 +122,7 @@ def test_the_gradient_is_that_of_the_loss_at_the_best_head(kind, size):
     if kind == "any":
         lm = Pooling()
         texts, labels = pooling_task(100)
-        prompts = module._AnyPrompts(lm, texts, size)
+        prompts = module._ByPasses(FreePrompts(lm), texts, size)
     else:
         models = {
             "exact": random_hmm(8, 4, generator=1, **WARM),
@@ -121,7 +130,7 @@ def test_the_gradient_is_that_of_the_loss_at_the_best_head(kind, size):
             "memory": random_memory_hmm(2, 3, 4, generator=0, **WARM),
         }
         texts, labels, _ = labelled(models[kind], size=100).train
-        prompts = module._ExactPrompts(models[kind].chain, texts, size)
+        prompts = closed_form(models[kind], texts, size)
     objective = module._Objective(prompts, labels.numpy(), 1e-3)
     theta = np.random.default_rng(0).normal(size=np.prod(prompts.shape))
     _, gradient = objective(theta)
@@ -135,7 +144,7 @@ def test_the_gradient_is_that_of_the_loss_at_the_best_head(kind, size):
 def test_what_is_returned_is_what_the_model_does():
     lm = ExactMaskedLM(random_hmm(8, 4, generator=1))
     tokens, labels, _ = labelled(lm.model).train
-    found = optimal_prompt(lm, tokens, labels, restarts=3, generator=0)
+    found = optimal_prompt(lm, tokens, labels, starts=3, generator=0)
     shown = blank_probs(lm, tokens, found.prompt)
     assert (found.prompt >= 0).all()
     assert found.converged
@@ -148,15 +157,15 @@ def test_what_is_returned_is_what_the_model_does():
 def test_the_same_seed_gives_the_same_prompt():
     lm = ExactMaskedLM(random_hmm(8, 4, generator=1))
     tokens, labels, _ = labelled(lm.model).train
-    first, second = (optimal_prompt(lm, tokens, labels, restarts=2, generator=5) for _ in range(2))
+    first, second = (optimal_prompt(lm, tokens, labels, starts=2, generator=5) for _ in range(2))
     assert torch.equal(first.prompt, second.prompt)
     assert first.losses == second.losses
 
 
-def test_further_restarts_go_on_from_the_first_ones():
+def test_further_starts_go_on_from_the_first_ones():
     lm = ExactMaskedLM(random_hmm(12, 4, generator=2))
     tokens, labels, _ = labelled(lm.model).train
-    found = [optimal_prompt(lm, tokens, labels, restarts=n, generator=0) for n in (1, 3, 6)]
+    found = [optimal_prompt(lm, tokens, labels, starts=n, generator=0) for n in (1, 3, 6)]
     for fewer, more in pairwise(found):
         assert more.losses[: len(fewer.losses)] == fewer.losses
         assert more.loss <= fewer.loss + 1e-9
@@ -169,7 +178,7 @@ def test_where_the_neutral_prompt_changes_nothing_a_prompt_does_no_harm(seed):
     lm = ExactMaskedLM(model)
     tokens, labels, _ = labelled(model, seed=seed).train
     alone = logistic_head(blank_probs(lm, tokens), labels)
-    found = optimal_prompt(lm, tokens, labels, restarts=1, generator=0)
+    found = optimal_prompt(lm, tokens, labels, starts=1, generator=0)
     assert found.loss <= alone.loss + 1e-9
 
 
@@ -179,7 +188,7 @@ def test_with_full_support_a_longer_prompt_does_what_one_vector_can(seed):
     model = random_hmm(10, 4, generator=seed, **WARM)
     lm = ExactMaskedLM(model)
     tokens, labels, _ = labelled(model, seed=seed).train
-    longer = optimal_prompt(lm, tokens, labels, n_prompt=3, restarts=2, generator=0)
+    longer = optimal_prompt(lm, tokens, labels, n_prompt=3, starts=2, generator=0)
     law = model.initial
     for vector in longer.prompt:
         before = law * vector
@@ -188,7 +197,7 @@ def test_with_full_support_a_longer_prompt_does_what_one_vector_can(seed):
     np.testing.assert_allclose(
         blank_probs(lm, tokens, one / one.max()), blank_probs(lm, tokens, longer.prompt), rtol=1e-8
     )
-    single = optimal_prompt(lm, tokens, labels, restarts=6, generator=0)
+    single = optimal_prompt(lm, tokens, labels, starts=6, generator=0)
     assert single.loss <= longer.loss + 2e-3
 
 
@@ -217,7 +226,7 @@ def test_starts_go_far_enough_to_leave_a_plateau():
     model = random_hmm(15, generator=10)
     lm = ExactMaskedLM(model)
     tokens, labels, _ = labelled(model, size=500, length=60, seed=10).train
-    found = optimal_prompt(lm, tokens, labels, restarts=9, generator=10)
+    found = optimal_prompt(lm, tokens, labels, starts=9, generator=10)
     assert found.losses[0] > 0.1
     assert found.loss < 0.03
 
@@ -228,7 +237,7 @@ def test_any_differentiable_model_takes_a_prompt(dtype):
     texts, labels = pooling_task()
     with torch.no_grad():
         alone = logistic_head(blank_probs(lm, texts), labels)
-    found = optimal_prompt(lm, texts, labels, n_prompt=2, restarts=4, generator=0)
+    found = optimal_prompt(lm, texts, labels, n_prompt=2, starts=4, generator=0)
     assert found.prompt.shape == (2, 4)
     assert not found.prompt.requires_grad
     assert found.loss < alone.loss - 0.005
@@ -237,9 +246,9 @@ def test_any_differentiable_model_takes_a_prompt(dtype):
 
 def test_pieces_of_the_texts_add_up(monkeypatch):
     texts, _ = pooling_task(100)
-    whole = module._AnyPrompts(Pooling(), texts, 2)
+    whole = module._ByPasses(FreePrompts(Pooling()), texts, 2)
     monkeypatch.setattr(module, "_PIECE", 17)
-    in_pieces = module._AnyPrompts(Pooling(), texts, 2)
+    in_pieces = module._ByPasses(FreePrompts(Pooling()), texts, 2)
     theta = np.random.default_rng(0).normal(size=8)
     slopes, weights = np.random.default_rng(1).normal(size=100), np.arange(5.0)
     np.testing.assert_allclose(in_pieces.features(theta), whole.features(theta), atol=1e-14)
@@ -252,16 +261,16 @@ def test_a_model_in_float32_will_do():
     exact = random_hmm(8, 4, generator=1, **WARM)
     tokens, labels, _ = labelled(exact).train
     found = optimal_prompt(
-        ExactMaskedLM(exact.to(dtype=torch.float32)), tokens, labels, restarts=1, generator=0
+        ExactMaskedLM(exact.to(dtype=torch.float32)), tokens, labels, starts=1, generator=0
     )
-    expected = optimal_prompt(ExactMaskedLM(exact), tokens, labels, restarts=1, generator=0)
+    expected = optimal_prompt(ExactMaskedLM(exact), tokens, labels, starts=1, generator=0)
     assert found.loss == pytest.approx(expected.loss, abs=1e-2)
 
 
 def test_a_search_that_is_cut_short_says_so():
     lm = ExactMaskedLM(random_hmm(12, 4, generator=2))
     tokens, labels, _ = labelled(lm.model).train
-    assert not optimal_prompt(lm, tokens, labels, restarts=1, generator=0, max_iterations=1).converged
+    assert not optimal_prompt(lm, tokens, labels, starts=1, generator=0, max_iterations=1).converged
 
 
 def test_a_text_that_no_prompt_allows_is_named():
@@ -279,8 +288,8 @@ def test_a_text_that_no_prompt_allows_is_named():
         ({"labels": [0]}, ValueError, r"labels: expected shape \(2,\), one per text, got \(1,\)"),
         ({"labels": [0, 3]}, ValueError, "labels: text 1 has label 3; expected 0 or 1"),
         ({"n_prompt": 0}, ValueError, "n_prompt: expected at least 1, got 0"),
-        ({"restarts": 0}, ValueError, "restarts: expected at least 1, got 0"),
-        ({"restarts": 1.5}, TypeError, "restarts: expected an integer, got 1.5"),
+        ({"starts": 0}, ValueError, "starts: expected at least 1, got 0"),
+        ({"starts": 1.5}, TypeError, "starts: expected an integer, got 1.5"),
         ({"max_iterations": 0}, ValueError, "max_iterations: expected at least 1, got 0"),
         ({"l2": -1}, ValueError, "l2: expected a finite number >= 0, got -1"),
         ({"generator": "0"}, TypeError, "generator: expected an int seed or a numpy RandomState, got '0'"),

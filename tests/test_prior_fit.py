@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 import torch
 from scipy.spatial.distance import jensenshannon
 
@@ -37,7 +38,7 @@ def test_the_prior_that_a_prompt_stands_for_is_found(length):
 
 def test_without_a_prompt_it_is_the_initial_law():
     hmm, lm, texts = case()
-    fit = fit_prior(hmm, texts, blank_probs(lm, texts), generator=0, restarts=1)
+    fit = fit_prior(hmm, texts, blank_probs(lm, texts), generator=0, starts=1)
     assert fit.divergence_initial < 1e-12
     assert fit.divergence < 1e-12
     assert fit.variation_initial < 1e-12
@@ -54,7 +55,7 @@ def test_what_no_prior_explains_is_left():
 def test_distances_are_what_they_say():
     hmm, lm, texts = case(n_texts=20)
     shown = blank_probs(lm, texts, prompt_of(hmm, 1)).float()
-    fit = fit_prior(hmm, texts, shown, generator=0, restarts=1, max_iterations=2)
+    fit = fit_prior(hmm, texts, shown, generator=0, starts=1, max_iterations=2)
     other = HMM(fit.prior, hmm.transition, hmm.emission)
     found = (other, fit.divergence, fit.variation), (hmm, fit.divergence_initial, fit.variation_initial)
     for prior_hmm, divergence, variation in found:
@@ -78,14 +79,14 @@ def test_the_search_is_a_function_of_its_seed():
     shown = blank_probs(lm, texts, prompt_of(hmm, 2)).roll(1, 0)
     first, again = (fit_prior(hmm, texts, shown, generator=3) for _ in range(2))
     assert torch.equal(first.prior, again.prior)
-    assert fit_prior(hmm, texts, shown, generator=3, restarts=6).divergence <= first.divergence
+    assert fit_prior(hmm, texts, shown, generator=3, starts=6).divergence <= first.divergence
 
 
 def test_states_that_cannot_be_there_stay_out():
     hmm, _, texts = case()
     initial = torch.tensor([0.0, 0.5, 0.3, 0.2], dtype=torch.float64)
     limited = HMM(initial, hmm.transition, hmm.emission)
-    fit = fit_prior(limited, texts, blank_probs(ExactMaskedLM(limited), texts), generator=0, restarts=1)
+    fit = fit_prior(limited, texts, blank_probs(ExactMaskedLM(limited), texts), generator=0, starts=1)
     assert fit.divergence_initial < 1e-12
     assert float(fit.prior[0]) < 1e-9
 
@@ -97,7 +98,7 @@ def test_states_that_cannot_be_there_stay_out():
         ({"laws": torch.ones(5, 6)}, ValueError, "laws: row 0 sums to 6; expected a law"),
         ({"laws": torch.full((5, 6), torch.nan)}, ValueError, "laws: row 0"),
         ({"tokens": torch.full((5, 3), 6)}, ValueError, "tokens: .*6"),
-        ({"restarts": 0}, ValueError, "restarts: expected at least 1, got 0"),
+        ({"starts": 0}, ValueError, "starts: expected at least 1, got 0"),
         ({"max_iterations": 0}, ValueError, "max_iterations: expected at least 1, got 0"),
     ],
 )
@@ -106,3 +107,24 @@ def test_arguments_are_checked(changes, error, message):
     asked = {"tokens": texts, "laws": blank_probs(lm, texts), "generator": 0} | changes
     with pytest.raises(error, match=message):
         fit_prior(hmm, **asked)
+
+
+@pytest.mark.parametrize("starts", [1, 4])
+def test_the_search_begins_as_often_as_asked(starts, monkeypatch):
+    hmm, lm, texts = case(n_texts=20)
+    begun = []
+    minimise = scipy.optimize.minimize
+    monkeypatch.setattr(
+        scipy.optimize, "minimize", lambda f, x, **how: begun.append(tuple(x)) or minimise(f, x, **how)
+    )
+    fit_prior(hmm, texts, blank_probs(lm, texts).roll(1, 0), generator=0, starts=starts)
+    assert len(set(begun)) == len(begun) == starts
+
+
+def test_a_model_in_float32_will_do():
+    hmm, lm, texts = case()
+    shown = blank_probs(lm, texts, prompt_of(hmm, 1))
+    double, single = (
+        fit_prior(model, texts, shown, generator=0) for model in (hmm, hmm.to(dtype=torch.float32))
+    )
+    torch.testing.assert_close(single.prior, double.prior, atol=1e-3, rtol=0)

@@ -413,7 +413,7 @@ def test_what_the_deviations_say_of_recipes_is_so():
     prompt = scale.prompt
     assert said["prompts"].book == (
         f"{prompt.n_prompt} vectors, {prompt.epochs} epoch of batches of {prompt.batch}, best of "
-        f"{prompt.restarts} starts, head solved afterwards"
+        f"{prompt.starts} starts, head solved afterwards"
     )
     assert said["length"].book.startswith(str(scale.length))
     assert said["seeds"].book.startswith(f"1 to {max(HeadVsPromptConfig().seeds)};")

@@ -21,11 +21,12 @@ from hmmlib import (
 from hmmlib.constructions import attention_head, recovery
 from hmmlib.heads import SoftAttentionHead
 from hmmlib.hmm import random_recoverable_hmm
-from hmmlib.lm import readings, text_laws
+from hmmlib.lm import _unchecked
 from hmmlib.tasks import Split
-from hmmlib.tuning import CONVERGED, TuningRecipe, _attention_search, tune_head
-from hmmlib.tuning._attention_search import AttentionSearch, ShownTexts
+from hmmlib.tuning import CONVERGED, Epoch, SolverStep, TuningRecipe, _attention_training, tune_head
+from hmmlib.tuning._attention_training import AttentionTraining, ShownTexts
 
+BLANKED = {"reading": "blanked", "with_blanks": True}
 FAST = TuningRecipe(epochs=15, batch=32, learning_rates=(0.03,), warmup=10)
 
 
@@ -51,7 +52,9 @@ def random_texts(n_texts=6, n_tokens=4, length=5):
 
 
 def shown_texts(lm, split):
-    return ShownTexts(text_laws(lm, split.tokens), prepend_mask(lm, split.tokens), split.labels)
+    return ShownTexts(
+        text_probs(lm, split.tokens, with_blanks=True), prepend_mask(lm, split.tokens), split.labels
+    )
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,7 @@ def test_the_theorems_head_is_one_of_these(memory):
 
 
 @pytest.mark.parametrize(
-    "recipe", [replace(FAST, epochs=60), replace(CONVERGED, restarts=1)], ids=["adamw", "l-bfgs"]
+    "recipe", [replace(FAST, epochs=60), replace(CONVERGED, starts=1)], ids=["adamw", "l-bfgs"]
 )
 def test_training_finds_a_head_that_beats_the_blank(recipe):
     # Twice as many flat states as tokens: the blank alone does not tell them apart.
@@ -153,7 +156,7 @@ def test_lbfgs_goes_further_than_adamw_and_keeps_what_is_best_on_validation(memo
     model, _, data = memory
     few = data._replace(train=Split(*(part[:60] for part in data.train)))
     lm = ExactMaskedLM(model)
-    solved = tune_head(lm, few, replace(CONVERGED, restarts=1), head="attention")
+    solved = tune_head(lm, few, replace(CONVERGED, starts=1), head="attention")
     slow = tune_head(lm, few, FAST, head="attention")
     assert solved.history[-1].train_loss < 0.5 * slow.history[-1].train_loss
     losses = [epoch.validation_loss for epoch in solved.history]
@@ -164,13 +167,13 @@ def test_lbfgs_goes_further_than_adamw_and_keeps_what_is_best_on_validation(memo
 
 
 def test_of_several_starts_the_best_on_validation_is_kept(monkeypatch):
-    monkeypatch.setattr(_attention_search, "_MOST_STEPS", 5)
+    monkeypatch.setattr(_attention_training, "_MOST_STEPS", 5)
     lm, data = small_transformer(), word_task()
-    recipe = replace(CONVERGED, restarts=3)
+    recipe = replace(CONVERGED, starts=3)
     tuned = tune_head(lm, data, recipe, head="plain attention")
     train, validation = (shown_texts(lm, split).double() for split in data[:2])
-    search = AttentionSearch(train, validation, None, 16, 2)
-    losses = [search._solve_from(search.start(recipe, number)).loss for number in range(3)]
+    search = AttentionTraining(train, validation, None, 16, 2)
+    losses = [search.solve_from(search.start(recipe, number)).loss for number in range(3)]
     assert len(set(losses)) == 3
     assert min(e.validation_loss for e in tuned.history) == pytest.approx(min(losses))
     assert tuned.head.embeddings is None
@@ -181,16 +184,16 @@ def test_exact_models_show_the_same_as_with_the_word_hidden():
     for model in (warm_hmm(), random_recoverable_hmm(2, 3, 8, generator=0)):
         lm = ExactMaskedLM(model)
         texts = sample_tokens(model, 20, 17, generator=0)[:, 1:]
-        shown, hidden = text_laws(lm, texts), text_laws(lm, texts, "blanked")
+        shown, hidden = text_probs(lm, texts, with_blanks=True), text_probs(lm, texts, **BLANKED)
         assert float((shown - hidden).abs().max()) < 1e-12
         torch.testing.assert_close(shown[:, 1:], text_probs(lm, texts))
 
 
 def test_a_transformer_is_asked_about_one_hidden_word_at_a_time(monkeypatch):
-    monkeypatch.setattr(readings, "_PIECE", 7)
+    monkeypatch.setattr(_unchecked, "_EMBEDDED", 7 * 9 * 16)
     lm = small_transformer().requires_grad_(False)
     texts = word_task(20).train.tokens
-    hidden, shown = text_laws(lm, texts, "blanked"), text_laws(lm, texts)
+    hidden, shown = text_probs(lm, texts, **BLANKED), text_probs(lm, texts, with_blanks=True)
     seen = prepend_mask(lm, texts)
     torch.testing.assert_close(shown, lm.token_probs(lm.embed(seen)))
     torch.testing.assert_close(hidden[:, 0], shown[:, 0])
@@ -226,10 +229,10 @@ class ToldTheWord:
 )
 def test_what_the_word_itself_says_is_taken_out(masking):
     lm = ToldTheWord(masking)
-    found = text_laws(lm, [[0, 1, 2, 1]], "read off", masking)
+    found = text_probs(lm, [[0, 1, 2, 1]], reading="read off", masking=masking, with_blanks=True)
     torch.testing.assert_close(found, lm.law.expand(1, 5, 3))
     if masking.random < 0.5:
-        assert float((text_laws(lm, [[0, 1, 2, 1]]) - lm.law).abs().max()) > 0.1
+        assert float((text_probs(lm, [[0, 1, 2, 1]]) - lm.law).abs().max()) > 0.1
 
 
 def test_a_tuned_head_reads_as_it_was_trained():
@@ -238,7 +241,7 @@ def test_a_tuned_head_reads_as_it_was_trained():
     recipe = replace(FAST, epochs=2)
     for reading, given in (("blanked", None), ("read off", masking)):
         tuned = tune_head(lm, data, recipe, head="attention", reading=reading, masking=given)
-        laws = text_laws(lm, data.test.tokens, reading, given)
+        laws = text_probs(lm, data.test.tokens, reading=reading, masking=given, with_blanks=True)
         seen = prepend_mask(lm, data.test.tokens)
         torch.testing.assert_close(tuned.values(data.test.tokens), tuned.head.values(laws, seen))
         torch.testing.assert_close(tuned.head.embeddings, lm.embedding.weight.detach())
@@ -247,7 +250,7 @@ def test_a_tuned_head_reads_as_it_was_trained():
 
 def test_the_same_seed_gives_the_same_head():
     lm, data = small_transformer(), word_task(60)
-    for recipe in (replace(FAST, epochs=2), replace(CONVERGED, restarts=1)):
+    for recipe in (replace(FAST, epochs=2), replace(CONVERGED, starts=1)):
         heads = [tune_head(lm, data, replace(recipe, seed=seed), head="attention").head for seed in (1, 1, 2)]
         assert torch.equal(heads[0].readout, heads[1].readout)
         assert not torch.equal(heads[0].readout, heads[2].readout)
@@ -257,7 +260,7 @@ def test_attention_starts_even_but_for_the_laws():
     _, data = task_data(warm_hmm(), 20, validation=5, test=5)
     lm = ExactMaskedLM(warm_hmm())
     texts = shown_texts(lm, data.train)
-    parts = AttentionSearch(texts, texts, None, 6, 2).start(FAST, 0)
+    parts = AttentionTraining(texts, texts, None, 6, 2).start(FAST, 0)
     assert [tuple(part.shape) for part in parts] == [(6,), (6, 8), (17, 6), (6, 8), (2, 6)]
     assert not parts[2].any()
     assert all(bool(torch.isfinite(part).all()) for part in parts)
@@ -293,9 +296,9 @@ def test_inputs_that_do_not_fit():
     with pytest.raises(
         ValueError, match="masking: expected the Masking of the model's training for reading='read off'"
     ):
-        text_laws(lm, [[0, 1]], "read off")
+        text_probs(lm, [[0, 1]], reading="read off")
     with pytest.raises(ValueError, match=r"masking: a model trained under Masking.* never saw a random word"):
-        text_laws(lm, [[0, 1]], "read off", Masking(0.15, 0.8, 0.0))
+        text_probs(lm, [[0, 1]], reading="read off", masking=Masking(0.15, 0.8, 0.0))
     data = word_task()
     longer = data._replace(validation=word_task(length=9).validation)
     with pytest.raises(ValueError, match=r"data.validation.tokens: texts of 9 tokens; an attention head"):
@@ -303,3 +306,32 @@ def test_inputs_that_do_not_fit():
     tuned = tune_head(small_transformer(), data, replace(FAST, epochs=1), head="attention")
     with pytest.raises(ValueError, match="probs: texts of 9 tokens; the head was made for at most 8"):
         tuned.labels(longer.validation.tokens)
+
+
+def test_queries_and_weights_start_at_a_scale_that_keeps_scores_and_values_near_one():
+    texts = ShownTexts(torch.rand(2, 4, 5), torch.zeros(2, 4, dtype=torch.int64), torch.tensor([0, 1]))
+    query, projection, _, readout, weights = AttentionTraining(texts, texts, None, 4096, 2).start(FAST, 0)
+    for part, spread in ((query, 1 / 64), (projection, 1), (readout, 1), (weights, 1 / 64)):
+        assert float(part.std()) == pytest.approx(spread, rel=0.05)
+
+
+def test_solving_leaves_what_it_is_given_as_it_is(monkeypatch):
+    monkeypatch.setattr(_attention_training, "_MOST_STEPS", 2)
+    laws = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    texts = ShownTexts(laws, torch.zeros(6, 4, dtype=torch.int64), torch.tensor([0, 1] * 3))
+    training = AttentionTraining(texts, texts, torch.rand(6, 3), 3, 2)
+    head, _ = training.solve(replace(CONVERGED, starts=1))
+    assert head.query.dtype == torch.float64
+    assert training.train_texts is training.validation is texts
+    assert training.embeddings.dtype == texts.laws.dtype == torch.float32
+    assert training.start(FAST, 0)[0].dtype == torch.float32
+
+
+def test_a_solved_head_has_steps_where_a_trained_one_has_epochs():
+    lm, data = small_transformer(), word_task(40)
+    solved = tune_head(lm, data, replace(CONVERGED, starts=1), head="attention")
+    trained = tune_head(lm, data, replace(FAST, epochs=2), head="attention")
+    assert {type(entry) for entry in solved.history} == {SolverStep}
+    assert {type(entry) for entry in trained.history} == {Epoch}
+    assert f", steps={len(solved.history)}, learning_rate=None" in repr(solved)
+    assert ", epochs=2, learning_rate=0.03" in repr(trained)

@@ -11,8 +11,9 @@ from tuning_cases import small_transformer, task_data, warm_hmm, word_task
 import hmmlib
 from hmmlib import ExactMaskedLM, LinearHead, Masking, blank_probs, draw_dataset, draw_task
 from hmmlib.heads import log_loss, logistic_head
-from hmmlib.tuning import CONVERGED, PAPER_TUNING, TuningRecipe, _descent, tune_head
-from hmmlib.tuning._descent import class_loss
+from hmmlib.lm import _unchecked
+from hmmlib.tuning import CONVERGED, PAPER_TUNING, TuningRecipe, _training, tune_head
+from hmmlib.tuning._training import class_loss
 
 FAST = TuningRecipe(epochs=5, batch=32, learning_rates=(0.1,), warmup=0)
 
@@ -153,12 +154,10 @@ def test_torchs_global_generator_is_left_alone(exact):
 def test_outputs_are_computed_once(exact, monkeypatch):
     lm, data = exact
     calls = []
-    ask = lm.token_probs
-    monkeypatch.setattr(
-        lm, "token_probs", lambda embeddings: calls.append(len(embeddings)) or ask(embeddings)
-    )
+    ask = lm.token_probs_at
+    monkeypatch.setattr(lm, "token_probs_at", lambda e, place: calls.append((len(e), place)) or ask(e, place))
     tune_head(lm, data, FAST)
-    assert sum(calls) == 400
+    assert calls == [(300, 0), (100, 0)]
 
 
 def test_the_model_is_left_as_it_is():
@@ -188,8 +187,7 @@ def test_values_come_in_pieces(exact, monkeypatch):
     lm, data = exact
     tuned = tune_head(lm, data, FAST)
     whole = tuned.values(data.test.tokens)
-    monkeypatch.setattr(hmmlib.tuning.tuned, "_PIECE", 37)
-    monkeypatch.setattr(hmmlib.lm.readings, "_PIECE", 11)
+    monkeypatch.setattr(_unchecked, "_EMBEDDED", 11 * 17 * lm.embedding_dim)
     torch.testing.assert_close(tuned.values(data.test.tokens), whole)
     assert tuned.labels(data.test.tokens).tolist() == whole.argmax(1).tolist()
 
@@ -250,4 +248,4 @@ def test_a_tuned_model_says_what_it_is(exact):
     tuned = tune_head(lm, data, FAST)
     assert isinstance(tuned.head, LinearHead)
     assert repr(tuned).startswith("Tuned(head=LinearHead, prompt=None, epochs=5, learning_rate=0.1, ")
-    assert _descent.score(torch.tensor([0.0, -1.0]), torch.tensor([1, 0]))[1] == 1.0
+    assert _training.score(torch.tensor([0.0, -1.0]), torch.tensor([1, 0]))[1] == 1.0

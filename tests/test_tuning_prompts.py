@@ -25,7 +25,7 @@ from hmmlib.heads import log_loss, logistic_head
 from hmmlib.hmm import random_sparse_hmm
 from hmmlib.tasks import Split
 from hmmlib.tuning import CONVERGED, TuningRecipe, optimal_prompt, tune_head, tune_prompt
-from hmmlib.tuning._prompted import ExactPrompts, FreePrompts
+from hmmlib.tuning._prompt_parameters import ExactPrompts, FreePrompts
 
 FAST = TuningRecipe(epochs=4, batch=32, learning_rates=(0.1,), warmup=0, n_prompt=2)
 

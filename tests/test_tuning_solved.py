@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tuning_cases import small_transformer, word_task
 
 from hmmlib import ExactMaskedLM, LinearHead, draw_dataset, draw_task, random_hmm
-from hmmlib.tuning import PAPER_TUNING, TuningRecipe, tune_head, tune_prompt
-from hmmlib.tuning._prompted import ExactPrompts
-from hmmlib.tuning._solved import solve_last
+from hmmlib.tuning import PAPER_TUNING, TuningRecipe, fine_tune, tune_head, tune_prompt
+from hmmlib.tuning._prompt_parameters import ExactPrompts
+from hmmlib.tuning._training import solve_last
+from hmmlib.tuning.prompts import best_place
 
 LAWS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [0.2, 0.8]], dtype=torch.float64)
 LABELS = torch.tensor([1, 0, 1, 0])
@@ -46,7 +48,7 @@ def test_of_several_starts_the_one_best_on_validation_is_kept():
     hmm = random_hmm(8, 4, generator=1)
     data = draw_dataset(draw_task(hmm, generator=1), generator=1, sizes=(200, 60, 60), length=12)
     lm = ExactMaskedLM(hmm)
-    recipe = TuningRecipe(epochs=2, batch=32, learning_rates=(0.03, 0.3), warmup=0, n_prompt=1, restarts=3)
+    recipe = TuningRecipe(epochs=2, batch=32, learning_rates=(0.03, 0.3), warmup=0, n_prompt=1, starts=3)
     starts = ExactPrompts(lm)
     prompts = [starts.prompt(starts.start(recipe, number)) for number in range(3)]
     assert not torch.equal(prompts[0], prompts[1])
@@ -64,3 +66,24 @@ def test_of_several_starts_the_one_best_on_validation_is_kept():
             losses = [min(epoch.validation_loss for epoch in one.history) for one in alone]
             best = min(epoch.validation_loss for epoch in together.history)
             assert best == pytest.approx(min(losses), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "losses", "best"),
+    [
+        ([0.8, 0.9, 0.7], [0.1, 0.5, 0.2], 1),
+        ([0.9, 0.8, 0.9], [0.3, 0.1, 0.2], 2),
+        ([0.9, 0.8, 0.9], [0.2, 0.1, 0.3], 0),
+    ],
+)
+def test_of_equal_accuracies_the_smaller_loss_is_kept(accuracies, losses, best):
+    assert best_place(accuracies, losses) == best
+
+
+@pytest.mark.parametrize("tune", [tune_prompt, fine_tune])
+def test_a_solved_head_does_not_make_a_search_converge_that_was_cut_short(tune):
+    lm, data = small_transformer(), word_task(64)
+    recipe = TuningRecipe(epochs=2, batch=32, learning_rates=(1e-3,), warmup=0, n_prompt=1, solve_heads=True)
+    assert not tune(lm, data, recipe, progress=False).converged
+    resting = replace(recipe, epochs=9, patience=1, learning_rates=(1e-30,))
+    assert tune(lm, data, resting, progress=False).converged

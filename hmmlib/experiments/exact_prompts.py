@@ -133,7 +133,7 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
             train.tokens,
             train.labels,
             n_prompt=size,
-            restarts=config["restarts"],
+            starts=config["restarts"],
             generator=seed,
             l2=config["l2"],
         )

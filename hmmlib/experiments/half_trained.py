@@ -18,7 +18,7 @@ from hmmlib.experiments.scales import DownstreamConfig, stored_scale
 from hmmlib.experiments.scoring import rounded
 from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.hmm import N_TOKENS, random_hmm
-from hmmlib.lm import blank_laws
+from hmmlib.lm import blank_probs
 from hmmlib.pretraining import evaluate, pretrain
 from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import optimal_prompt, tune_prompt
@@ -89,13 +89,13 @@ def half_trained_cell(config: Record, place: Workplace) -> Record:
     """
     scale, recipe = stored_scale(config, ("n_states", "shares", "starts", "seed"))
     n_states, seed, watch = config["n_states"], config["seed"], Stopwatch()
-    prompt = replace(scale.recipes(seed)["prompt"], restarts=config["starts"])
+    prompt = replace(scale.recipes(seed)["prompt"], starts=config["starts"])
     model = random_hmm(n_states, N_TOKENS, generator=seed)
     setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
     data, score = setting.data, setting.score
     train, test = setting.texts
     best = optimal_prompt(
-        setting.exact, train, data.train.labels, restarts=scale.restarts, generator=seed
+        setting.exact, train, data.train.labels, starts=scale.restarts, generator=seed
     ).prompt
     record: Record = {
         "n_states": n_states,
@@ -119,7 +119,7 @@ def half_trained_cell(config: Record, place: Workplace) -> Record:
             done = pretrain(model.to(place.device), recipe, stop_after=step, **way)
             lm = done.lm
             watch.lap(f"pretraining to {step}")
-            laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
+            laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
             methods = {
                 "learnt_head": score.solved(*laws),
                 "learnt_prompt": score.tuned(tune_prompt(lm, data, prompt, progress=False)),

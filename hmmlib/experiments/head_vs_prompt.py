@@ -17,7 +17,7 @@ from hmmlib.experiments.scales import DownstreamConfig, stored_scale
 from hmmlib.experiments.scoring import accuracy_of, rounded
 from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.hmm import N_TOKENS, random_hmm
-from hmmlib.lm import blank_laws
+from hmmlib.lm import blank_probs
 from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import fine_tune, fit_prior, optimal_prompt, tune_head, tune_prompt
 
@@ -113,14 +113,14 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
         "representable": row_space_test(model, setting.task.mu).representable,
     }
     watch.lap("exact_head")
-    best = optimal_prompt(exact, train, data.train.labels, restarts=scale.restarts, generator=seed)
+    best = optimal_prompt(exact, train, data.train.labels, starts=scale.restarts, generator=seed)
     methods["exact_prompt"] = score.solved(*setting.shown(best.prompt))
     watch.lap("exact_prompt")
 
     origin = point_model(n_states, 0, seed)
     lm, pretrained = load_or_pretrain(origin, pretraining, place.folder, device=place.device)
     watch.lap("pretraining")
-    laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
+    laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
     methods["learnt_head"] = score.solved(*laws, fewer=scale.fewer)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
     watch.lap("learnt_head")
@@ -135,7 +135,7 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
     watch.lap("fine_tuned")
 
     few = test[:_FITTED_TEXTS]
-    shown = {"without": laws[1][: len(few)], "with": blank_laws(lm, few, prompted.prompt).cpu()}
+    shown = {"without": laws[1][: len(few)], "with": blank_probs(lm, few, prompted.prompt).cpu()}
     prior = {name: fit_prior(model, few, found, generator=seed) for name, found in shown.items()}
     watch.lap("prior")
     return {

@@ -19,7 +19,7 @@ from hmmlib.experiments.scales import DownstreamConfig, stored_scale
 from hmmlib.experiments.scoring import accuracy_of
 from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.hmm import N_SYNTAX
-from hmmlib.lm import blank_laws
+from hmmlib.lm import blank_probs
 from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import fine_tune, tune_head
 
@@ -134,7 +134,7 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
 
     lm, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
     watch.lap("pretraining")
-    laws = blank_laws(lm, train).cpu(), blank_laws(lm, test).cpu()
+    laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
     methods["learnt_head"] = score.solved(*laws)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
     watch.lap("learnt_head")

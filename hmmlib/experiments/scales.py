@@ -94,7 +94,7 @@ DOWNSTREAM_SCALES: dict[str, DownstreamScale] = {
         sizes=(200, 60, 100),
         length=20,
         paper=replace(PAPER_TUNING, epochs=10, warmup=5),
-        solved=replace(CONVERGED, restarts=1),
+        solved=replace(CONVERGED, starts=1),
         prompt=replace(QUICK, epochs=1, n_prompt=3),
         prompt_paper=None,
         whole=replace(QUICK, epochs=1, learning_rates=(1e-3,)),
@@ -104,7 +104,7 @@ DOWNSTREAM_SCALES: dict[str, DownstreamScale] = {
     # Minutes on one core of a laptop.
     "laptop": DownstreamScale(
         pretraining="laptop",
-        solved=replace(CONVERGED, restarts=1),
+        solved=replace(CONVERGED, starts=1),
         prompt=QUICK,
         prompt_paper=None,
         whole=replace(QUICK, epochs=2, batch=32, learning_rates=(1e-3,)),

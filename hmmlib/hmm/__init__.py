@@ -20,6 +20,7 @@ from hmmlib.hmm.fingerprints import fingerprint
 from hmmlib.hmm.inference import (
     Posteriors,
     blank_posterior,
+    conditionals_at,
     posteriors,
     posteriors_from_evidence,
     prepend_blank,
@@ -49,6 +50,7 @@ __all__ = [
     "Sample",
     "bayes_floor",
     "blank_posterior",
+    "conditionals_at",
     "entropy",
     "expected_counts",
     "fingerprint",

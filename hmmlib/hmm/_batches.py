@@ -40,7 +40,7 @@ class Batch:
         log_evidence: Its logarithms, likewise, where the number type may not hold the evidence; or None.
         explain: Names a text's position and what stands there, for errors.
         wanted: Names of the tables.
-        n_positions: Only so many positions of each text are kept.
+        positions: Only these positions of each text are kept, a slice.
     """
 
     dynamics: Dynamics
@@ -50,7 +50,7 @@ class Batch:
     log_evidence: Callable[[slice], Tensor] | None
     explain: Callable[[int, int], str]
     wanted: tuple[str, ...]
-    n_positions: int
+    positions: slice
 
 
 def exact(device: torch.device) -> torch.autocast:
@@ -67,10 +67,8 @@ def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     # Worker threads do not inherit these modes; outside of them all tensors are ordinary ones.
     with torch.inference_mode(False), torch.no_grad():
         likelihood = initial.new_empty(batch.shape[0])
-        tables = {
-            kind: initial.new_empty(batch.shape[0], batch.n_positions, width)
-            for kind, width in widths.items()
-        }
+        kept = len(range(batch.shape[1])[batch.positions])
+        tables = {kind: initial.new_empty(batch.shape[0], kept, width) for kind, width in widths.items()}
     scratches = local()  # one for each thread
 
     def work(rows: slice) -> None:
@@ -80,8 +78,7 @@ def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.inference_mode(False), torch.no_grad(), exact_products(initial.device):
             likelihood[rows], parts = _piece(batch, rows, scratch)
             for kind, (weights, total) in parts.items():
-                kept, sums = weights[: batch.n_positions], total[: batch.n_positions, :, None]
-                torch.div(kept.transpose(0, 1), sums.transpose(0, 1), out=tables[kind][rows])
+                torch.div(weights.transpose(0, 1), total.T[..., None], out=tables[kind][rows])
 
     in_pieces(work, _pieces(batch), on_cpu)
     return likelihood, tables
@@ -258,15 +255,16 @@ def _centred(log_steps: Tensor) -> tuple[Tensor, Tensor]:
 def _with_conditionals(
     batch: Batch, tables: dict[str, Tensor], totals: dict[str, Tensor]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """The wanted tables, up to a factor, in their order, each with its sums."""
-    parts = {kind: (table, totals[kind]) for kind, table in tables.items()}
+    """The wanted tables at the positions kept, up to a factor, in their order, each with its sums."""
+    kept = batch.positions
+    parts = {kind: (table[kept], totals[kind][kept]) for kind, table in tables.items()}
     if batch.emission is not None and "conditionals" in batch.wanted:
-        loo, emission = tables["leave_one_out"], batch.emission
+        (loo, sums), emission = parts["leave_one_out"], batch.emission
         if loo.requires_grad or loo.device.type != "cpu":
             conditionals = loo @ emission
         else:  # by numpy, as the sweeps of `forward_backward`
             conditionals = torch.from_numpy(np.matmul(loo.numpy(), emission.numpy()))
-        parts["conditionals"] = (conditionals, totals["leave_one_out"])
+        parts["conditionals"] = (conditionals, sums)
     return {kind: parts[kind] for kind in batch.wanted}
 
 

@@ -17,6 +17,7 @@ from hmmlib._checks import (
     as_tensor,
     check_integers,
     check_lengths,
+    check_positive_int,
     check_text_shape,
     check_tokens,
 )
@@ -125,10 +126,10 @@ def _posteriors_of_tokens(
     keep: Iterable[str],
     *,
     transition: ArrayLike | None = None,
-    n_positions: int | None = None,
+    positions: slice = slice(None),
     n_blanks: int = 0,
 ) -> Posteriors:
-    """`posteriors`, of which the first `n_positions` are kept (all if None), for texts led by blanks.
+    """`posteriors`, of which some positions are kept, for texts led by blanks.
 
     Errors count positions from the first one after `n_blanks` leading blanks.
     """
@@ -152,7 +153,7 @@ def _posteriors_of_tokens(
         return f"tokens: sequence {row}, position {position - n_blanks}: token {token}"
 
     emission = chain.flat_emission
-    batch = Batch(dynamics, emission, shape, evidence, None, explain, wanted, n_positions or shape[1])
+    batch = Batch(dynamics, emission, shape, evidence, None, explain, wanted, positions)
     return _with_nan_beyond(*run(batch), lengths)
 
 
@@ -193,6 +194,45 @@ def posteriors_from_evidence(
             does not sum to one, an unknown table, conditionals of a model without a vocabulary, or evidence
             that is impossible; the message names the sequence and the position.
     """
+    return _posteriors_of_evidence(model, evidence, in_logs, lengths, transition, keep)
+
+
+def conditionals_at(model: LatentChainModel, evidence: Tensor, position: int) -> Tensor:
+    """The law of one position's token given soft evidence at the others.
+
+    ``posteriors_from_evidence(model, evidence).conditionals[:, position]``, in about half the time.
+
+    Args:
+        model: HMM or memory-augmented HMM.
+        evidence: As for `posteriors_from_evidence`, shape (batch, time, E).
+        position: 0 … time − 1.
+
+    Returns:
+        Probabilities, shape (batch, V); they carry gradients if `evidence` does.
+
+    Raises:
+        TypeError: The evidence is not a tensor of real numbers, or the position not an integer.
+        ValueError: No such position; or as for `posteriors_from_evidence`.
+    """
+    start = check_positive_int(position, "position", 0)
+    some = slice(start, start + 1)
+    found = _posteriors_of_evidence(model, evidence, keep=("conditionals",), positions=some)
+    if not found.conditionals.shape[1]:
+        raise ValueError(f"position: expected 0 … {evidence.shape[1] - 1}, got {position}")
+    return found.conditionals[:, 0]
+
+
+def _posteriors_of_evidence(
+    model: LatentChainModel | MarkovChain,
+    evidence: Tensor,
+    in_logs: bool = False,
+    lengths: ArrayLike | None = None,
+    transition: ArrayLike | None = None,
+    keep: Iterable[str] | None = None,
+    *,
+    positions: slice = slice(None),
+) -> Posteriors:
+    """`posteriors_from_evidence`, of which some positions are kept."""
     chain = None if isinstance(model, MarkovChain) else model.chain
     wanted = _check_kinds(KINDS[: 3 if chain is None else 4] if keep is None else keep)
     if chain is None and "conditionals" in wanted:
@@ -206,8 +246,12 @@ def posteriors_from_evidence(
     dynamics = with_transition(dynamics, transition, shape[1])
     columns, logs = dynamics.columns.reshape(-1), found.logs
 
+    # In a vanilla HMM each state has its own column, in order; a gather would be the slowest step of all.
+    own = torch.equal(columns, torch.arange(dynamics.n_columns, device=columns.device))
+
     def flat(table: Tensor) -> Tensor:
-        return table.transpose(0, 1).index_select(-1, columns).contiguous()
+        by_time = table.transpose(0, 1)
+        return (by_time if own else by_time.index_select(-1, columns)).contiguous()
 
     batch = Batch(
         dynamics,
@@ -217,7 +261,7 @@ def posteriors_from_evidence(
         (lambda rows: flat(logs[rows])) if logs is not None else None,
         lambda row, position: f"evidence: sequence {row}, position {position}: the evidence",
         wanted,
-        shape[1],
+        positions,
     )
     graph = found.values.requires_grad and torch.is_grad_enabled()
     likelihood, tables = run_with_gradients(batch) if graph else run(batch)
@@ -244,7 +288,9 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
         ValueError: As for `posteriors`.
     """
     padded, seen = prepend_blank(check_tokens(tokens, model.chain.n_tokens, advice=""))
-    found = _posteriors_of_tokens(model.chain, padded, seen, None, ("smoothed",), n_positions=1, n_blanks=1)
+    found = _posteriors_of_tokens(
+        model.chain, padded, seen, None, ("smoothed",), positions=slice(1), n_blanks=1
+    )
     return found.smoothed[:, 0]
 
 

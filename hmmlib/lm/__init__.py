@@ -9,18 +9,17 @@ tokens of a text.
 from hmmlib.lm.base import (
     Context,
     MaskedLM,
-    blank_probs,
+    OnePositionLM,
     check_sees_others,
     conditioned_on,
     prepend_mask,
     prepend_prompt,
-    text_probs,
 )
 from hmmlib.lm.causal import ExactCausalLM
 from hmmlib.lm.checkpoints import load_lm, save_lm
 from hmmlib.lm.exact import ExactMaskedLM
 from hmmlib.lm.masking import Masking, noisy_evidence
-from hmmlib.lm.readings import Reading, blank_laws, text_laws
+from hmmlib.lm.readings import Reading, blank_probs, text_probs
 from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 
 __all__ = [
@@ -29,10 +28,10 @@ __all__ = [
     "ExactMaskedLM",
     "MaskedLM",
     "Masking",
+    "OnePositionLM",
     "Reading",
     "TransformerConfig",
     "TransformerMaskedLM",
-    "blank_laws",
     "blank_probs",
     "check_sees_others",
     "conditioned_on",
@@ -41,6 +40,5 @@ __all__ = [
     "prepend_mask",
     "prepend_prompt",
     "save_lm",
-    "text_laws",
     "text_probs",
 ]

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+from hmmlib._checks import ArrayLike, as_tensor, check_positive_int, check_tokens
 
 Context = Literal["others", "past"]
 
@@ -17,13 +17,14 @@ class MaskedLM(Protocol):
     """A map from embeddings to token probabilities at every position (Ḡ in the paper's Section 3.1).
 
     Heads and prompts are tuned on this interface and cannot tell whether exact inference or a trained
-    network is behind it.
+    network is behind it. A model that can say one position's law for less than all may offer that besides:
+    see `OnePositionLM`.
 
     What a prediction is conditioned on is told by an attribute `conditioned_on`, which a model need not have:
 
     - 'others', also where there is no such attribute: at a blank, all other positions. At a position that
       shows its token an exact model leaves it out too; a network sees it, and what it shows there is not
-      P[X_i | X_{-i}] (`hmmlib.lm.text_laws` has ways to ask for that).
+      P[X_i | X_{-i}] (`hmmlib.lm.text_probs` has ways to ask for that).
     - 'past': at every position i, e_0 … e_{i-1} and no more. Such a model is causal, and is asked by
       `token_probs` of a text alone: at the blank before a text it has seen nothing of it.
 
@@ -56,6 +57,23 @@ class MaskedLM(Protocol):
 
         Returns:
             Probabilities, shape (batch, time, V).
+        """
+        ...
+
+
+@runtime_checkable
+class OnePositionLM(MaskedLM, Protocol):
+    """A masked language model that can predict a single position for less than it takes to predict all."""
+
+    def token_probs_at(self, embeddings: Tensor, position: int) -> Tensor:
+        """Predict one position's token: ``token_probs(embeddings)[:, position]``.
+
+        Args:
+            embeddings: Shape (batch, time, embedding_dim).
+            position: 0 … time − 1.
+
+        Returns:
+            Probabilities, shape (batch, V).
         """
         ...
 
@@ -111,11 +129,24 @@ def prepend_mask(lm: MaskedLM, tokens: ArrayLike, count: int = 1) -> Tensor:
         ValueError: Wrong shape, an empty batch, a token out of range, or a negative count.
     """
     checked = check_tokens(tokens, lm.n_tokens, advice="")
-    blanks = checked.new_full((len(checked), check_positive_int(count, "count", 0)), lm.mask_token)
-    return torch.cat([blanks, checked], 1)
+    return led_by_blanks(lm, checked, check_positive_int(count, "count", 0))
 
 
-def prepend_prompt(prompt: Tensor, embeddings: Tensor) -> Tensor:
+def led_by_blanks(lm: MaskedLM, texts: Tensor, count: int = 1) -> Tensor:
+    """What `prepend_mask` does, for texts that are checked already.
+
+    Args:
+        lm: The language model.
+        texts: int64, 0 … V − 1, shape (batch, time).
+        count: Number of blanks, ≥ 0.
+
+    Returns:
+        int64, shape (batch, count + time).
+    """
+    return torch.cat([texts.new_full((len(texts), count), lm.mask_token), texts], 1)
+
+
+def prepend_prompt(prompt: ArrayLike, embeddings: Tensor) -> Tensor:
     """Put one soft prompt before each embedded text, e becoming (u_1, …, u_k, e) (Section 3.1).
 
     Args:
@@ -126,57 +157,30 @@ def prepend_prompt(prompt: Tensor, embeddings: Tensor) -> Tensor:
         Shape (batch, k + time, embedding_dim).
 
     Raises:
+        TypeError: The prompt is no array of numbers.
         ValueError: The prompt's vectors are not of the embeddings' size.
     """
-    if prompt.ndim != 2 or prompt.shape[1] != embeddings.shape[-1]:
-        raise ValueError(
-            f"prompt: expected shape (k, {embeddings.shape[-1]}), as of the embeddings, "
-            f"got {tuple(prompt.shape)}"
-        )
-    vectors = prompt.to(embeddings)
+    vectors = check_prompt(prompt, embeddings.shape[-1]).to(embeddings)
     return torch.cat([vectors.expand(len(embeddings), -1, -1), embeddings], 1)
 
 
-def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: Tensor | None = None) -> Tensor:
-    """What the model shows at the blank of (∅, x), or with a prompt at that of (u_1, …, u_k, ∅, x).
+def check_prompt(prompt: ArrayLike, size: int) -> Tensor:
+    """Return a soft prompt as a tensor, or raise.
 
     Args:
-        lm: The language model.
-        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
-        prompt: Soft prompt, shape (k, embedding_dim); none by default.
+        prompt: The vectors u_1 … u_k, shape (k, size).
+        size: Of an embedding.
 
     Returns:
-        Token laws Ḡ_∅, shape (batch, V).
+        The vectors; a tensor as it is, with its gradients.
 
     Raises:
-        TypeError: The tokens are not integers.
-        ValueError: Wrong shapes, a token out of range, what the model does not accept, or a model that is
-            causal, to which the text is unknown at that blank.
+        TypeError: No array of numbers.
+        ValueError: Another shape.
     """
-    check_sees_others(lm, "the blank before a text")
-    embeddings = lm.embed(prepend_mask(lm, tokens))
-    if prompt is None:
-        return lm.token_probs(embeddings)[:, 0]
-    return lm.token_probs(prepend_prompt(prompt, embeddings))[:, len(prompt)]
-
-
-def text_probs(lm: MaskedLM, tokens: ArrayLike, prompt: Tensor | None = None, n_blanks: int = 1) -> Tensor:
-    """What the model shows at the tokens of a text that is led by a prompt and blanks.
-
-    Args:
-        lm: The language model.
-        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
-        prompt: Soft prompt, shape (k, embedding_dim); none by default.
-        n_blanks: Number of blanks between prompt and text, ≥ 0.
-
-    Returns:
-        Token laws Ḡ_i at the text's own positions, shape (batch, time, V).
-
-    Raises:
-        TypeError: The tokens are not integers.
-        ValueError: Wrong shapes, a token out of range, or what the model does not accept.
-    """
-    embeddings = lm.embed(prepend_mask(lm, tokens, n_blanks))
-    if prompt is None:
-        return lm.token_probs(embeddings)[:, n_blanks:]
-    return lm.token_probs(prepend_prompt(prompt, embeddings))[:, len(prompt) + n_blanks :]
+    vectors = as_tensor(prompt, "prompt", f"numbers of shape (k, {size})")
+    if vectors.ndim != 2 or vectors.shape[1] != size:
+        raise ValueError(
+            f"prompt: expected shape (k, {size}), as of the embeddings, got {tuple(vectors.shape)}"
+        )
+    return vectors

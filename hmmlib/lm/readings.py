@@ -1,55 +1,59 @@
-"""What a head is shown of a text: the blank's law alone, or the laws at all positions."""
+"""What a head is shown of a text: the blank's law alone, or the laws at its words."""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike
-from hmmlib.lm._modules import frozen
-from hmmlib.lm.base import MaskedLM, blank_probs, prepend_mask
+from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+from hmmlib.lm._unchecked import after_prompt, at_blank, no_prompt
+from hmmlib.lm.base import MaskedLM, check_prompt, check_sees_others
 from hmmlib.lm.masking import Masking
 
 Reading = Literal["shown", "blanked", "read off"]
 
-# Texts that the model sees at once: bounds the memory.
-_PIECE = 256
 
+def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: ArrayLike | None = None) -> Tensor:
+    """What the model shows at the blank of (∅, x), or with a prompt at that of (u_1, …, u_k, ∅, x).
 
-@torch.no_grad()
-def blank_laws(lm: MaskedLM, tokens: ArrayLike, prompt: Tensor | None = None) -> Tensor:
-    """What a frozen model shows at the blank of (∅, x), or of (u_1, …, u_k, ∅, x); in little memory.
+    Where no gradients are kept it works in pieces, in little memory.
 
     Args:
-        lm: The language model.
-        tokens: Texts x, integers 0 … V − 1, shape (n, time).
+        lm: The language model, used as it is: a network in training mode has its dropout.
+        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
         prompt: Soft prompt, shape (k, embedding_dim); none by default.
 
     Returns:
-        Token laws, on the model's device, shape (n, V).
+        Token laws Ḡ_∅, on the model's device, shape (batch, V).
 
     Raises:
-        TypeError: The tokens are not integers.
-        ValueError: Wrong shapes, a token out of range, or what the model does not accept.
+        TypeError: The tokens are not integers, or the prompt is no array of numbers.
+        ValueError: Wrong shapes, a token out of range, what the model does not accept, or a model that is
+            causal, to which the text is unknown at that blank.
     """
-    texts = prepend_mask(lm, tokens)[:, 1:]
-    with frozen(lm):
-        return torch.cat([blank_probs(lm, piece, prompt) for piece in texts.split(_PIECE)])
+    check_sees_others(lm, "the blank before a text")
+    texts = check_tokens(tokens, lm.n_tokens, advice="")
+    return at_blank(lm, texts, _vectors(lm, prompt))
 
 
-@torch.no_grad()
-def text_laws(
-    lm: MaskedLM, tokens: ArrayLike, reading: Reading = "shown", masking: Masking | None = None
+def text_probs(
+    lm: MaskedLM,
+    tokens: ArrayLike,
+    prompt: ArrayLike | None = None,
+    n_blanks: int = 1,
+    *,
+    reading: Reading = "shown",
+    masking: Masking | None = None,
+    with_blanks: bool = False,
 ) -> Tensor:
-    """What a frozen model predicts at every position of (∅, x); in little memory.
+    """What the model shows at the words of a text that is led by a prompt and blanks.
 
     There are three ways to ask a model for G_i = P[X_i | X_{-i} = x_{-i}]:
 
-    - 'shown': one pass over (∅, x), with all words in sight, as in the paper's released code. In an exact
-      model that is G_i, as it leaves the position itself out. A transformer does not: at a position that
-      shows its word it sees it. If it was trained with blanks only, its output there was never trained.
+    - 'shown': one pass, with all words in sight, as in the paper's released code. In an exact model that is
+      G_i, as it leaves the position itself out. A transformer does not: at a position that shows its word it
+      sees it. If it was trained with blanks only, its output there was never trained.
     - 'blanked': G_i by its definition, x_i being hidden behind a blank when it is asked for. As many passes
       as there are positions.
     - 'read off': what is shown, with what the word itself says taken out. A model trained under a masking
@@ -57,24 +61,31 @@ def text_laws(
       with probability r, learns to show (κ·1[v = x_i] + r/V)·G_i(v) at words, up to a factor; so the output
       is divided by the first factor. Where the model is sure of its word, little of G_i is left to read.
 
+    Where no gradients are kept it works in pieces, in little memory.
+
     Args:
-        lm: The language model.
-        tokens: Texts x, integers 0 … V − 1, shape (n, time).
+        lm: The language model, used as it is: a network in training mode has its dropout.
+        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+        prompt: Soft prompt, shape (k, embedding_dim); none by default.
+        n_blanks: Number of blanks between prompt and text, ≥ 0.
         reading: One of the above.
         masking: What the model was trained under; for 'read off' only.
+        with_blanks: Whether the laws at the blanks are wanted too, before those at the words.
 
     Returns:
-        Token laws, on the model's device, shape (n, 1 + time, V).
+        Token laws Ḡ_i, on the model's device, shape (batch, time, V), or (batch, n_blanks + time, V) with
+        those at the blanks.
 
     Raises:
-        TypeError: The tokens are not integers.
+        TypeError: The tokens are not integers, or the prompt is no array of numbers.
         ValueError: Wrong shapes, a token out of range, what the model does not accept, an unknown reading,
             or a masking that is missing, not called for, or never shows a random word.
     """
     check_reading(reading, masking)
-    seen = prepend_mask(lm, tokens)
-    with frozen(lm):
-        return torch.cat([_piece_laws(lm, piece, reading, masking) for piece in seen.split(_PIECE)])
+    texts = check_tokens(tokens, lm.n_tokens, advice="")
+    count = check_positive_int(n_blanks, "n_blanks", 0)
+    laws = after_prompt(lm, texts, _vectors(lm, prompt), count, reading == "blanked", masking)
+    return laws if with_blanks else laws[:, count:]
 
 
 def check_reading(reading: Reading, masking: Masking | None) -> None:
@@ -99,17 +110,5 @@ def check_reading(reading: Reading, masking: Masking | None) -> None:
         )
 
 
-def _piece_laws(lm: MaskedLM, seen: Tensor, reading: Reading, masking: Masking | None) -> Tensor:
-    laws = lm.token_probs(lm.embed(seen)).clone()  # not a view, which could not be written to
-    if reading == "blanked":
-        for i in range(1, seen.shape[1]):
-            hidden = seen.clone()
-            hidden[:, i] = lm.mask_token
-            laws[:, i] = lm.token_probs(lm.embed(hidden))[:, i]
-    if masking is not None:
-        words = seen[:, 1:, None].to(laws.device) == torch.arange(lm.n_tokens, device=laws.device)
-        kept = max(0.0, 1 - masking.blank - masking.random)
-        # In single precision, whatever torch's default is.
-        weights = laws[:, 1:] / (kept * words.float() + masking.random / lm.n_tokens)
-        laws[:, 1:] = weights / weights.sum(-1, keepdim=True)
-    return laws
+def _vectors(lm: MaskedLM, prompt: ArrayLike | None) -> Tensor:
+    return no_prompt(lm) if prompt is None else check_prompt(prompt, lm.embedding_dim)

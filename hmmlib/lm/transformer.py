@@ -106,7 +106,7 @@ class TransformerMaskedLM(nn.Module):
     Only the predictions at blanks are trained to be conditionals P[X_i | X_{-i}]: at a position that shows
     its token, the network sees that token. BERT's masking trains some of these positions too, where a word
     may be right or random; the prediction there weighs what the word says itself
-    (`hmmlib.lm.text_laws` can read that off).
+    (`hmmlib.lm.text_probs` can read that off).
 
     With ``causal=True`` the law at position i is P[X_i | e_0, …, e_{i-1}], at every position: the network
     reads the blank and then all embeddings but the last, and no position attends to a later one. So

@@ -12,7 +12,7 @@ from hmmlib.tuning.optimal_prompts import OptimalPrompt, optimal_prompt
 from hmmlib.tuning.prior_fit import PriorFit, fit_prior
 from hmmlib.tuning.prompts import tune_prompt
 from hmmlib.tuning.recipe import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
-from hmmlib.tuning.tuned import Epoch, Tuned
+from hmmlib.tuning.tuned import Epoch, SolverStep, Tuned
 
 __all__ = [
     "CONVERGED",
@@ -21,6 +21,7 @@ __all__ = [
     "Epoch",
     "OptimalPrompt",
     "PriorFit",
+    "SolverStep",
     "Tuned",
     "TuningRecipe",
     "fine_tune",

@@ -11,7 +11,7 @@ from hmmlib.tasks import Split, TaskData
 from hmmlib.tuning.recipe import TuningRecipe
 
 
-def check_inputs(lm: MaskedLM, data: TaskData, recipe: TuningRecipe) -> int:
+def check_inputs(lm: MaskedLM, data: TaskData, recipe: TuningRecipe) -> TaskData:
     """Check a language model, labelled texts and a recipe.
 
     Args:
@@ -20,7 +20,7 @@ def check_inputs(lm: MaskedLM, data: TaskData, recipe: TuningRecipe) -> int:
         recipe: The recipe.
 
     Returns:
-        Number of classes.
+        The texts as they are trusted from here on, tokens and labels being int64.
 
     Raises:
         TypeError: One of another type, or tokens or labels that are not integers.
@@ -34,15 +34,32 @@ def check_inputs(lm: MaskedLM, data: TaskData, recipe: TuningRecipe) -> int:
         if not isinstance(value, kind):
             raise TypeError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
     for name in ("train", "validation"):
-        _check_split(lm, getattr(data, name), f"data.{name}", data.train)
-    n_classes = data.train.scores.shape[-1]
-    counts = torch.bincount(data.train.labels, minlength=n_classes)
-    if int(counts.max()) == len(data.train.labels):
+        if not isinstance(scores := getattr(data, name).scores, Tensor):
+            raise TypeError(f"data.{name}.scores: expected a tensor, got {type(scores).__name__}")
+    n_classes = count_classes(data)
+    train, validation = (
+        _check_split(lm, split, name, n_classes)
+        for split, name in ((data.train, "data.train"), (data.validation, "data.validation"))
+    )
+    counts = torch.bincount(train.labels, minlength=n_classes)
+    if int(counts.max()) == len(train.labels):
         raise ValueError(
-            f"data.train: all {len(data.train.labels)} labels are {int(counts.argmax())}; expected at least "
+            f"data.train: all {len(train.labels)} labels are {int(counts.argmax())}; expected at least "
             "two classes"
         )
-    return n_classes
+    return TaskData(train, validation, data.test)
+
+
+def count_classes(data: TaskData) -> int:
+    """The number of classes of labelled texts: each has a score.
+
+    Args:
+        data: The texts.
+
+    Returns:
+        The number.
+    """
+    return data.train.scores.shape[-1]
 
 
 def check_solvable(recipe: TuningRecipe, n_classes: int) -> None:
@@ -62,21 +79,22 @@ def check_solvable(recipe: TuningRecipe, n_classes: int) -> None:
         )
 
 
-def _check_split(lm: MaskedLM, split: Split, name: str, train: Split) -> None:
-    for part in ("tokens", "labels", "scores"):
+def _check_split(lm: MaskedLM, split: Split, name: str, n_classes: int) -> Split:
+    for part in ("tokens", "labels"):
         if not isinstance(getattr(split, part), Tensor):
             kind = type(getattr(split, part)).__name__
             raise TypeError(f"{name}.{part}: expected a tensor, got {kind}")
     try:
-        count = len(check_tokens(split.tokens, lm.n_tokens, advice=""))
+        texts = check_tokens(split.tokens, lm.n_tokens, advice="")
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}.{error}") from None
     labels = split.labels
     if labels.dtype.is_floating_point or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"{name}.labels: expected integers, got {labels.dtype}")
-    if labels.shape != (count,):
-        raise ValueError(f"{name}.labels: expected shape ({count},), one per text, got {tuple(labels.shape)}")
-    n_classes = train.scores.shape[-1]
+    if labels.shape != (len(texts),):
+        raise ValueError(
+            f"{name}.labels: expected shape ({len(texts)},), one per text, got {tuple(labels.shape)}"
+        )
     bad = ((labels < 0) | (labels >= n_classes)).nonzero()
     if len(bad):
         row = int(bad[0])
@@ -84,3 +102,4 @@ def _check_split(lm: MaskedLM, split: Split, name: str, train: Split) -> None:
             f"{name}.labels: text {row} has label {int(labels[row])}; expected 0 … {n_classes - 1}, as there "
             f"are {n_classes} scores"
         )
+    return split._replace(tokens=texts, labels=labels.long())

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import LinearHead
-from hmmlib.lm import MaskedLM, blank_laws, blank_probs, check_sees_others
-from hmmlib.lm._modules import module_of
+from hmmlib.lm import MaskedLM, check_sees_others
+from hmmlib.lm._modules import frozen, module_of
+from hmmlib.lm._unchecked import at_blank, no_prompt
 from hmmlib.tasks import TaskData
-from hmmlib.tuning._descent import Search, best_found
-from hmmlib.tuning._inputs import check_inputs, check_solvable
-from hmmlib.tuning._solved import solve_last
+from hmmlib.tuning._inputs import check_inputs, check_solvable, count_classes
+from hmmlib.tuning._training import Trainable, solve_last, train_at_best_rate
 from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
 
@@ -42,9 +42,10 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
             than two classes for a head that is to be solved, texts too long for the model, or a causal model.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
-    n_classes = check_inputs(lm, data, recipe)
-    check_solvable(recipe, n_classes)
+    data = check_inputs(lm, data, recipe)
     check_sees_others(lm, "a head at the blank before a text")
+    n_classes = count_classes(data)
+    check_solvable(recipe, n_classes)
     if module_of(lm) is None:
         raise TypeError(f"lm: {type(lm).__name__} has no weights to train; expected a torch module")
     tuned = copy.deepcopy(lm)
@@ -54,7 +55,10 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
     initial = [weight.detach().clone() for weight in trained]
     device = trained[0].device
 
-    def begin() -> Search:
+    def shown(texts: Tensor) -> Tensor:
+        return at_blank(tuned, texts, no_prompt(tuned))
+
+    def begin() -> Trainable:
         with torch.no_grad():
             for weight, value in zip(trained, initial, strict=True):
                 weight.copy_(value)
@@ -63,28 +67,28 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
         def train_values(rows: Tensor) -> Tensor:
             module.train()
             texts = data.train.tokens[rows.to(data.train.tokens.device)]
-            return blank_probs(tuned, texts).to(head) @ head.T
+            return shown(texts).to(head) @ head.T
 
-        return Search(
-            [*trained, head],
-            train_values,
-            lambda: blank_laws(tuned, data.validation.tokens).to(head) @ head.T,
-        )
+        def validation_values() -> Tensor:
+            with frozen(tuned):
+                return shown(data.validation.tokens).to(head) @ head.T
+
+        return Trainable([*trained, head], train_values, validation_values)
 
     labels = data.train.labels.to(device), data.validation.labels.to(device)
     # Dropout draws from torch's global generator, which is left as it was.
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(recipe.seed)
-        found = best_found(begin, labels, recipe, progress)
+        found = train_at_best_rate(begin, labels, recipe, progress)
     *weights, head_weights = found.parameters
     with torch.no_grad():
         for weight, value in zip(trained, weights, strict=True):
             weight.copy_(value)
             weight.grad = None
     module.eval().requires_grad_(False)
-    head, converged = LinearHead(head_weights), found.at_rest
+    head, converged = LinearHead(head_weights), found.converged
     if recipe.solve_heads:
-        laws = (blank_laws(tuned, split.tokens) for split in (data.train, data.validation))
+        laws = (shown(split.tokens) for split in (data.train, data.validation))
         last = solve_last(head, *zip(laws, labels, strict=True))
         head, converged = last.head, converged and last.converged
     return Tuned(tuned, head, None, found.history, found.learning_rate, converged)

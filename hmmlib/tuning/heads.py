@@ -8,22 +8,15 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import LinearHead, logistic_head
-from hmmlib.lm import (
-    MaskedLM,
-    Masking,
-    Reading,
-    blank_laws,
-    check_sees_others,
-    conditioned_on,
-    prepend_mask,
-    text_laws,
-)
+from hmmlib.lm import MaskedLM, Masking, Reading, check_sees_others, conditioned_on
 from hmmlib.lm._modules import frozen
+from hmmlib.lm._unchecked import after_prompt, at_blank, no_prompt
+from hmmlib.lm.base import led_by_blanks
 from hmmlib.lm.readings import check_reading
-from hmmlib.tasks import TaskData
-from hmmlib.tuning._attention_search import AttentionSearch, ShownTexts
-from hmmlib.tuning._descent import Search, best_found
-from hmmlib.tuning._inputs import check_inputs, check_solvable
+from hmmlib.tasks import Split, TaskData
+from hmmlib.tuning._attention_training import AttentionTraining, ShownTexts
+from hmmlib.tuning._inputs import check_inputs, check_solvable, count_classes
+from hmmlib.tuning._training import Trainable, train_at_best_rate
 from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
 
@@ -58,7 +51,7 @@ def tune_head(
         recipe: How to train.
         head: What to train.
         reading: How an attention head's model is asked about the text: see
-            `hmmlib.lm.text_laws`. A transformer that was trained with blanks only was never
+            `hmmlib.lm.text_probs`. A transformer that was trained with blanks only was never
             trained at words that it is shown: 'blanked' suits it. A causal model does not
             see the word that it predicts: 'shown' suits it, and is P[X_i | x_1, …, x_{i-1}].
         masking: What the model was trained under; for the reading 'read off' only.
@@ -74,17 +67,17 @@ def tune_head(
             more than two classes for a linear head that is to be solved, or a causal model for a linear head.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
-    n_classes = check_inputs(lm, data, recipe)
+    data = check_inputs(lm, data, recipe)
     if head not in get_args(HeadKind):
         raise ValueError(f"head: expected one of {get_args(HeadKind)}, got {head!r}")
     check_reading(reading, masking)
     if head == "linear":
-        check_sees_others(lm, "a head at the blank before a text")
         if reading != "shown":
             raise ValueError(
                 f"reading: a linear head reads the blank alone; expected 'shown', got {reading!r}"
             )
-        return _linear(lm, data, recipe, n_classes, progress)
+        check_sees_others(lm, "a head at the blank before a text")
+        return _linear(lm, data, recipe, progress)
     if reading != "shown" and conditioned_on(lm) == "past":
         raise ValueError(
             "reading: a causal model does not see the word that it predicts; expected 'shown', got "
@@ -96,42 +89,44 @@ def tune_head(
             f"data.validation.tokens: texts of {other} tokens; an attention head learns the positions of the "
             f"training texts, which have {length}"
         )
-    splits = []
-    for split in (data.train, data.validation):
-        laws = text_laws(lm, split.tokens, reading, masking)
-        seen = prepend_mask(lm, split.tokens).to(laws.device)
-        splits.append(ShownTexts(laws, seen, split.labels.to(laws.device)))
-    embeddings = _embeddings(lm, splits[0].laws) if head == "attention" else None
-    search = AttentionSearch(splits[0], splits[1], embeddings, lm.embedding_dim, n_classes)
-    if recipe.solve_heads:
-        best, found = search.solve(recipe)
-        return Tuned(lm, best, None, found.history, None, found.at_rest, reading, masking)
-    best, found = search.descend(recipe, progress)
-    return Tuned(lm, best, None, found.history, found.learning_rate, found.at_rest, reading, masking)
+
+    def shown(split: Split) -> ShownTexts:
+        laws = after_prompt(lm, split.tokens, no_prompt(lm), 1, reading == "blanked", masking)
+        seen = led_by_blanks(lm, split.tokens).to(laws.device)
+        return ShownTexts(laws, seen, split.labels.to(laws.device))
+
+    with torch.no_grad(), frozen(lm):
+        train, validation = shown(data.train), shown(data.validation)
+        embeddings = _embeddings(lm, train.laws) if head == "attention" else None
+    training = AttentionTraining(train, validation, embeddings, lm.embedding_dim, count_classes(data))
+    best, found = training.solve(recipe) if recipe.solve_heads else training.train(recipe, progress)
+    return Tuned(lm, best, None, found.history, found.learning_rate, found.converged, reading, masking)
 
 
-def _linear(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, n_classes: int, progress: bool) -> Tuned:
+def _linear(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, progress: bool) -> Tuned:
+    n_classes = count_classes(data)
     check_solvable(recipe, n_classes)
-    laws = blank_laws(lm, data.train.tokens)
-    labels = data.train.labels.to(laws.device)
-    if recipe.solve_heads:
-        fit = logistic_head(laws, labels)
-        return Tuned(lm, fit.head, None, (), None, fit.converged)
-    validation = blank_laws(lm, data.validation.tokens)
+    with torch.no_grad(), frozen(lm):
+        laws = at_blank(lm, data.train.tokens, no_prompt(lm))
+        labels = data.train.labels.to(laws.device)
+        if recipe.solve_heads:
+            fit = logistic_head(laws, labels)
+            return Tuned(lm, fit.head, None, (), None, fit.converged)
+        validation = at_blank(lm, data.validation.tokens, no_prompt(lm))
 
-    def begin() -> Search:
+    def begin() -> Trainable:
         weights = laws.new_zeros(n_classes, lm.n_tokens, requires_grad=True)
-        return Search(
+        return Trainable(
             [weights], lambda rows: laws[rows.to(laws.device)] @ weights.T, lambda: validation @ weights.T
         )
 
-    found = best_found(begin, (labels, data.validation.labels.to(laws.device)), recipe, progress)
-    return Tuned(lm, LinearHead(found.parameters[0]), None, found.history, found.learning_rate, found.at_rest)
+    both = labels, data.validation.labels.to(laws.device)
+    found = train_at_best_rate(begin, both, recipe, progress)
+    head = LinearHead(found.parameters[0])
+    return Tuned(lm, head, None, found.history, found.learning_rate, found.converged)
 
 
-@torch.no_grad()
 def _embeddings(lm: MaskedLM, like: Tensor) -> Tensor:
     """The model's embeddings of all words and, last, of the blank, shape (V + 1, embedding_dim)."""
     tokens = torch.tensor([*range(lm.n_tokens), lm.mask_token], device="cpu")
-    with frozen(lm):
-        return lm.embed(tokens[None])[0].to(like)
+    return lm.embed(tokens[None])[0].to(like)

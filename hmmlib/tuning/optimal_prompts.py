@@ -16,22 +16,11 @@ from hmmlib._display import compact_repr, fields_html
 from hmmlib._random import drawing_generator
 from hmmlib.heads import LinearHead, logistic_head
 from hmmlib.heads.logistic import check_binary_labels, check_penalty, minimise_log_loss, whitening_map
-from hmmlib.hmm import Chain
-from hmmlib.lm import (
-    ExactMaskedLM,
-    MaskedLM,
-    blank_probs,
-    check_sees_others,
-    prepend_mask,
-    prepend_prompt,
-)
-from hmmlib.tuning._prompted_chain import blank_likelihood, prompt_steps
+from hmmlib.lm import MaskedLM, check_sees_others
+from hmmlib.lm._modules import frozen
+from hmmlib.lm._unchecked import at_blank
+from hmmlib.tuning._prompt_parameters import ExactPrompts, Prompts, parametrisation
 
-# Spreads of random starts, in turn. Weights of states are worth varying over orders of magnitude: posteriors
-# do. Where texts give the state away, the neutral prompt lies on a plateau that only the larger one leaves.
-_LOG_WEIGHT_SPREADS = (3.0, 10.0)
-# Log-weights stay within this, so that the rarest state still counts in double precision.
-_LARGEST_LOG_WEIGHT = 150.0
 # Largest derivative, and relative fall of the loss in a step, at which a search ends.
 _GRADIENT_TOLERANCE = 1e-7
 _LOSS_TOLERANCE = 1e-11
@@ -72,7 +61,7 @@ def optimal_prompt(
     labels: ArrayLike,
     *,
     n_prompt: int = 1,
-    restarts: int = 5,
+    starts: int = 5,
     generator: int | np.random.RandomState,
     l2: float = 1e-8,
     max_iterations: int = 1000,
@@ -86,8 +75,8 @@ def optimal_prompt(
     it. (A step in both at once would have to suit the prompt's log-weights, of size 1, and a head's weights,
     of size 1e10.)
 
-    This function has many local minima and plateaus, hence the restarts. The first starts from the neutral
-    prompt, the blank's own embedding; the others around it, at random.
+    This function has many local minima and plateaus, hence several starts: first the neutral prompt, the
+    blank's own embedding, then random ones around it.
 
     In an exact model a prompt is non-negative, so its logarithm is what varies; a state is switched off in
     the limit only, which comes down to rounding. Texts enter through P[x | H_∅] alone, which is computed
@@ -99,7 +88,7 @@ def optimal_prompt(
         tokens: Texts x, integers 0 … V − 1, shape (n, time).
         labels: 0 or 1, integers, shape (n,).
         n_prompt: Number k of prompt vectors, ≥ 1.
-        restarts: Number of starts, ≥ 1.
+        starts: Number of starts, ≥ 1.
         generator: Seed of the random starts, or a numpy RandomState (advanced).
         l2: Weight of the penalty, ≥ 0.
         max_iterations: Of L-BFGS from each start, ≥ 1.
@@ -120,61 +109,61 @@ def optimal_prompt(
     texts = check_tokens(tokens, lm.n_tokens, advice="")
     classes = check_binary_labels(labels, len(texts))
     n_prompt = check_positive_int(n_prompt, "n_prompt")
-    restarts = check_positive_int(restarts, "restarts")
+    starts = check_positive_int(starts, "starts")
     max_iterations = check_positive_int(max_iterations, "max_iterations")
     l2 = check_penalty(l2)
     random = drawing_generator(generator)
-    prompts: _Prompts
-    if isinstance(lm, ExactMaskedLM):
-        prompts = _ExactPrompts(lm.model.chain, texts, n_prompt)
-    else:
-        prompts = _AnyPrompts(lm, texts, n_prompt)
     truth = classes.numpy(force=True)
     best, losses = None, []
-    for start in prompts.starts(random, restarts):
-        objective = _Objective(prompts, truth, l2)
-        found = scipy.optimize.minimize(
-            objective,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=prompts.bounds(),
-            options={
-                "maxiter": max_iterations,
-                "maxfun": 10 * max_iterations,
-                "maxcor": 20,
-                "gtol": _GRADIENT_TOLERANCE,
-                "ftol": _LOSS_TOLERANCE,
-            },
+    with frozen(lm):
+        prompts = parametrisation(lm)
+        shown = (
+            _ClosedForm(prompts, texts, n_prompt)
+            if isinstance(prompts, ExactPrompts)
+            else _ByPasses(prompts, texts, n_prompt)
         )
-        losses.append(objective.log_loss(found.x))
-        if best is None or losses[-1] < best[0]:
-            best = losses[-1], found
-    assert best is not None
-    prompt = prompts.prompt(torch.from_numpy(best[1].x))
-    # Fitted and scored once more on what the model itself shows.
-    with torch.no_grad():
-        shown = torch.cat([blank_probs(lm, piece, prompt) for piece in texts.split(_PIECE)])
-    fit = logistic_head(shown, classes, l2=l2)
+        limits = None if prompts.limit is None else scipy.optimize.Bounds(-prompts.limit, prompts.limit)
+        for start in _starts(prompts, n_prompt, starts, random):
+            objective = _Objective(shown, truth, l2)
+            found = scipy.optimize.minimize(
+                objective,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=limits,
+                options={
+                    "maxiter": max_iterations,
+                    "maxfun": 10 * max_iterations,
+                    "maxcor": 20,
+                    "gtol": _GRADIENT_TOLERANCE,
+                    "ftol": _LOSS_TOLERANCE,
+                },
+            )
+            losses.append(objective.log_loss(found.x))
+            if best is None or losses[-1] < best[0]:
+                best = losses[-1], found
+        assert best is not None
+        # Fitted and scored once more on what the model itself shows.
+        with torch.no_grad():
+            prompt = prompts.prompt(shown.theta(best[1].x))
+            fit = logistic_head(at_blank(lm, texts, prompt), classes, l2=l2)
     return OptimalPrompt(
         prompt, fit.head, fit.loss, fit.accuracy, tuple(losses), bool(best[1].success) and fit.converged
     )
 
 
-class _Prompts(Protocol):
-    """Prompts of one length for some texts, by free parameters θ, and what the model then shows."""
+def _starts(
+    prompts: Prompts, n_prompt: int, count: int, random: np.random.RandomState
+) -> Iterator[np.ndarray]:
+    """Flat parameters to start from: the neutral prompt's, then random ones around them."""
+    neutral = prompts.neutral(n_prompt).double().numpy(force=True)
+    yield neutral.reshape(-1)
+    for spread in islice(cycle(prompts.spreads), count - 1):
+        yield (neutral + spread * random.randn(*neutral.shape)).reshape(-1)
 
-    def starts(self, random: np.random.RandomState, count: int) -> Iterator[np.ndarray]:
-        """Parameters to start from, the neutral prompt's first."""
-        ...
 
-    def bounds(self) -> scipy.optimize.Bounds | None:
-        """Limits of the parameters."""
-        ...
-
-    def prompt(self, theta: Tensor) -> Tensor:
-        """The prompt, shape (k, embedding_dim)."""
-        ...
+class _Features(Protocol):
+    """What a model shows at the blanks of some texts, as a function of a prompt's flat parameters θ."""
 
     def features(self, theta: np.ndarray) -> np.ndarray | None:
         """Ḡ at the blank, shape (n, V), or None where a text becomes impossible."""
@@ -188,12 +177,12 @@ class _Prompts(Protocol):
 class _Objective:
     """The smallest penalised loss that a head reaches, and its gradient, as a function of θ."""
 
-    def __init__(self, prompts: _Prompts, labels: np.ndarray, l2: float) -> None:
-        self.prompts, self.labels, self.l2 = prompts, labels, l2
+    def __init__(self, shown: _Features, labels: np.ndarray, l2: float) -> None:
+        self.shown, self.labels, self.l2 = shown, labels, l2
         self.weights: np.ndarray | None = None  # of the last head
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        features = self.prompts.features(theta)
+        features = self.shown.features(theta)
         if features is None:
             # As with no head at all, hence no better than where the step began: it is taken back.
             return float(np.log(2)), np.zeros_like(theta)
@@ -202,11 +191,11 @@ class _Objective:
         loss = np.logaddexp(0, -signs * values).mean() + self.l2 / 2 * np.square(values).mean()
         slopes = (-signs * scipy.special.expit(-signs * values) + self.l2 * values) / len(values)
         assert self.weights is not None
-        return float(loss), self.prompts.pull_back(theta, slopes, self.weights)
+        return float(loss), self.shown.pull_back(theta, slopes, self.weights)
 
     def log_loss(self, theta: np.ndarray) -> float:
         """The mean log-loss of the best head, without the penalty."""
-        features = self.prompts.features(theta)
+        features = self.shown.features(theta)
         assert features is not None
         values = self._best_values(features, None)
         return float(np.logaddexp(0, (1 - 2 * self.labels) * values).mean())
@@ -222,23 +211,16 @@ class _Objective:
         return np.asarray(whitened @ found)
 
 
-class _ExactPrompts:
-    """Prompts of an exact model, by log-weights, shape (k, E).
+class _ClosedForm:
+    """An exact model's features, by `ExactPrompts`: its formula and, written out, the formula's gradient."""
 
-    With L_ih = P[x_i | H_∅ = h], the model shows Ḡ_i = W(ρ ⊙ L_i)/ρᵀL_i, where ρ is the law of the state
-    under the blank once the prompt has re-weighted the states before it. With a memory, h is the flat state.
-    """
-
-    def __init__(self, chain: Chain, texts: Tensor, n_prompt: int) -> None:
-        self.shape = (n_prompt, len(chain.emission))
-        self.columns = chain.columns.cpu()
-        self.initial = chain.initial.cpu().double()
-        self.transition = chain.transition.cpu().double()
-        self.emission = chain.flat_emission.cpu().double().numpy()
-        self.known_to = np.float32 if chain.initial.dtype == torch.float32 else np.float64
-        self.likelihood = blank_likelihood(chain, texts).cpu().numpy()
-        neutral = torch.zeros(self.shape, dtype=torch.float64, device="cpu")
-        self.evidence = self.likelihood @ self._prior(neutral).numpy()
+    def __init__(self, prompts: ExactPrompts, texts: Tensor, n_prompt: int) -> None:
+        self.prompts = prompts
+        self.shape = prompts.neutral(n_prompt).shape
+        self.emission = prompts.emission.numpy(force=True)
+        self.known_to = np.float32 if prompts.chain.initial.dtype == torch.float32 else np.float64
+        self.likelihood = prompts.likelihood(texts).numpy(force=True)
+        self.evidence = self.likelihood @ self._prior(np.zeros(self.shape)).numpy(force=True)
         impossible = np.flatnonzero(self.evidence == 0)
         if len(impossible):
             raise ValueError(
@@ -246,19 +228,12 @@ class _ExactPrompts:
                 "vectors; expected a text that the model can produce there"
             )
 
-    def starts(self, random: np.random.RandomState, count: int) -> Iterator[np.ndarray]:
-        yield np.zeros(self.shape).reshape(-1)
-        for spread in islice(cycle(_LOG_WEIGHT_SPREADS), count - 1):
-            yield spread * random.randn(*self.shape).reshape(-1)
-
-    def bounds(self) -> scipy.optimize.Bounds:
-        return scipy.optimize.Bounds(-_LARGEST_LOG_WEIGHT, _LARGEST_LOG_WEIGHT)
-
-    def prompt(self, theta: Tensor) -> Tensor:
-        return torch.stack([row for row, _ in self._steps(theta)])
+    def theta(self, flat: np.ndarray) -> Tensor:
+        """The parameters as a tensor."""
+        return torch.from_numpy(flat).view(self.shape).to(self.prompts.emission.device)
 
     def features(self, theta: np.ndarray) -> np.ndarray | None:
-        prior = self._prior(torch.from_numpy(theta)).numpy()
+        prior = self._prior(theta).numpy(force=True)
         self.evidence = self.likelihood @ prior
         if self.evidence.min() < np.finfo(np.float64).tiny:
             return None
@@ -266,66 +241,42 @@ class _ExactPrompts:
         return shown.astype(self.known_to)
 
     def pull_back(self, theta: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        parameters = torch.tensor(theta, requires_grad=True, device="cpu")
-        prior = self._prior(parameters)
+        parameters = self.theta(theta).clone().requires_grad_()
+        prior = self.prompts.prior(parameters)
         # The value of text i is Σ_h c_h ρ_h L_ih / Σ_h ρ_h L_ih, with c = Wᵀb.
         levels = self.emission @ weights
         values = self.likelihood @ (levels * prior.numpy(force=True)) / self.evidence
         each = slopes / self.evidence
         gradient = levels * (each @ self.likelihood) - (each * values) @ self.likelihood
-        prior.backward(torch.from_numpy(gradient))
-        assert parameters.grad is not None
-        return parameters.grad.numpy()
+        (found,) = torch.autograd.grad(prior, parameters, torch.from_numpy(gradient).to(prior))
+        return found.reshape(-1).numpy(force=True)
 
-    def _prior(self, theta: Tensor) -> Tensor:
-        """ρ = A diag(u_k) … A diag(u_1) π₀, summing to one."""
-        *_, (_, law) = self._steps(theta)
-        return law.reshape(-1)
-
-    def _steps(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each prompt vector u_j, and the law of content and chain state one step later."""
-        return prompt_steps(self.initial, self.transition, self.columns, theta.view(self.shape))
+    def _prior(self, theta: np.ndarray) -> Tensor:
+        return self.prompts.prior(self.theta(theta))
 
 
-class _AnyPrompts:
-    """Prompts of any language model, by their own entries, shape (k, embedding_dim)."""
+class _ByPasses:
+    """Any language model's features, by running it on all texts."""
 
-    def __init__(self, lm: MaskedLM, texts: Tensor, n_prompt: int) -> None:
-        self.lm = lm
-        self.pieces = prepend_mask(lm, texts).split(_PIECE)
-        self.shape = (n_prompt, lm.embedding_dim)
-        with torch.no_grad():
-            words = lm.embed(torch.arange(lm.n_tokens, device=texts.device)[None])[0]
-            blank = lm.embed(torch.full((1, 1), lm.mask_token, device=texts.device))[0]
-        self.blank = blank.double().expand(self.shape).numpy(force=True)
-        self.spread = float(words.double().std(correction=0))
+    def __init__(self, prompts: Prompts, texts: Tensor, n_prompt: int) -> None:
+        self.shape = prompts.neutral(n_prompt).shape
+        self.laws = prompts.laws(texts)
+        self.rows = torch.arange(len(texts), device="cpu")
 
-    def starts(self, random: np.random.RandomState, count: int) -> Iterator[np.ndarray]:
-        yield self.blank.reshape(-1)
-        for _ in range(count - 1):
-            yield (self.blank + self.spread * random.randn(*self.shape)).reshape(-1)
-
-    def bounds(self) -> scipy.optimize.Bounds | None:
-        return None
-
-    def prompt(self, theta: Tensor) -> Tensor:
-        return theta.view(self.shape)
+    def theta(self, flat: np.ndarray) -> Tensor:
+        """The parameters as a tensor."""
+        return torch.from_numpy(flat).view(self.shape)
 
     def features(self, theta: np.ndarray) -> np.ndarray | None:
         with torch.no_grad():
-            prompt = self.prompt(torch.from_numpy(theta))
-            return torch.cat([self._shown(prompt, piece) for piece in self.pieces]).numpy(force=True)
+            return self.laws(self.rows, self.theta(theta)).numpy(force=True)
 
     def pull_back(self, theta: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        parameters = torch.tensor(theta, requires_grad=True, device="cpu")
+        parameters = self.theta(theta).clone().requires_grad_()
         gradient = torch.zeros_like(parameters)
         starts = torch.from_numpy(np.outer(slopes, weights)).split(_PIECE)
-        for piece, start in zip(self.pieces, starts, strict=True):
-            shown = self._shown(self.prompt(parameters), piece)
+        for rows, start in zip(self.rows.split(_PIECE), starts, strict=True):
+            shown = self.laws(rows, parameters)
             # Of the prompt only: the model's own parameters, if it has any, are left alone.
             gradient += torch.autograd.grad(shown, parameters, start.to(shown))[0]
-        return gradient.numpy()
-
-    def _shown(self, prompt: Tensor, piece: Tensor) -> Tensor:
-        embeddings = prepend_prompt(prompt, self.lm.embed(piece))
-        return self.lm.token_probs(embeddings)[:, self.shape[0]]
+        return gradient.reshape(-1).numpy()

@@ -17,7 +17,8 @@ from torch import Tensor
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib._random import drawing_generator
-from hmmlib.hmm import HMM, blank_posterior
+from hmmlib.hmm import HMM
+from hmmlib.tuning._prompt_parameters import blank_likelihood
 
 # Spread of the logarithms that a search starts from, but for the first.
 _SPREAD = 3.0
@@ -56,7 +57,7 @@ def fit_prior(
     tokens: ArrayLike,
     laws: ArrayLike,
     *,
-    restarts: int = 3,
+    starts: int = 3,
     generator: int | np.random.RandomState,
     max_iterations: int = 500,
 ) -> PriorFit:
@@ -70,7 +71,7 @@ def fit_prior(
         model: Where the texts come from.
         tokens: Texts x without the blank, integers, shape (n, time).
         laws: What was shown at the blank before each, shape (n, V); rows that sum to one.
-        restarts: Starts of the search, ≥ 1.
+        starts: Number of starts, ≥ 1.
         generator: Seed of the random ones, or a numpy RandomState (advanced).
         max_iterations: Of L-BFGS from each start, ≥ 1.
 
@@ -92,13 +93,11 @@ def fit_prior(
     if len(off):
         row = int(off[0])
         raise ValueError(f"laws: row {row} sums to {float(shown[row].sum()):.6g}; expected a law over tokens")
-    restarts = check_positive_int(restarts, "restarts")
+    starts = check_positive_int(starts, "starts")
     max_iterations = check_positive_int(max_iterations, "max_iterations")
     random = drawing_generator(generator)
     emission, initial = model.emission.cpu().double(), model.initial.cpu().double()
-    # P[x | H_∅ = h] up to a factor for each text, as posterior over prior.
-    uniform = HMM(torch.full_like(initial, 1 / len(initial)), model.transition.cpu(), emission)
-    likelihood = blank_posterior(uniform, texts.cpu())
+    likelihood = blank_likelihood(model.chain, texts).cpu()
 
     def inferred(prior: Tensor) -> Tensor:
         weights = likelihood * prior
@@ -124,7 +123,7 @@ def fit_prior(
 
     begin = initial.clamp_min(1e-12).log().numpy()
     best: tuple[float, np.ndarray] = (np.inf, begin)
-    for number in range(restarts):
+    for number in range(starts):
         start = begin + (_SPREAD * random.randn(len(begin)) if number else 0)
         limits = [(-_LARGEST_LOG_WEIGHT, _LARGEST_LOG_WEIGHT)] * len(begin)
         found = scipy.optimize.minimize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -9,13 +10,13 @@ from torch import Tensor
 
 from hmmlib._checks import as_tensor
 from hmmlib.heads import LinearHead
-from hmmlib.lm import ExactMaskedLM, MaskedLM, blank_laws, check_sees_others
+from hmmlib.lm import MaskedLM, check_sees_others
 from hmmlib.lm._modules import frozen
+from hmmlib.lm._unchecked import at_blank
 from hmmlib.tasks import TaskData
-from hmmlib.tuning._descent import Search, all_found
-from hmmlib.tuning._inputs import check_inputs, check_solvable
-from hmmlib.tuning._prompted import ExactPrompts, FreePrompts, Prompts
-from hmmlib.tuning._solved import solve_last
+from hmmlib.tuning._inputs import check_inputs, check_solvable, count_classes
+from hmmlib.tuning._prompt_parameters import parametrisation
+from hmmlib.tuning._training import Trainable, solve_last, train_at_each_rate
 from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import Tuned
 
@@ -32,7 +33,7 @@ def tune_prompt(
 
     The prompt's vectors are put before (∅, x), and the head reads the law at the blank. AdamW trains the
     vectors' entries and one row of weights per class, which starts from zero; of an exact model, where
-    prompts are non-negative, the entries' logarithms. This is done from each of ``recipe.restarts`` random
+    prompts are non-negative, the entries' logarithms. This is done from each of ``recipe.starts`` random
     starts with each learning rate, and the smallest validation loss is kept. With ``recipe.solve_heads`` the
     head is solved after each of these searches; the solved one is kept unless it gets fewer validation
     labels right, and so is the prompt whose head gets most of them right.
@@ -59,13 +60,14 @@ def tune_prompt(
             long for the model together with the prompt, or a causal model.
         FloatingPointError: The loss is no longer finite; the message names the step.
     """
-    n_classes = check_inputs(lm, data, recipe)
-    check_solvable(recipe, n_classes)
+    data = check_inputs(lm, data, recipe)
     check_sees_others(lm, "a head at the blank before a text")
+    n_classes = count_classes(data)
+    check_solvable(recipe, n_classes)
     with frozen(lm):
-        prompts: Prompts = ExactPrompts(lm) if isinstance(lm, ExactMaskedLM) else FreePrompts(lm)
+        prompts = parametrisation(lm)
         thetas = (
-            [prompts.start(recipe, number) for number in range(recipe.restarts)]
+            [prompts.start(recipe, number) for number in range(recipe.starts)]
             if start is None
             else [prompts.parameters(_check_start(start, lm, recipe))]
         )
@@ -73,10 +75,10 @@ def tune_prompt(
         validation_rows = torch.arange(len(data.validation.labels), device="cpu")
         first = validation_laws(validation_rows[:1], thetas[0])
 
-        def begin(theta: Tensor) -> Search:
+        def begin(theta: Tensor) -> Trainable:
             vectors = theta.detach().clone().requires_grad_()
             weights = first.new_zeros(n_classes, lm.n_tokens).requires_grad_()
-            return Search(
+            return Trainable(
                 [vectors, weights],
                 lambda rows: train_laws(rows, vectors) @ weights.T,
                 lambda: validation_laws(validation_rows, vectors.detach()) @ weights.T,
@@ -85,22 +87,37 @@ def tune_prompt(
 
         labels = data.train.labels.to(first.device), data.validation.labels.to(first.device)
         found = [
-            one for theta in thetas for one in all_found(partial(begin, theta), labels, recipe, progress)
+            one
+            for theta in thetas
+            for one in train_at_each_rate(partial(begin, theta), labels, recipe, progress)
         ]
         with torch.no_grad():
             ends = [prompts.prompt(one.parameters[0]) for one in found]
-    if not recipe.solve_heads:
-        place = min(range(len(found)), key=lambda number: found[number].loss)
-        head, converged = LinearHead(found[place].parameters[1]), found[place].at_rest
-    else:
-        tries = []
-        for one, prompt in zip(found, ends, strict=True):
-            laws = (blank_laws(lm, split.tokens, prompt) for split in (data.train, data.validation))
-            tries.append(solve_last(LinearHead(one.parameters[1]), *zip(laws, labels, strict=True)))
-        place = max(range(len(found)), key=lambda number: (tries[number].accuracy, -found[number].loss))
-        head, converged = tries[place].head, found[place].at_rest and tries[place].converged
+            if not recipe.solve_heads:
+                place = min(range(len(found)), key=lambda number: found[number].loss)
+                head, converged = LinearHead(found[place].parameters[1]), found[place].converged
+            else:
+                tries = []
+                for one, prompt in zip(found, ends, strict=True):
+                    laws = (at_blank(lm, split.tokens, prompt) for split in (data.train, data.validation))
+                    tries.append(solve_last(LinearHead(one.parameters[1]), *zip(laws, labels, strict=True)))
+                place = best_place([one.accuracy for one in tries], [one.loss for one in found])
+                head, converged = tries[place].head, found[place].converged and tries[place].converged
     best = found[place]
     return Tuned(lm, head, ends[place], best.history, best.learning_rate, converged)
+
+
+def best_place(accuracies: Sequence[float], losses: Sequence[float]) -> int:
+    """Which prompt is the best: the one of highest accuracy, of equals that of smallest loss.
+
+    Args:
+        accuracies: Of the solved heads on the validation texts.
+        losses: Of the heads that the prompts were trained with, on the same texts.
+
+    Returns:
+        Its number.
+    """
+    return max(range(len(losses)), key=lambda number: (accuracies[number], -losses[number]))
 
 
 def _check_start(start: Tensor, lm: MaskedLM, recipe: TuningRecipe) -> Tensor:

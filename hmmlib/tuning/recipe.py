@@ -12,6 +12,9 @@ from hmmlib.pretraining import Schedule, learning_rate_factor
 
 PromptInit = Literal["random", "tokens", "blank"]
 
+# Fields that have another name where recipes are stored: a new one would give stored results new names too.
+_STORED = {"starts": "restarts"}
+
 
 @dataclass(frozen=True)
 class TuningRecipe:
@@ -36,7 +39,7 @@ class TuningRecipe:
         solve_heads: Whether heads are solved to convergence: those of `tune_head` at once, that of a prompt
             or of fine-tuned weights when these are found. What is best is then told by the accuracy with the
             solved head on the validation texts.
-        restarts: Random starts of a prompt, for each learning rate, or of an attention head that is solved;
+        starts: Random starts of a prompt, for each learning rate, or of an attention head that is solved;
             the best on the validation texts is kept.
         seed: Of the order of texts and of what is random at the start.
     """
@@ -52,13 +55,13 @@ class TuningRecipe:
     n_prompt: int = 20
     prompt_init: PromptInit = "random"
     solve_heads: bool = False
-    restarts: int = 1
+    starts: int = 1
     seed: int = 0
 
     _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "n_prompt", "restarts"):
+        for name in ("epochs", "batch", "n_prompt", "starts"):
             object.__setattr__(self, name, check_positive_int(getattr(self, name), name))
         for name in ("warmup", "seed"):
             object.__setattr__(self, name, check_positive_int(getattr(self, name), name, 0))
@@ -103,9 +106,11 @@ class TuningRecipe:
         """The recipe as JSON can hold it.
 
         Returns:
-            Lists, numbers and names, for `from_dict`.
+            Lists, numbers and names, for `from_dict`; `starts` is called "restarts", as in the records that
+            there are.
         """
-        return asdict(self) | {"learning_rates": list(self.learning_rates), "betas": list(self.betas)}
+        kept = {_STORED.get(name, name): value for name, value in asdict(self).items()}
+        return kept | {"learning_rates": list(self.learning_rates), "betas": list(self.betas)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> TuningRecipe:
@@ -121,7 +126,8 @@ class TuningRecipe:
             TypeError: An entry that a recipe does not have.
             ValueError: A value out of range.
         """
-        return cls(**stored)
+        names = {stored_name: name for name, stored_name in _STORED.items()}
+        return cls(**{names.get(name, name): value for name, value in stored.items()})
 
 
 PAPER_TUNING = TuningRecipe()
@@ -134,9 +140,9 @@ CONVERGED = TuningRecipe(
     warmup=100,
     patience=10,
     solve_heads=True,
-    restarts=3,
+    starts=3,
 )
 """Heads are solved; prompts have several learning rates to choose from, and stop when they no longer gain."""
 
-QUICK = TuningRecipe(epochs=1, batch=16, learning_rates=(3e-2,), warmup=20, solve_heads=True, restarts=3)
+QUICK = TuningRecipe(epochs=1, batch=16, learning_rates=(3e-2,), warmup=20, solve_heads=True, starts=3)
 """About two minutes on one core for a prompt, 5,000 texts of 128 tokens and the `laptop` transformer."""

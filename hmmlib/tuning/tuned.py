@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike
+from hmmlib._checks import ArrayLike, check_tokens
 from hmmlib._display import card, facts, listing
 from hmmlib.heads import LinearHead, SoftAttentionHead
 from hmmlib.heads._values import labels_of
-from hmmlib.lm import MaskedLM, Masking, Reading, blank_laws, prepend_mask, text_laws
+from hmmlib.lm import MaskedLM, Masking, Reading
+from hmmlib.lm._modules import frozen
+from hmmlib.lm._unchecked import after_prompt, at_blank, no_prompt, split_texts
+from hmmlib.lm.base import led_by_blanks
 from hmmlib.tasks import Split
-
-# Texts whose laws are in memory at once.
-_PIECE = 1024
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """A search after one pass over the training texts.
+    """Training by AdamW after one pass over the training texts.
 
     Attributes:
         step: Steps taken so far.
@@ -38,6 +38,23 @@ class Epoch:
     prompt_gradient: float | None = None
 
 
+@dataclass(frozen=True)
+class SolverStep:
+    """L-BFGS after one of its steps, each of which looks at all training texts.
+
+    Attributes:
+        step: Steps taken so far.
+        train_loss: Mean log-loss of the training texts there, nats.
+        validation_loss: Mean log-loss of the validation texts there, nats.
+        validation_accuracy: Share of the validation labels that come out right.
+    """
+
+    step: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
 @dataclass(frozen=True, eq=False)
 class Tuned:
     """A language model with what was tuned on it.
@@ -46,8 +63,8 @@ class Tuned:
         lm: The language model; of `fine_tune`, a copy with weights of its own.
         head: The head, on the model's device.
         prompt: The vectors u_1 … u_k, shape (k, embedding_dim), or None.
-        history: Epoch by epoch, the way to what was kept; of a head that was solved by L-BFGS, its steps;
-            empty for one solved by Newton's method.
+        history: The way to what was kept: the epochs of AdamW; for an attention head that was solved, the
+            steps of L-BFGS from its start on; empty for a head solved by Newton's method.
         learning_rate: The learning rate kept; None for a head that was solved.
         converged: Whether the search came to rest: AdamW for want of improvement within the recipe's
             patience, a solver by its own tolerance. If there were both, both did.
@@ -58,7 +75,7 @@ class Tuned:
     lm: MaskedLM
     head: LinearHead | SoftAttentionHead
     prompt: Tensor | None
-    history: tuple[Epoch, ...]
+    history: tuple[Epoch, ...] | tuple[SolverStep, ...]
     learning_rate: float | None
     converged: bool
     reading: Reading = "shown"
@@ -67,18 +84,21 @@ class Tuned:
     def __repr__(self) -> str:
         prompt = "None" if self.prompt is None else f"{len(self.prompt)} vectors"
         return (
-            f"Tuned(head={type(self.head).__name__}, prompt={prompt}, epochs={len(self.history)}, "
+            f"Tuned(head={type(self.head).__name__}, prompt={prompt}, {self._length()}, "
             f"learning_rate={self.learning_rate}, converged={self.converged}, {self.lm!r})"
         )
+
+    def _length(self) -> str:
+        unit = "steps" if self.history and isinstance(self.history[0], SolverStep) else "epochs"
+        return f"{unit}={len(self.history)}"
 
     def _repr_html_(self) -> str:
         kept = [("lm", repr(self.lm)), ("learning_rate", self.learning_rate), ("converged", self.converged)]
         names = ("step", "train_loss", "validation_loss", "validation_accuracy")
-        way = [[getattr(epoch, name) for name in names] for epoch in self.history]
+        way = [[getattr(entry, name) for name in names] for entry in self.history]
         parts = [("head", self.head), *([] if self.prompt is None else [("prompt", self.prompt)])]
         return card("Tuned", facts([*kept, *parts]), *([listing(names, way)] if way else []))
 
-    @torch.no_grad()
     def values(self, tokens: ArrayLike) -> Tensor:
         """The head's values.
 
@@ -92,8 +112,11 @@ class Tuned:
             TypeError: The tokens are not integers.
             ValueError: Wrong shape, a token out of range, or texts longer than the model or the head knows.
         """
-        texts = prepend_mask(self.lm, tokens)[:, 1:]
-        return torch.cat([self._piece_values(piece) for piece in texts.split(_PIECE)])
+        texts = check_tokens(tokens, self.lm.n_tokens, advice="")
+        n_prompt = 0 if self.prompt is None else len(self.prompt)
+        with torch.no_grad(), frozen(self.lm):
+            pieces = split_texts(self.lm, texts, n_prompt + 1)
+            return torch.cat([self._piece_values(piece) for piece in pieces])
 
     def labels(self, tokens: ArrayLike) -> Tensor:
         """The classes that the head answers.
@@ -128,8 +151,8 @@ class Tuned:
 
     def _piece_values(self, texts: Tensor) -> Tensor:
         if isinstance(self.head, LinearHead):
-            laws = blank_laws(self.lm, texts, self.prompt)
-            return self.head.values(laws.to(self.head.weights))
-        laws = text_laws(self.lm, texts, self.reading, self.masking)
-        seen = prepend_mask(self.lm, texts).to(laws.device)
+            prompt = no_prompt(self.lm) if self.prompt is None else self.prompt
+            return self.head.values(at_blank(self.lm, texts, prompt).to(self.head.weights))
+        laws = after_prompt(self.lm, texts, no_prompt(self.lm), 1, self.reading == "blanked", self.masking)
+        seen = led_by_blanks(self.lm, texts).to(laws.device)
         return self.head.values(laws.to(self.head.weights), seen)

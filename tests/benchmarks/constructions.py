@@ -1,4 +1,4 @@
-"""Time the theorems' constructions on large models: ``python -m tests.benchmarks.constructions``."""
+"""Time the theorems' constructions, and what they read, on large models: ``python -m tests.benchmarks.constructions``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, random_hmm, sample_tokens
+from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, prepend_mask, random_hmm, sample_tokens
 from hmmlib.certificates import best_accuracy, row_space_test, separate
 from hmmlib.constructions import AssumptionError, attention_head, linear_head, memory_prompt, soft_prompt
 from hmmlib.hmm import random_recoverable_hmm, random_sparse_hmm
@@ -35,7 +35,10 @@ def tasks(n_states: int, n_tokens: int) -> dict[str, Callable[[], object]]:
     )
     pair = [1.0, -1.0] + [0.0] * (values - 2)
     features, labels = _texts(sparse, mu)
+    lm, texts = ExactMaskedLM(dense), sample_tokens(dense, 500, 33, generator=0)[:, 1:]
     return {
+        "law at the blank, 500 texts": lambda: blank_probs(lm, texts),
+        "laws at all positions, 500 texts": lambda: lm.token_probs(lm.embed(prepend_mask(lm, texts))),
         "linear head, H = V": lambda: linear_head(square, random.standard_normal(n_tokens)),
         "linear head refused, H > V": lambda: _refused(lambda: linear_head(dense, np.arange(n_states))),
         "soft prompt, states searched for": lambda: soft_prompt(sparse, mu),

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from hmmlib._random import step_generator
 from hmmlib.heads import SoftAttentionHead
-from hmmlib.tuning._descent import Found, Search, best_found, class_loss, score
+from hmmlib.tuning._training import Trainable, Trained, class_loss, score, train_at_best_rate
 from hmmlib.tuning.recipe import TuningRecipe
-from hmmlib.tuning.tuned import Epoch
+from hmmlib.tuning.tuned import SolverStep
 
 # Of L-BFGS: its steps, the largest derivative and the relative fall of the loss in a step at which it ends.
 _MOST_STEPS = 500
@@ -40,8 +40,8 @@ class ShownTexts(NamedTuple):
         return self._replace(laws=self.laws.double())
 
 
-class AttentionSearch:
-    """A search for the best `SoftAttentionHead`.
+class AttentionTraining:
+    """What a `SoftAttentionHead` is fitted to, and how.
 
     Args:
         train: What it is fitted to.
@@ -59,7 +59,7 @@ class AttentionSearch:
         size: int,
         n_classes: int,
     ) -> None:
-        self.train, self.validation, self.embeddings = train, validation, embeddings
+        self.train_texts, self.validation, self.embeddings = train, validation, embeddings
         n_positions, n_tokens = train.laws.shape[1:]
         self.shapes = [(size,), (size, n_tokens), (n_positions, size), (size, n_tokens), (n_classes, size)]
 
@@ -81,7 +81,7 @@ class AttentionSearch:
         query /= len(query) ** 0.5
         positions.zero_()
         weights /= len(query) ** 0.5
-        return [part.to(self.train.laws) for part in parts]
+        return [part.to(self.train_texts.laws) for part in parts]
 
     def head(self, parts: Sequence[Tensor]) -> SoftAttentionHead:
         """The head with given parameters.
@@ -95,8 +95,8 @@ class AttentionSearch:
         query, projection, positions, readout, weights = parts
         return SoftAttentionHead(query, projection, positions, readout, weights, self.embeddings)
 
-    def descend(self, recipe: TuningRecipe, progress: bool) -> tuple[SoftAttentionHead, Found]:
-        """Search by AdamW.
+    def train(self, recipe: TuningRecipe, progress: bool) -> tuple[SoftAttentionHead, Trained]:
+        """Train by AdamW.
 
         Args:
             recipe: How.
@@ -105,9 +105,9 @@ class AttentionSearch:
         Returns:
             The head, and how it was found.
         """
-        laws, tokens, _ = self.train
+        laws, tokens, _ = self.train_texts
 
-        def begin() -> Search:
+        def begin() -> Trainable:
             parts = [part.requires_grad_() for part in self.start(recipe, 0)]
             head = self.head(parts)
 
@@ -115,13 +115,13 @@ class AttentionSearch:
                 rows = rows.to(laws.device)
                 return head.values(laws[rows], tokens[rows])
 
-            return Search(parts, train_values, lambda: head.values(*self.validation[:2]))
+            return Trainable(parts, train_values, lambda: head.values(*self.validation[:2]))
 
-        found = best_found(begin, (self.train.labels, self.validation.labels), recipe, progress)
+        found = train_at_best_rate(begin, (self.train_texts.labels, self.validation.labels), recipe, progress)
         return self.head(found.parameters), found
 
-    def solve(self, recipe: TuningRecipe) -> tuple[SoftAttentionHead, Found]:
-        """Search by L-BFGS, in double precision, from several starts.
+    def solve(self, recipe: TuningRecipe) -> tuple[SoftAttentionHead, Trained]:
+        """Minimise by L-BFGS, in double precision, from several starts.
 
         Args:
             recipe: Has the seed and the number of starts.
@@ -129,19 +129,34 @@ class AttentionSearch:
         Returns:
             The head, and how it was found.
         """
-        self.train, self.validation = self.train.double(), self.validation.double()
-        self.embeddings = None if self.embeddings is None else self.embeddings.double()
-        tries = [self._solve_from(self.start(recipe, number)) for number in range(recipe.restarts)]
+        double = self.double()
+        tries = [double.solve_from(double.start(recipe, number)) for number in range(recipe.starts)]
         found = min(tries, key=lambda one: one.loss)
-        return self.head(found.parameters), found
+        return double.head(found.parameters), found
 
-    def _solve_from(self, start: list[Tensor]) -> Found:
-        history: list[Epoch] = []
+    def double(self) -> AttentionTraining:
+        """The same in double precision."""
+        embeddings = None if self.embeddings is None else self.embeddings.double()
+        size, n_classes = self.shapes[0][0], self.shapes[-1][0]
+        return AttentionTraining(
+            self.train_texts.double(), self.validation.double(), embeddings, size, n_classes
+        )
+
+    def solve_from(self, start: Sequence[Tensor]) -> Trained:
+        """Minimise by L-BFGS from one start, in the number type of the texts' laws.
+
+        Args:
+            start: Query, projection, positions, readout and weights.
+
+        Returns:
+            The best on the validation texts, and all steps; the first is the start.
+        """
+        history: list[SolverStep] = []
         best: list[Tensor] = []
 
         def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
             parts = [part.requires_grad_() for part in self._parts(flat)]
-            loss = class_loss(self.head(parts).values(*self.train[:2]), self.train.labels)
+            loss = class_loss(self.head(parts).values(*self.train_texts[:2]), self.train_texts.labels)
             return float(loss.detach()), _flat(torch.autograd.grad(loss, parts))
 
         def record(intermediate_result: scipy.optimize.OptimizeResult) -> None:
@@ -149,9 +164,9 @@ class AttentionSearch:
             parts = self._parts(intermediate_result.x)
             with torch.no_grad():
                 loss, accuracy = score(self.head(parts).values(*self.validation[:2]), self.validation.labels)
-            if not history or loss < min(epoch.validation_loss for epoch in history):
+            if not history or loss < min(step.validation_loss for step in history):
                 best = parts
-            history.append(Epoch(len(history), float(intermediate_result.fun), loss, accuracy))
+            history.append(SolverStep(len(history), float(intermediate_result.fun), loss, accuracy))
 
         begin = _flat(start)
         record(scipy.optimize.OptimizeResult(x=begin, fun=loss_and_gradient(begin)[0]))
@@ -169,10 +184,10 @@ class AttentionSearch:
                 "ftol": _LOSS_TOLERANCE,
             },
         )
-        return Found(best, tuple(history), None, bool(end.success))
+        return Trained(best, tuple(history), None, bool(end.success))
 
     def _parts(self, flat: np.ndarray) -> list[Tensor]:
-        numbers = torch.tensor(flat, device=self.train.laws.device)
+        numbers = torch.tensor(flat, device=self.train_texts.laws.device)
         sizes = [int(np.prod(shape)) for shape in self.shapes]
         return [part.reshape(shape) for part, shape in zip(numbers.split(sizes), self.shapes, strict=True)]
 

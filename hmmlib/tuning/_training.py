@@ -1,11 +1,11 @@
-"""AdamW on batches of texts; what is best on the validation texts is kept."""
+"""AdamW on batches of texts, what is best on the validation texts being kept; and the head in the end."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,13 +13,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hmmlib._random import step_generator
+from hmmlib.heads import LinearHead, logistic_head
 from hmmlib.heads._values import labels_of
 from hmmlib.tuning.recipe import TuningRecipe
-from hmmlib.tuning.tuned import Epoch
+from hmmlib.tuning.tuned import Epoch, SolverStep
 
 
 @dataclass
-class Search:
+class Trainable:
     """Parameters, and the values that they give to texts.
 
     Attributes:
@@ -36,36 +37,36 @@ class Search:
 
 
 @dataclass
-class Found:
-    """Where a search led.
+class Trained:
+    """Where training led.
 
     Attributes:
         parameters: The best on the validation texts.
-        history: All epochs.
+        history: All epochs, or steps of a solver.
         learning_rate: AdamW's; None for another method.
-        at_rest: Whether it ended for want of improvement.
+        converged: Whether it ended for want of improvement, or by the solver's own tolerance.
     """
 
     parameters: list[Tensor]
-    history: tuple[Epoch, ...]
+    history: tuple[Epoch, ...] | tuple[SolverStep, ...]
     learning_rate: float | None
-    at_rest: bool
+    converged: bool
 
     @property
     def loss(self) -> float:
         """The smallest validation loss."""
-        return min(epoch.validation_loss for epoch in self.history)
+        return min(entry.validation_loss for entry in self.history)
 
 
-def best_found(
-    begin: Callable[[], Search], labels: tuple[Tensor, Tensor], recipe: TuningRecipe, progress: bool
-) -> Found:
-    """Search with each learning rate, from the same start; the smallest validation loss is kept.
+def train_at_best_rate(
+    begin: Callable[[], Trainable], labels: tuple[Tensor, Tensor], recipe: TuningRecipe, progress: bool
+) -> Trained:
+    """Train with each learning rate, from the same start; the smallest validation loss is kept.
 
     Args:
-        begin: Makes a search that has not begun.
+        begin: Makes what is to be trained, as it is at the start.
         labels: Classes of the training and of the validation texts.
-        recipe: How to search.
+        recipe: How to what.
         progress: Whether to show a bar.
 
     Returns:
@@ -74,18 +75,18 @@ def best_found(
     Raises:
         FloatingPointError: The loss is no longer finite, with all of the learning rates.
     """
-    return min(all_found(begin, labels, recipe, progress), key=lambda one: one.loss)
+    return min(train_at_each_rate(begin, labels, recipe, progress), key=lambda one: one.loss)
 
 
-def all_found(
-    begin: Callable[[], Search], labels: tuple[Tensor, Tensor], recipe: TuningRecipe, progress: bool
-) -> list[Found]:
-    """Search with each learning rate, from the same start.
+def train_at_each_rate(
+    begin: Callable[[], Trainable], labels: tuple[Tensor, Tensor], recipe: TuningRecipe, progress: bool
+) -> list[Trained]:
+    """Train with each learning rate, from the same start.
 
     Args:
-        begin: Makes a search that has not begun.
+        begin: Makes what is to be trained, as it is at the start.
         labels: Classes of the training and of the validation texts.
-        recipe: How to search.
+        recipe: How to what.
         progress: Whether to show a bar.
 
     Returns:
@@ -97,7 +98,7 @@ def all_found(
     found, errors = [], []
     for rate in recipe.learning_rates:
         try:
-            found.append(descend(begin(), labels, recipe, rate, progress))
+            found.append(train(begin(), labels, recipe, rate, progress))
         except FloatingPointError as error:
             errors.append(error)
     if not found:
@@ -105,15 +106,15 @@ def all_found(
     return found
 
 
-def descend(
-    search: Search, labels: tuple[Tensor, Tensor], recipe: TuningRecipe, rate: float, progress: bool
-) -> Found:
-    """Search with one learning rate.
+def train(
+    what: Trainable, labels: tuple[Tensor, Tensor], recipe: TuningRecipe, rate: float, progress: bool
+) -> Trained:
+    """Train with one learning rate.
 
     Args:
-        search: What to train.
+        what: Parameters to train.
         labels: Classes of the training and of the validation texts.
-        recipe: How to search.
+        recipe: How to what.
         rate: The learning rate at its highest.
         progress: Whether to show a bar.
 
@@ -122,7 +123,7 @@ def descend(
     """
     train_labels, validation_labels = labels
     optimiser = torch.optim.AdamW(
-        search.parameters, rate, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True
+        what.parameters, rate, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True
     )
     n_steps = recipe.epochs * math.ceil(len(train_labels) / recipe.batch)
     history: list[Epoch] = []
@@ -139,21 +140,21 @@ def descend(
             for rows in order.split(recipe.batch):
                 for group in optimiser.param_groups:
                     group["lr"] = rate * recipe.learning_rate_factor(step + len(losses), n_steps)
-                values = search.train_values(rows)
+                values = what.train_values(rows)
                 loss = class_loss(values, train_labels[rows.to(train_labels.device)])
                 # By hand, not `backward`, so that nothing else is given a gradient.
-                found = torch.autograd.grad(loss, search.parameters, allow_unused=True)
-                for weight, slope in zip(search.parameters, found, strict=True):
+                found = torch.autograd.grad(loss, what.parameters, allow_unused=True)
+                for weight, slope in zip(what.parameters, found, strict=True):
                     weight.grad = slope
                 losses.append(loss.detach() * len(rows))
-                if search.prompt is not None and search.prompt.grad is not None:
-                    slopes.append(search.prompt.grad.norm())
+                if what.prompt is not None and what.prompt.grad is not None:
+                    slopes.append(what.prompt.grad.norm())
                 optimiser.step()
                 bar.update()
             _check_finite(torch.stack(losses).tolist(), step, n_steps, rate)
             step += len(losses)
             with torch.no_grad():
-                validation_loss, accuracy = score(search.validation_values(), validation_labels)
+                validation_loss, accuracy = score(what.validation_values(), validation_labels)
             _check_finite([validation_loss], step, n_steps, rate)
             history.append(
                 Epoch(
@@ -167,10 +168,10 @@ def descend(
             bar.set_postfix_str(f"validation loss {validation_loss:.4f}, accuracy {accuracy:.3f}", False)
             if not best or validation_loss < history[best_at].validation_loss:
                 best_at = number
-                best = [weight.detach().clone() for weight in search.parameters]
+                best = [weight.detach().clone() for weight in what.parameters]
             if recipe.patience is not None and number - best_at >= recipe.patience:
                 break
-    return Found(best, tuple(history), rate, len(history) < recipe.epochs)
+    return Trained(best, tuple(history), rate, len(history) < recipe.epochs)
 
 
 def class_loss(values: Tensor, labels: Tensor) -> Tensor:
@@ -200,6 +201,45 @@ def score(values: Tensor, labels: Tensor) -> tuple[float, float]:
     """
     right = labels_of(values, values.ndim == 1) == labels
     return float(class_loss(values, labels)), float(right.double().mean())
+
+
+class LastHead(NamedTuple):
+    """The head that training ends with.
+
+    Attributes:
+        head: The head.
+        accuracy: Share of the validation labels that it gets right.
+        converged: Whether the solver came to rest.
+    """
+
+    head: LinearHead
+    accuracy: float
+    converged: bool
+
+
+def solve_last(
+    trained: LinearHead, train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor]
+) -> LastHead:
+    """Solve the head again that was trained with a prompt or with weights.
+
+    The optimum of the log-loss is not that of the accuracy, and where some texts' values are far from zero it
+    can be worse than a head on its way there. So the solved head takes the trained one's place unless it
+    gets fewer validation labels right.
+
+    Args:
+        trained: The head as it was trained.
+        train: Laws, shape (n, V), and labels of the training texts.
+        validation: Those of the validation texts.
+
+    Returns:
+        The head, and how it does.
+    """
+    fit = logistic_head(*train)
+    laws, labels = validation
+    solved, kept = (
+        float((head.labels(laws.to(head.weights)) == labels).double().mean()) for head in (fit.head, trained)
+    )
+    return LastHead(fit.head if solved >= kept else trained, max(solved, kept), fit.converged)
 
 
 def _check_finite(losses: list[float], first: int, n_steps: int, rate: float) -> None:

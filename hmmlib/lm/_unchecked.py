@@ -1,0 +1,113 @@
+"""How a model is asked about texts that were checked at the door: see `hmmlib.lm.readings` for the door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from hmmlib.lm._modules import module_of
+from hmmlib.lm.base import MaskedLM, OnePositionLM, led_by_blanks, prepend_prompt
+from hmmlib.lm.masking import Masking
+
+# Numbers in the embeddings that are held at once where no gradients are kept. What a model makes of them
+# takes more room; how much of that it holds at once is for the model to say.
+_EMBEDDED = 1 << 24
+
+
+def no_prompt(lm: MaskedLM) -> Tensor:
+    """The prompt of no vectors, shape (0, embedding_dim)."""
+    return torch.empty(0, lm.embedding_dim, dtype=torch.float64, device="cpu")
+
+
+def split_texts(lm: MaskedLM, texts: Tensor, n_before: int) -> Iterator[Tensor]:
+    """The texts, a part at a time.
+
+    Args:
+        lm: The language model.
+        texts: int64, shape (n, time).
+        n_before: Number of positions that are put before each text.
+
+    Yields:
+        Some of the texts.
+    """
+    yield from texts.split(max(1, _EMBEDDED // ((n_before + texts.shape[1]) * lm.embedding_dim)))
+
+
+def keeps_graph(lm: MaskedLM, prompt: Tensor) -> bool:
+    """Whether what the model shows is to carry gradients, to the prompt or to weights."""
+    module = module_of(lm)
+    weights = () if module is None else module.parameters()
+    return torch.is_grad_enabled() and any(part.requires_grad for part in (prompt, *weights))
+
+
+def at_blank(lm: MaskedLM, texts: Tensor, prompt: Tensor) -> Tensor:
+    """The laws at the blanks of (u_1, …, u_k, ∅, x).
+
+    Args:
+        lm: The language model.
+        texts: x, int64, 0 … V − 1, shape (n, time).
+        prompt: u, shape (k, embedding_dim).
+
+    Returns:
+        Ḡ_∅, shape (n, V).
+    """
+
+    def shown(some: Tensor) -> Tensor:
+        return _at(lm, prepend_prompt(prompt, lm.embed(led_by_blanks(lm, some))), len(prompt))
+
+    if keeps_graph(lm, prompt):
+        return shown(texts)
+    return torch.cat([shown(some) for some in split_texts(lm, texts, len(prompt) + 1)])
+
+
+def after_prompt(
+    lm: MaskedLM, texts: Tensor, prompt: Tensor, n_blanks: int, blanked: bool, masking: Masking | None
+) -> Tensor:
+    """The laws at blanks and words of (u_1, …, u_k, ∅, …, ∅, x).
+
+    Args:
+        lm: The language model.
+        texts: x, int64, 0 … V − 1, shape (n, time).
+        prompt: u, shape (k, embedding_dim).
+        n_blanks: Number of blanks.
+        blanked: Whether each word is hidden when it is asked for.
+        masking: What the model was trained under, to be taken out of the laws at words; or None.
+
+    Returns:
+        Ḡ, shape (n, n_blanks + time, V).
+    """
+
+    def embedded(seen: Tensor) -> Tensor:
+        return prepend_prompt(prompt, lm.embed(seen))
+
+    def asked(some: Tensor) -> Tensor:
+        seen = led_by_blanks(lm, some, n_blanks)
+        if blanked:
+            passes = (_at(lm, embedded(_hidden(lm, seen, i)), len(prompt) + i) for i in range(seen.shape[1]))
+            return torch.stack(list(passes), 1)
+        laws = lm.token_probs(embedded(seen))[:, len(prompt) :]
+        if masking is None:
+            return laws
+        words = some[..., None].to(laws.device) == torch.arange(lm.n_tokens, device=laws.device)
+        kept = max(0.0, 1 - masking.blank - masking.random)
+        # In single precision, whatever torch's default is.
+        weights = laws[:, n_blanks:] / (kept * words.float() + masking.random / lm.n_tokens)
+        return torch.cat([laws[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
+
+    if keeps_graph(lm, prompt):
+        return asked(texts)
+    return torch.cat([asked(some) for some in split_texts(lm, texts, len(prompt) + n_blanks)])
+
+
+def _at(lm: MaskedLM, embeddings: Tensor, position: int) -> Tensor:
+    if isinstance(lm, OnePositionLM):
+        return lm.token_probs_at(embeddings, position)
+    return lm.token_probs(embeddings)[:, position].clone()  # not a view, which would keep all in memory
+
+
+def _hidden(lm: MaskedLM, seen: Tensor, position: int) -> Tensor:
+    hidden = seen.clone()
+    hidden[:, position] = lm.mask_token
+    return hidden
