@@ -1,4 +1,4 @@
-"""Time the theorems' constructions, and what they read, on large models: ``python -m tests.benchmarks.constructions``."""
+"""Time the theorems' constructions and what they read: ``python -m tests.benchmarks.constructions``."""
 
 from __future__ import annotations
 
