@@ -6,6 +6,8 @@ Every message names the argument, where the trouble is, the value found and what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -261,6 +263,13 @@ def check_fraction(value: float, name: str, *, above_zero: bool = False, below_o
     if not inside:
         raise ValueError(f"{name}: expected a number {low} {name} {high}, got {value!r}")
     return float(value)
+
+
+def check_path(path: str | Path, name: str = "path") -> Path:
+    """Return the path of a file, or raise TypeError."""
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"{name}: expected the path of a file, got {_shown(path)}")
+    return Path(path)
 
 
 def check_device(device: str | torch.device | None) -> torch.device:

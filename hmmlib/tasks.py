@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_cell, check_finite, check_positive_int, float_tensor, own_copy
+from hmmlib._checks import (
+    ArrayLike,
+    check_cell,
+    check_finite,
+    check_kind,
+    check_number,
+    check_positive_int,
+    float_tensor,
+    own_copy,
+)
 from hmmlib._display import card, compact_repr, heat_map, listing
 from hmmlib._precision import exact_products
 from hmmlib._random import drawing_generator
@@ -39,7 +48,7 @@ class PosteriorTask:
     def __init__(
         self, model: HMM | MemoryHMM, weights: ArrayLike, *, cell: int = 0, redraws: int = 0
     ) -> None:
-        self.model = model
+        self.model = _checked(model)
         self._weights = float_tensor(weights, "weights", model.dtype, model.device)
         self.cell = check_cell(cell, model.n_cells if isinstance(model, MemoryHMM) else 1)
         self.redraws = redraws
@@ -66,6 +75,7 @@ class PosteriorTask:
             TypeError: The weights are not real numbers.
             ValueError: Not one weight per target, a weight that is not finite, no such cell.
         """
+        _checked(model)
         half = float_tensor(mu, "mu", model.dtype, model.device) / 2
         if half.shape != (_n_targets(model),):
             raise ValueError(f"mu: expected shape ({_n_targets(model)},), got {tuple(half.shape)}")
@@ -260,7 +270,8 @@ def draw_task(
     probe_size = check_positive_int(probe_size, "probe_size")
     probe_length = check_positive_int(probe_length, "probe_length")
     max_redraws = check_positive_int(max_redraws, "max_redraws", 0)
-    if not 0 <= min_share < 1 / n_classes:
+    _checked(model)
+    if not 0 <= check_number(min_share, "min_share") < 1 / n_classes:
         raise ValueError(f"min_share: expected 0 <= min_share < 1/{n_classes}, got {min_share}")
     random = drawing_generator(generator)
     size = n_classes * _n_targets(model)
@@ -307,7 +318,8 @@ def draw_dataset(
         TypeError: Sizes that are not integers, or a generator of another kind.
         ValueError: Not three sizes, one below 1, a seed beyond 32 bits, or a generator on another device.
     """
-    if not isinstance(sizes, Sized):
+    check_kind(task, PosteriorTask, "task", "a PosteriorTask")
+    if not isinstance(sizes, Sequence):
         raise TypeError(f"sizes: expected three (train, validation, test), got {sizes!r}")
     if len(sizes) != 3:
         raise ValueError(f"sizes: expected three (train, validation, test), got {len(sizes)}")
@@ -318,6 +330,10 @@ def draw_dataset(
     labels = task.labels_of(scores)
     splits = zip(tokens.split(counts), labels.split(counts), scores.split(counts), strict=True)
     return TaskData(*(Split(*parts) for parts in splits))
+
+
+def _checked(model: HMM | MemoryHMM) -> HMM | MemoryHMM:
+    return check_kind(model, (HMM, MemoryHMM), "model", "an HMM or a MemoryHMM")
 
 
 def _n_targets(model: HMM | MemoryHMM) -> int:

@@ -53,11 +53,6 @@ class Batch:
     positions: slice
 
 
-def exact(device: torch.device) -> torch.autocast:
-    """Keep products in the number type of their factors, also where a caller lets torch lower it."""
-    return torch.autocast(device.type, enabled=False)
-
-
 def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """Log-likelihoods (texts,) and the tables (texts, positions, …), without gradients."""
     initial, on_cpu = batch.dynamics.initial, batch.dynamics.initial.device.type == "cpu"

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_text_shape, check_tokens
 from hmmlib._display import compact_repr
-from hmmlib.hmm._batches import exact, fitting_rows, in_pieces, raise_impossible
+from hmmlib._precision import exact_products
+from hmmlib.hmm._batches import fitting_rows, in_pieces, raise_impossible
 from hmmlib.hmm._evidence import positions_read
 from hmmlib.hmm._forward_backward import forward_backward
 from hmmlib.hmm._pairs import pair_sums
@@ -89,7 +90,7 @@ class Texts:
         table = torch.cat([emission.T, torch.ones_like(emission.T[:1])])  # (V + 1, H)
 
         def count(rows: slice) -> ExpectedCounts:
-            with torch.inference_mode(False), torch.no_grad(), exact(initial.device):
+            with torch.inference_mode(False), torch.no_grad(), exact_products(initial.device):
                 return self._count(rows, initial, transition, table, Scratch() if on_cpu else None)
 
         # Pieces are the same on every machine, and so are the rounding and the sums.

@@ -94,3 +94,11 @@ class LatentChainModel(Protocol):
     def chain(self) -> Chain:
         """The model as a chain under fixed contents."""
         ...
+
+
+def chain_of(model: LatentChainModel, name: str = "model") -> Chain:
+    """The chain of a model, or TypeError where a model is expected and something else came."""
+    chain = getattr(model, "chain", None)
+    if not isinstance(chain, Chain):
+        raise TypeError(f"{name}: expected an HMM or a MemoryHMM, got {type(model).__name__}")
+    return chain

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import check_positive_int
+from hmmlib._checks import check_fraction, check_positive_int, check_tensor
 from hmmlib._precision import exact_products
 from hmmlib._random import sampling_generator
-from hmmlib.hmm.chain import LatentChainModel
+from hmmlib.hmm.chain import LatentChainModel, chain_of
 from hmmlib.hmm.inference import posteriors
 from hmmlib.hmm.memory import MemoryHMM
 from hmmlib.hmm.sampling import sample_tokens
@@ -40,7 +40,11 @@ def entropy(probs: Tensor) -> Tensor:
 
     Returns:
         Entropies, shape (…).
+
+    Raises:
+        TypeError: The probabilities are not a tensor of real numbers.
     """
+    check_tensor(probs, "probs")
     return -torch.xlogy(probs, probs).sum(-1)
 
 
@@ -73,11 +77,11 @@ def bayes_floor(
         TypeError: A size is not an integer, or the generator is of another kind.
         ValueError: A size too small, a rate or a seed out of range, or no position masked in any text.
     """
+    device = chain_of(model).initial.device
     n_texts = check_positive_int(n_texts, "n_texts", 2)
     length = check_positive_int(length, "length")
-    if mask_rate is not None and not 0 < mask_rate <= 1:
-        raise ValueError(f"mask_rate: expected 0 < mask_rate <= 1, got {mask_rate}")
-    device = model.chain.initial.device
+    if mask_rate is not None:
+        check_fraction(mask_rate, "mask_rate", above_zero=True)
     random = sampling_generator(generator, device)
     at_once = max(1, _BATCH_TOKENS // length)
     sizes = [min(at_once, n_texts - done) for done in range(0, n_texts, at_once)]
@@ -108,7 +112,7 @@ def unigram_entropy(model: HMM | MemoryHMM, *, position: int = 64) -> float:
     Returns:
         Entropy of the word at that position, nats.
     """
-    chain = model.chain
+    chain = chain_of(model)
     position = check_positive_int(position, "position", 0)
     with exact_products(chain.initial.device):
         law = chain.initial @ torch.linalg.matrix_power(chain.transition, position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hmmlib._files import digest
-from hmmlib.hmm.chain import LatentChainModel
+from hmmlib.hmm.chain import LatentChainModel, chain_of
 
 
 def fingerprint(model: LatentChainModel) -> str:
@@ -14,6 +14,9 @@ def fingerprint(model: LatentChainModel) -> str:
 
     Returns:
         64 hexadecimal digits.
+
+    Raises:
+        TypeError: `model` is something else.
     """
-    chain = model.chain
+    chain = chain_of(model)
     return digest(chain.initial, chain.transition, chain.emission, chain.columns)

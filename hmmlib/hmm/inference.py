@@ -25,7 +25,7 @@ from hmmlib._display import card, heat_map
 from hmmlib.hmm._batches import Batch, run, run_with_gradients
 from hmmlib.hmm._evidence import check_evidence, positions_read
 from hmmlib.hmm._sweeps import Scratch
-from hmmlib.hmm.chain import Chain, LatentChainModel
+from hmmlib.hmm.chain import Chain, LatentChainModel, chain_of
 from hmmlib.hmm.markov import MarkovChain, with_transition
 
 KINDS = ("filtered", "smoothed", "leave_one_out", "conditionals")
@@ -115,7 +115,7 @@ def posteriors(
             sum to one, an unknown table, or a text that the model cannot produce; the message names the
             sequence and the position.
     """
-    return _posteriors_of_tokens(model.chain, tokens, observed, lengths, keep, transition=transition)
+    return _posteriors_of_tokens(chain_of(model), tokens, observed, lengths, keep, transition=transition)
 
 
 def _posteriors_of_tokens(
@@ -233,14 +233,14 @@ def _posteriors_of_evidence(
     positions: slice = slice(None),
 ) -> Posteriors:
     """`posteriors_from_evidence`, of which some positions are kept."""
-    chain = None if isinstance(model, MarkovChain) else model.chain
+    chain = None if isinstance(model, MarkovChain) else chain_of(model)
     wanted = _check_kinds(KINDS[: 3 if chain is None else 4] if keep is None else keep)
     if chain is None and "conditionals" in wanted:
         raise ValueError(
             "keep: 'conditionals' are probabilities of tokens, and a MarkovChain has no vocabulary; expected "
             f"some of {', '.join(KINDS[:3])}"
         )
-    dynamics = model.dynamics if isinstance(model, MarkovChain) else model.chain.dynamics
+    dynamics = model.dynamics if isinstance(model, MarkovChain) else chain_of(model).dynamics
     found = check_evidence(evidence, dynamics.n_columns, lengths, dynamics.initial, in_logs=in_logs)
     shape = (found.values.shape[0], found.values.shape[1])
     dynamics = with_transition(dynamics, transition, shape[1])
@@ -287,10 +287,9 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
         TypeError: The tokens are not integers.
         ValueError: As for `posteriors`.
     """
-    padded, seen = prepend_blank(check_tokens(tokens, model.chain.n_tokens, advice=""))
-    found = _posteriors_of_tokens(
-        model.chain, padded, seen, None, ("smoothed",), positions=slice(1), n_blanks=1
-    )
+    chain = chain_of(model)
+    padded, seen = prepend_blank(check_tokens(tokens, chain.n_tokens, advice=""))
+    found = _posteriors_of_tokens(chain, padded, seen, None, ("smoothed",), positions=slice(1), n_blanks=1)
     return found.smoothed[:, 0]
 
 
@@ -319,6 +318,8 @@ def prepend_blank(tokens: ArrayLike) -> tuple[Tensor, Tensor]:
 def _check_kinds(keep: Iterable[str]) -> tuple[str, ...]:
     if isinstance(keep, str):
         raise ValueError(f"keep: expected several names, such as ({keep!r},), got the text {keep!r}")
+    if not isinstance(keep, Iterable):
+        raise TypeError(f"keep: expected names of tables, got {type(keep).__name__}")
     wanted = tuple(keep)
     unknown = [kind for kind in wanted if kind not in KINDS]
     if unknown:

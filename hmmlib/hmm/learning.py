@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hmmlib._checks import ArrayLike
-from hmmlib.hmm._batches import exact, raise_impossible
+from hmmlib._precision import exact_products
+from hmmlib.hmm._batches import raise_impossible
 from hmmlib.hmm._evidence import check_evidence, positions_read
 from hmmlib.hmm._forward_backward import forward_backward
 from hmmlib.hmm._pairs import pair_sums
@@ -113,7 +114,7 @@ class _LogLikelihood(torch.autograd.Function):
         grads = any(ctx.needs_input_grad)
         wanted = ("filtered", "smoothed", "likelihood_ratio", "slope") if grads else ("smoothed",)
         scratch = Scratch() if evidence.device.type == "cpu" else None
-        with exact(evidence.device):
+        with exact_products(evidence.device):
             found = forward_backward(start, law, evidence, wanted, scratch, logs)
         step = torch.where(inside, found.log_step, 0.0)  # (T, B)
         if bool((step.sum(0) == -torch.inf).any()):
@@ -137,7 +138,7 @@ class _LogLikelihood(torch.autograd.Function):
             ctx.saved_tensors
         )
         to_initial = to_transition = to_seen = None
-        with exact(weights.device):
+        with exact_products(weights.device):
             if ctx.needs_input_grad[0]:
                 to_initial = weights @ ratio[0] / total  # (H,)
             if ctx.needs_input_grad[1]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from hmmlib._checks import check_positive_int
 from hmmlib._display import compact_repr
 from hmmlib._random import sampling_generator
-from hmmlib.hmm.chain import Chain, LatentChainModel
+from hmmlib.hmm.chain import Chain, LatentChainModel, chain_of
 
 # Uniform numbers are drawn for this many tokens at a time: few calls, little memory.
 _BLOCK_TOKENS = 2_000_000
@@ -53,7 +53,7 @@ def sample_tokens(
         TypeError: A size is not an integer, or the generator is of another kind.
         ValueError: A size below 1, a seed beyond 32 bits, or a generator on another device.
     """
-    tokens, _, _ = _sample(model.chain, batch, time, generator, keep_states=False)
+    tokens, _, _ = _sample(chain_of(model), batch, time, generator, keep_states=False)
     return tokens
 
 
@@ -73,7 +73,7 @@ def sample(model: LatentChainModel, batch: int, time: int, *, generator: int | t
         TypeError: A size is not an integer, or the generator is of another kind.
         ValueError: A size below 1, a seed beyond 32 bits, or a generator on another device.
     """
-    tokens, states, content = _sample(model.chain, batch, time, generator, keep_states=True)
+    tokens, states, content = _sample(chain_of(model), batch, time, generator, keep_states=True)
     assert states is not None
     return Sample(tokens, states, content)
 

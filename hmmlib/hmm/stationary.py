@@ -7,6 +7,8 @@ import scipy
 import torch
 from torch import Tensor
 
+from hmmlib._checks import check_tensor
+
 
 def stationary_law(transition: Tensor) -> Tensor:
     """Stationary law of a row-stochastic matrix; see `HMM.stationary`.
@@ -18,8 +20,10 @@ def stationary_law(transition: Tensor) -> Tensor:
         π, shape (n,).
 
     Raises:
+        TypeError: `transition` is not a tensor of real numbers.
         ValueError: There are several closed classes, hence several stationary laws.
     """
+    check_tensor(transition, "transition")
     matrix = transition.detach().cpu().double().numpy()
     closed = _closed_classes(matrix > 0)
     if len(closed) > 1:
