@@ -159,8 +159,26 @@ def test_what_underflows_is_found_in_log_space_too(monkeypatch):
         assert float(found.log_likelihood[row]) == pytest.approx(expected.log_likelihood, rel=1e-12)
 
 
-def test_zeros_that_change_with_time_are_no_underflow():
+def test_a_long_chain_may_change_with_time_too():
+    steps = laws(2_500, 2, 2, seed=3)
+    rows = torch.tensor(np.random.default_rng(0).uniform(0.1, 1, (1, 2_501, 2)))
+    found = posteriors_from_evidence(MarkovChain([0.5, 0.5], steps), rows, keep=("smoothed",))
+    value = log_likelihood(torch.tensor([0.5, 0.5], dtype=F64), steps, rows)
+    ahead, log_total = np.array([0.5, 0.5]), 0.0
+    for t in range(2_501):
+        ahead = ahead * rows[0, t].numpy()
+        log_total += np.log(ahead.sum())
+        ahead /= ahead.sum()
+        if t < 2_500:
+            ahead = ahead @ steps[t].numpy()
+    np.testing.assert_allclose(found.smoothed[0, -1], ahead, atol=1e-12)
+    assert float(found.log_likelihood) == pytest.approx(log_total, rel=1e-13)
+    assert float(value) == pytest.approx(log_total, rel=1e-13)
+
+
+def test_zeros_that_change_with_time_are_no_underflow(monkeypatch):
     # Which states can be reached differs from step to step; only what should be positive may alarm.
+    monkeypatch.setattr(_forward_backward, "_in_log_space", lambda *_: pytest.fail("log space was used"))
     random = np.random.default_rng(0)
     steps = random.random((9, 3, 3)) * (random.random((9, 3, 3)) < 0.5) + 1e-3 * np.eye(3)
     steps = torch.tensor(steps / steps.sum(-1, keepdims=True))
