@@ -7,7 +7,14 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, as_tensor, check_positive_int, check_tokens
+from hmmlib._checks import (
+    ArrayLike,
+    as_tensor,
+    check_kind,
+    check_positive_int,
+    check_tensor,
+    check_tokens,
+)
 
 Context = Literal["others", "past"]
 
@@ -78,6 +85,11 @@ class OnePositionLM(MaskedLM, Protocol):
         ...
 
 
+def check_lm(lm: MaskedLM, name: str = "lm") -> MaskedLM:
+    """Return a language model, or raise TypeError where something else came."""
+    return check_kind(lm, MaskedLM, name, "a masked language model")
+
+
 def conditioned_on(lm: MaskedLM) -> Context:
     """What a model's predictions are conditioned on.
 
@@ -90,7 +102,7 @@ def conditioned_on(lm: MaskedLM) -> Context:
     Raises:
         ValueError: The attribute is neither 'others' nor 'past'.
     """
-    found: Context = getattr(lm, "conditioned_on", "others")
+    found: Context = getattr(check_lm(lm), "conditioned_on", "others")
     if found not in get_args(Context):
         raise ValueError(f"lm: has conditioned_on = {found!r}; expected one of {get_args(Context)}")
     return found
@@ -128,6 +140,7 @@ def prepend_mask(lm: MaskedLM, tokens: ArrayLike, count: int = 1) -> Tensor:
         TypeError: The tokens are not integers.
         ValueError: Wrong shape, an empty batch, a token out of range, or a negative count.
     """
+    check_lm(lm)
     checked = check_tokens(tokens, lm.n_tokens, advice="")
     return led_by_blanks(lm, checked, check_positive_int(count, "count", 0))
 
@@ -160,6 +173,7 @@ def prepend_prompt(prompt: ArrayLike, embeddings: Tensor) -> Tensor:
         TypeError: The prompt is no array of numbers.
         ValueError: The prompt's vectors are not of the embeddings' size.
     """
+    check_tensor(embeddings, "embeddings")
     vectors = check_prompt(prompt, embeddings.shape[-1]).to(embeddings)
     return torch.cat([vectors.expand(len(embeddings), -1, -1), embeddings], 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from hmmlib._checks import check_device
+from hmmlib._checks import check_device, check_path
 from hmmlib._files import read_tensors, write_tensors
 from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 
@@ -37,7 +37,7 @@ def save_lm(
         raise TypeError(f"lm: expected a TransformerMaskedLM, got {type(lm).__name__}")
     config = lm.config.to_dict() | {"n_tokens": lm.n_tokens}
     notes = {"format": _LM_FORMAT, "config": config, "about": about or {}}
-    write_tensors(Path(path), lm.state_dict(), notes, overwrite=overwrite)
+    write_tensors(check_path(path), lm.state_dict(), notes, overwrite=overwrite)
 
 
 def load_lm(
@@ -58,7 +58,7 @@ def load_lm(
         ValueError: The file is damaged, or something else; or the device cannot be used.
     """
     where = check_device(device)
-    tensors, notes = read_tensors(Path(path), _LM_FORMAT)
+    tensors, notes = read_tensors(check_path(path), _LM_FORMAT)
     config = dict(notes["config"])
     lm = TransformerMaskedLM(config.pop("n_tokens"), TransformerConfig(**config))
     lm.to(tensors["bias"].dtype).load_state_dict(tensors)
