@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike
+from hmmlib._checks import ArrayLike, check_kind, check_number
 from hmmlib.constructions.dependencies import RTOL
 from hmmlib.constructions.linear import check_weights
 from hmmlib.constructions.recoverable import Recovery, recovery
@@ -49,6 +49,8 @@ def attention_head(
         AssumptionError: The states are not recoverable; the message names the columns that are dependent, or
             the state that is never reached.
     """
+    check_kind(model, MemoryHMM, "model", "a MemoryHMM")
+    check_number(temperature, "temperature")
     weights = check_weights(mu, model.n_values, model.dtype, model.device)
     found = recovery(model, cell=cell, states=states, rtol=rtol)
     return head_of_recovery(model, weights, found, temperature)

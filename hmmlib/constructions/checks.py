@@ -64,7 +64,7 @@ def check_theorem(name: str, n_models: int) -> Checked:
     Raises:
         ValueError: There is no such theorem, or a number below 1.
     """
-    if name not in THEOREMS:
+    if not isinstance(name, str) or name not in THEOREMS:
         raise ValueError(f"name: expected one of {tuple(THEOREMS)}, got {name!r}")
     models = texts = wrong = 0
     for seed in range(check_positive_int(n_models, "n_models")):

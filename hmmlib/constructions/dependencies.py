@@ -16,6 +16,8 @@ import scipy
 import torch
 from torch import Tensor
 
+from hmmlib._checks import check_number
+
 RTOL = 1e-7
 """Singular values below this share of the largest count as zero.
 
@@ -74,7 +76,7 @@ def analyse(matrix: Tensor, rtol: float = RTOL) -> Analysis:
     Raises:
         ValueError: The tolerance is out of range.
     """
-    if not 0 < rtol < 1:
+    if not 0 < check_number(rtol, "rtol") < 1:
         raise ValueError(f"rtol: expected 0 < rtol < 1, got {rtol}")
     left, sizes, right = torch.linalg.svd(matrix.double(), full_matrices=False)
     rank = int((sizes > rtol * sizes[0]).sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_finite, float_tensor
+from hmmlib._checks import ArrayLike, check_finite, check_kind, float_tensor
 from hmmlib.constructions.assumptions import DependentColumnsError, UnreachableStateError, equation
 from hmmlib.constructions.dependencies import RTOL, analyse, dependencies, leak_limit
 from hmmlib.heads import LinearHead
@@ -49,6 +49,7 @@ def check_mu(mu: ArrayLike, model: HMM) -> Tensor:
         TypeError: The weights are not real numbers.
         ValueError: Not one weight per state, or a weight that is not finite.
     """
+    check_kind(model, HMM, "model", "an HMM")
     return check_weights(mu, model.n_states, model.dtype, model.device)
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_cell, check_positive, check_positive_int
+from hmmlib._checks import ArrayLike, check_cell, check_kind, check_positive, check_positive_int
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.constructions.assumptions import AssumptionError
 from hmmlib.constructions.attention import head_of_recovery
@@ -136,6 +136,7 @@ def memory_prompt(
         AssumptionError: The states are not recoverable under the prompt, no content fits the prompt, the
             memory depends on the first chain state, or no number of blanks makes the chain forget.
     """
+    check_kind(model, MemoryHMM, "model", "a MemoryHMM")
     weights = check_weights(mu, model.n_values, model.dtype, model.device)
     cell = check_cell(cell, model.n_cells)
     weighed = (weights != 0).reshape(-1, model.n_values).any(0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int, float_tensor
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.constructions.assumptions import (
     AssumptionError,
@@ -92,6 +92,7 @@ def prompted_prior(model: HMM, prompt: ArrayLike) -> Tensor:
         TypeError: The prompt does not hold real numbers.
         ValueError: Wrong shape, an entry that is negative or not finite, or a prompt that no state fits.
     """
+    check_kind(model, HMM, "model", "an HMM")
     law = model.initial
     for index, vector in enumerate(_check_prompt(prompt, model)):
         weighed = vector * law

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import check_cell, check_positive_int
+from hmmlib._checks import check_cell, check_kind, check_positive_int
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.constructions.assumptions import (
     AssumptionError,
@@ -88,6 +88,7 @@ def recoverable_states(
         TypeError: The cell or a value is not an integer.
         ValueError: No such cell or value, or a tolerance out of range.
     """
+    check_kind(model, MemoryHMM, "model", "a MemoryHMM")
     used, free = _free_columns(model, check_cell(cell, model.n_cells), values, rtol)
     return _largest(model, cell, used, free)
 
@@ -120,6 +121,7 @@ def recovery(
         AssumptionError: No state is recoverable, or one of `states` is not; the message names the columns
             that are dependent, or the state that is never reached.
     """
+    check_kind(model, MemoryHMM, "model", "a MemoryHMM")
     cell = check_cell(cell, model.n_cells)
     used, free = _free_columns(model, cell, values, rtol)
     if states is None:

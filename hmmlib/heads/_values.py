@@ -54,13 +54,14 @@ def check_parts(**parts: Tensor | None) -> None:
     """Check that the parts of a head are tensors of real numbers.
 
     Args:
-        **parts: By their names; None is left out.
+        **parts: By their names; None is left out of 'embeddings' alone.
 
     Raises:
         TypeError: One is something else.
     """
     for name, part in parts.items():
-        if part is not None and not (isinstance(part, Tensor) and part.is_floating_point()):
+        optional = name == "embeddings" and part is None
+        if not optional and not (isinstance(part, Tensor) and part.is_floating_point()):
             kind = part.dtype if isinstance(part, Tensor) else type(part).__name__
             raise TypeError(f"{name}: expected a tensor of real numbers, got {kind}")
 

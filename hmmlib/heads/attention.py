@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hmmlib._checks import check_number, check_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads._values import apply_weights, check_one_type, check_parts, check_probs, labels_of
 
@@ -53,6 +54,7 @@ class AttentionHead:
             "embeddings": self.embeddings,
         }
         check_parts(**parts)
+        check_tensor(self.embeddings, "embeddings")
         if self.projection.ndim != 2:
             raise ValueError(f"projection: expected shape (d, V), got {tuple(self.projection.shape)}")
         size, n_tokens = self.projection.shape
@@ -69,7 +71,7 @@ class AttentionHead:
             )
         check_one_type(**parts)
         for name, value in (("temperature", self.temperature), ("tolerance", self.tolerance)):
-            if not 0 <= value < float("inf"):
+            if check_number(value, name, "a finite number >= 0") < 0:
                 raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
 
     def keys(self, probs: Tensor) -> Tensor:

@@ -85,6 +85,8 @@ def pretraining_preset(name: str, seed: int = 0) -> PretrainingRecipe:
     Raises:
         ValueError: There is no such preset.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"preset: expected one of {tuple(PRETRAINING_PRESETS)}, got {type(name).__name__}")
     if name not in PRETRAINING_PRESETS:
         raise ValueError(f"preset: expected one of {tuple(PRETRAINING_PRESETS)}, got {name!r}")
     return replace(PRETRAINING_PRESETS[name], seed=seed)

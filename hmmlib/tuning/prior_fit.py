@@ -14,7 +14,7 @@ import scipy
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int, check_tokens, float_tensor
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int, check_tokens, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib._random import drawing_generator
 from hmmlib.hmm import HMM
@@ -82,6 +82,7 @@ def fit_prior(
         TypeError: Tokens that are not integers, laws that are not numbers, or a generator of another kind.
         ValueError: Shapes that do not fit, a row that is no law, or a number too small.
     """
+    check_kind(model, HMM, "model", "an HMM")
     texts = check_tokens(tokens, model.n_tokens, advice="")
     shown = float_tensor(laws, "laws", torch.float64, torch.device("cpu"))
     if shown.shape != (len(texts), model.n_tokens):
