@@ -1,0 +1,255 @@
+"""A wrong object for an argument of a public function is named at the door, and not found out later."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+import hmmlib
+from hmmlib import (
+    ExactMaskedLM,
+    Masking,
+    PosteriorTask,
+    PretrainingRecipe,
+    Stage,
+    TransformerConfig,
+    TransformerMaskedLM,
+    certificates,
+    constructions,
+    draw_dataset,
+    draw_held_out,
+    heads,
+    hmm,
+    lm,
+    pretraining,
+    random_hmm,
+    random_memory_hmm,
+    tasks,
+    tuning,
+)
+from hmmlib.tuning import TuningRecipe
+
+PACKAGES = (hmmlib, hmm, lm, heads, pretraining, constructions, certificates, tuning)
+
+WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
+MODEL = random_hmm(3, 4, generator=0, **WARM)
+MEMORY = random_memory_hmm(2, 2, 5, generator=0, **WARM)
+SPARSE = hmm.random_sparse_hmm(3, 4, generator=0)
+CHAIN = hmm.MarkovChain(MODEL.initial, MODEL.transition)
+LM = ExactMaskedLM(MODEL)
+NETWORK = TransformerMaskedLM(4, TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=8))
+TEXTS = torch.tensor([[0, 1, 2], [3, 2, 1]])
+EVIDENCE = LM.embed(TEXTS)
+DATA = draw_dataset(PosteriorTask(MODEL, np.eye(3)[:2]), generator=0, sizes=(30, 20, 10), length=4)
+RECIPE = PretrainingRecipe(TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=8), (Stage(1, 2, 4),))
+TUNING = TuningRecipe(epochs=1, batch=10, learning_rates=(0.01,))
+HELD_OUT = draw_held_out(MODEL, generator=0, n_texts=4, length=6, rate=0.3)
+MU = np.array([1.0, -1.0, 0.5])
+FEATURES, LABELS = (
+    torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
+    torch.arange(20) % 2,
+)
+
+# What only the library makes, and kinds of things: nobody calls these.
+MADE = {
+    *("BestAccuracy", "Chain", "Checked", "Context", "Dependency", "Dynamics", "Epoch", "Estimate"),
+    *("Evaluation", "ExpectedCounts", "HMMFit", "HeldOut", "History", "LatentChainModel", "LogisticFit"),
+    *("MaskedLM", "Measurement", "MemoryPrompt", "OptimalPrompt", "Posteriors", "Pretrained", "PriorFit"),
+    *("Reading", "Recovery", "RowSpaceTest", "Sample", "Schedule", "Separation", "SoftPrompt", "Split"),
+    *("TaskData", "Tuned", "AssumptionError", "DependentColumnsError", "UnreachableStateError"),
+}
+
+FILE = object()  # a file that the test makes
+
+# Parts of the library for others of its parts, which have checked already.
+INSIDE = {"Corpus", "TextStream", "check_sees_others", "conditioned_on", "head_for_prior", "kl_divergences"}
+INSIDE |= {"learning_rate_factor", "live_columns", "log_loss", "noisy_evidence", "start_errors"}
+
+# A valid call of each: its arguments by name.
+CALLS = {
+    "HMM": {"initial": [0.5, 0.5], "transition": np.eye(2), "emission": np.eye(2), "dtype": torch.float64},
+    "MemoryHMM": {"initial": MEMORY.initial, "transition": MEMORY.transition, "emission": MEMORY.emission},
+    "MarkovChain": {"initial": [0.5, 0.5], "transition": np.eye(2)},
+    "PosteriorTask": {"model": MODEL, "weights": np.eye(3), "cell": 0, "redraws": 0},
+    "random_hmm": {"n_states": 3, "n_tokens": 4, "generator": 0, **WARM, "initial_temperature": 1.0},
+    "random_memory_hmm": {"n_values": 2, "n_syntax": 2, "n_tokens": 4, "generator": 0, "n_cells": 1, **WARM},
+    "random_sparse_hmm": {"n_states": 3, "n_tokens": 4, "generator": 0, "n_followers": 2},
+    "random_recoverable_hmm": {"n_values": 2, "n_syntax": 2, "n_tokens": 6, "generator": 0, "n_cells": 1}
+    | {"n_recoverable": 1, "n_patterns": 1},
+    "bayes_floor": {"model": MODEL, "generator": 0, "mask_rate": 0.5, "n_texts": 3, "length": 4},
+    "unigram_entropy": {"model": MODEL, "position": 3},
+    "entropy": {"probs": MODEL.initial},
+    "fingerprint": {"model": MODEL},
+    "stationary_law": {"transition": MODEL.transition},
+    "sample": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},
+    "sample_tokens": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},
+    "posteriors": {"model": MODEL, "tokens": TEXTS, "observed": TEXTS > 0, "lengths": [3, 2]}
+    | {"transition": MODEL.transition, "keep": ("smoothed",)},
+    "posteriors_from_evidence": {
+        "model": MODEL,
+        "evidence": EVIDENCE,
+        "lengths": [3, 2],
+        "keep": ("smoothed",),
+    },
+    "blank_posterior": {"model": MODEL, "tokens": TEXTS},
+    "prepend_blank": {"tokens": TEXTS},
+    "log_likelihood": {"initial": MODEL.initial, "transition": MODEL.transition, "evidence": EVIDENCE}
+    | {"lengths": [3, 2]},
+    "expected_counts": {"model": MODEL, "tokens": TEXTS, "observed": TEXTS > 0, "lengths": [3, 2]},
+    "fit_hmm": {
+        "tokens": TEXTS,
+        "n_states": 2,
+        "generator": 0,
+        "starts": 1,
+        "max_iterations": 2,
+        "n_tokens": 4,
+    }
+    | {"tolerance": 1e-3, "observed": TEXTS > 0, "lengths": [3, 2]},
+    "ExactMaskedLM": {"model": MODEL},
+    "ExactCausalLM": {"model": MODEL},
+    "Masking": {"rate": 0.3, "blank": 0.8, "random": 0.1},
+    "TransformerConfig": {"width": 8, "n_layers": 1, "n_heads": 2, "hidden": 8, "positions": "rotary"}
+    | {"norm": "pre", "max_positions": 16, "dropout": 0.1, "rotary_base": 100.0, "epsilon": 1e-6},
+    "TransformerMaskedLM": {"n_tokens": 4, "config": NETWORK.config, "generator": 0},
+    "blank_laws": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0]},
+    "blank_probs": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0]},
+    "text_laws": {"lm": LM, "tokens": TEXTS, "reading": "shown"},
+    "text_probs": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0], "n_blanks": 1},
+    "prepend_mask": {"lm": LM, "tokens": TEXTS, "count": 1},
+    "prepend_prompt": {"prompt": EVIDENCE[0], "embeddings": EVIDENCE},
+    "load_lm": {"path": FILE},
+    "save_lm": {"lm": NETWORK, "path": FILE, "about": {}},
+    "LinearHead": {"weights": torch.ones(4)},
+    "AttentionHead": {"projection": torch.ones(2, 4), "key": torch.ones(2), "weights": torch.ones(2)}
+    | {"embeddings": torch.ones(5, 2), "temperature": 0.1, "tolerance": 1e-9},
+    "SoftAttentionHead": {
+        "query": torch.ones(2),
+        "projection": torch.ones(2, 4),
+        "positions": torch.ones(4, 2),
+    }
+    | {"readout": torch.ones(2, 4), "weights": torch.ones(2)},
+    "logistic_head": {"features": FEATURES, "labels": LABELS, "l2": 1e-3, "max_iterations": 50},
+    "CorpusConfig": {"n_documents": 3, "document_length": 8},
+    "Stage": {"steps": 1, "batch": 2, "length": 4},
+    "PretrainingRecipe": {"transformer": NETWORK.config, "stages": (Stage(1, 2, 4),), "masking": Masking()}
+    | {"optimiser": "muon", "learning_rate": 0.01, "betas": (0.9, 0.99), "weight_decay": 0.0, "warmup": 1}
+    | {"schedule": "linear", "clip": 1.0, "precision": "float32", "seed": 0},
+    "draw_held_out": {"model": MODEL, "generator": 0, "n_texts": 3, "length": 5, "rate": 0.5},
+    "evaluate": {"lm": LM, "held_out": HELD_OUT, "reach": 3},
+    "pretrain": {"model": MODEL, "recipe": RECIPE, "held_out": HELD_OUT, "measure_every": 1}
+    | {"checkpoint_every": 1, "stop_after": 1},
+    "pretraining_preset": {"name": "smoke", "seed": 0},
+    "attention_head": {"model": MEMORY, "mu": [1.0, -1.0], "cell": 0, "temperature": 0.0, "rtol": 1e-7},
+    "check_theorem": {"name": "head tuning", "n_models": 1},
+    "find_prompt_states": {"model": SPARSE, "mu": MU, "rtol": 1e-7, "most_sets": 9},
+    "linear_head": {"model": MODEL, "mu": MU, "rtol": 1e-7},
+    "memory_prompt": {"model": MEMORY, "mu": [1.0, -1.0], "cell": 0, "tolerance": 1e-3, "rtol": 1e-7},
+    "prompt_head": {"model": MODEL, "mu": MU, "prompt": np.ones((1, 3)), "rtol": 1e-7},
+    "prompted_prior": {"model": MODEL, "prompt": np.ones((1, 3))},
+    "recoverable_states": {"model": MEMORY, "cell": 0, "rtol": 1e-7},
+    "recovery": {"model": MEMORY, "cell": 0, "rtol": 1e-7},
+    "soft_prompt": {"model": SPARSE, "mu": MU, "rtol": 1e-7},
+    "best_accuracy": {
+        "features": FEATURES,
+        "labels": LABELS,
+        "exact_up_to": 5,
+        "time_limit": 5.0,
+        "margin": 1e-5,
+    },
+    "certificate_bound": {"features": FEATURES, "labels": LABELS, "certificate": np.full(20, 0.05)},
+    "posterior_span": {"model": MODEL, "length": 3, "rtol": 1e-10},
+    "row_space_test": {"model": MODEL, "mu": MU, "length": 3, "rtol": 1e-10},
+    "separate": {"features": FEATURES, "labels": LABELS, "tolerance": 1e-9},
+    "TuningRecipe": {"epochs": 1, "batch": 10, "learning_rates": (0.01,), "betas": (0.9, 0.99)}
+    | {"weight_decay": 0.0, "warmup": 1, "schedule": "linear"},
+    "fine_tune": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
+    "fit_prior": {"model": MODEL, "tokens": TEXTS, "laws": hmmlib.blank_probs(LM, TEXTS), "restarts": 1}
+    | {"generator": 0, "max_iterations": 5},
+    "optimal_prompt": {"lm": LM, "tokens": DATA.train.tokens, "labels": DATA.train.labels, "n_prompt": 1}
+    | {"restarts": 1, "generator": 0, "l2": 1e-3, "max_iterations": 5},
+    "tune_head": {"lm": LM, "data": DATA, "recipe": TUNING, "head": "linear", "reading": "shown"},
+    "tune_prompt": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
+    "draw_task": {"model": MODEL, "generator": 0, "n_classes": 2, "n_nonzero": 3, "cell": 0, "probe_size": 20}
+    | {"probe_length": 4, "min_share": 0.0, "max_redraws": 50},
+    "draw_dataset": {
+        "task": PosteriorTask(MODEL, np.eye(3)),
+        "generator": 0,
+        "sizes": (3, 2, 1),
+        "length": 4,
+    },
+}
+
+# Any word is right for these, and anything at all for those.
+ANY_WORD = {"path", "checkpoint", "wanted"}
+SAID = {("pretraining_preset", "name"): "preset"}
+FREE = {"about", "redraws", "first_step_learns"}
+
+
+def public():
+    found = {}
+    for package in (*PACKAGES, tasks):
+        names = getattr(package, "__all__", ["PosteriorTask", "draw_task", "draw_dataset"])
+        found |= {name: getattr(package, name) for name in names if callable(getattr(package, name))}
+    return {name: thing for name, thing in found.items() if name not in MADE | INSIDE}
+
+
+def arguments(name, folder):
+    file = folder / "lm.safetensors"
+    if name == "load_lm":
+        lm.save_lm(NETWORK, file)
+    found = {key: file if value is FILE else value for key, value in CALLS[name].items()}
+    if "progress" in inspect.signature(public()[name]).parameters:
+        found["progress"] = False
+    return found
+
+
+def wrong_objects(function, argument, right):
+    """Objects that can never be meant."""
+    found = {"an object": object(), "words": ["a", "b"], "a function": len}
+    if argument not in ANY_WORD:
+        found["a word"] = "wrong"
+    if "None" not in str(inspect.signature(function).parameters[argument].annotation):
+        found["nothing"] = None
+    if not hasattr(right, "chain") and not hasattr(right, "dynamics"):
+        found["an HMM"] = MODEL
+    if not hasattr(right, "token_probs"):
+        found["a language model"] = LM
+    if isinstance(right, int) and not isinstance(right, bool):
+        found["half a number"] = 1.5
+    if isinstance(right, int | float):
+        found["a tensor"] = torch.ones(2)
+        found["a truth value"] = True
+    if isinstance(right, tuple):
+        found["one number"] = 7
+    return found
+
+
+def test_every_public_function_and_class_has_a_call_here():
+    assert set(CALLS) == set(public())
+    there = {name for package in PACKAGES for name in package.__all__} | {"Split", "TaskData"}
+    assert there >= MADE | INSIDE
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_a_wrong_object_is_named_with_its_argument(name, tmp_path):
+    function, right = public()[name], arguments(name, tmp_path)
+    function(**right)
+    unnamed = []
+    for argument in right.keys() - FREE - {"progress"}:
+        for kind, wrong in wrong_objects(function, argument, right[argument]).items():
+            said = complaint(function, right | {argument: wrong})
+            if not said.startswith(SAID.get((name, argument), argument)):
+                unnamed.append(f"{argument}, {kind}: {said[:90]}")
+    assert sorted(unnamed) == []
+
+
+def complaint(function, given):
+    """What a function says of what it is given."""
+    try:
+        function(**given)
+    except Exception as error:
+        return str(error) if type(error) in (TypeError, ValueError) else repr(error)
+    return "no error"
