@@ -5,10 +5,11 @@ Every message names the argument, where the trouble is, the value found and what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -109,6 +110,36 @@ def check_kind(value: Kind, kinds: type[Kind] | tuple[type, ...], name: str, exp
     if not isinstance(value, kinds):
         raise TypeError(f"{name}: expected {expected}, got {_shown(value)}")
     return value
+
+
+def check_entries(
+    stored: Mapping[str, Any], kind: type, name: str, needed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the entries that an object is made from, or raise.
+
+    Args:
+        stored: The entries.
+        kind: The dataclass that they are fields of.
+        name: The argument's name, for the message.
+        needed: Entries that may not be missing.
+
+    Returns:
+        A copy.
+
+    Raises:
+        TypeError: No mapping, or an entry that is no field.
+        ValueError: An entry is missing.
+    """
+    fields = [field.name for field in dataclasses.fields(kind)]
+    if not isinstance(stored, Mapping):
+        raise TypeError(f"{name}: expected a mapping, as of to_dict, got {_shown(stored)}")
+    unknown = [key for key in stored if key not in fields]
+    if unknown:
+        raise TypeError(f"{name}: {kind.__name__} has no entry {unknown[0]!r}; expected some of {fields}")
+    missing = [key for key in needed if key not in stored]
+    if missing:
+        raise ValueError(f"{name}: has no entry {missing[0]!r}; expected those of {kind.__name__}.to_dict")
+    return dict(stored)
 
 
 def _shown(value: object) -> str:

@@ -253,3 +253,28 @@ def complaint(function, given):
     except Exception as error:
         return str(error) if type(error) in (TypeError, ValueError) else repr(error)
     return "no error"
+
+
+@pytest.mark.parametrize("kind", [PretrainingRecipe, TuningRecipe])
+@pytest.mark.parametrize("wrong", [None, "text", 3, [1], object()])
+def test_a_recipe_is_made_from_a_mapping(kind, wrong):
+    assert complaint(kind.from_dict, {"stored": wrong}).startswith("stored: expected a mapping")
+
+
+def test_entries_of_a_recipe_that_are_missing_or_too_many_are_named():
+    stored = PretrainingRecipe().to_dict()
+
+    def said(**changes):
+        return complaint(PretrainingRecipe.from_dict, {"stored": stored | changes})
+
+    assert said(colour=1).startswith("stored: PretrainingRecipe has no entry 'colour'; expected some of")
+    assert said(masking={"share": 1}).startswith("stored['masking']: Masking has no entry 'share'")
+    assert said(masking=0.15).startswith("stored['masking']: expected a mapping")
+    assert said(stages=[{"steps": 1}]).startswith("stored['stages'][0]: has no entry 'batch'")
+    assert said(stages=[1]).startswith("stored['stages'][0]: expected a mapping")
+    assert said(stages=3) == "stored['stages']: expected a list, got 3"
+    for name in ("transformer", "stages", "masking"):
+        kept = {key: value for key, value in stored.items() if key != name}
+        assert complaint(PretrainingRecipe.from_dict, {"stored": kept}).startswith(
+            f"stored: has no entry '{name}'"
+        )

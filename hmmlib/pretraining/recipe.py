@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from hmmlib._checks import check_fraction, check_positive, check_positive_int
+from hmmlib._checks import check_entries, check_fraction, check_positive, check_positive_int
 from hmmlib._display import fields_html
 from hmmlib.lm import Masking, TransformerConfig
 from hmmlib.pretraining.corpus import CorpusConfig
@@ -186,20 +186,18 @@ class PretrainingRecipe:
             ValueError: A value out of range, or one of the entries 'transformer', 'stages' and 'masking' is
                 missing.
         """
-        if not isinstance(stored, Mapping):
-            raise TypeError(f"stored: expected a mapping, as of to_dict, got {type(stored).__name__}")
-        missing = [name for name in ("transformer", "stages", "masking") if name not in stored]
-        if missing:
-            raise ValueError(
-                f"stored: has no entry {missing[0]!r}; expected those of PretrainingRecipe.to_dict"
-            )
-        corpus = stored.get("corpus")
-        return cls(
-            **{
-                **stored,
-                "transformer": TransformerConfig(**stored["transformer"]),
-                "stages": tuple(Stage(**stage) for stage in stored["stages"]),
-                "masking": Masking(**stored["masking"]),
-                "corpus": None if corpus is None else CorpusConfig(**corpus),
-            }
+        entries = check_entries(stored, cls, "stored", ("transformer", "stages", "masking"))
+        for name, kind in (
+            ("transformer", TransformerConfig),
+            ("masking", Masking),
+            ("corpus", CorpusConfig),
+        ):
+            if entries.get(name) is not None:
+                entries[name] = kind(**check_entries(entries[name], kind, f"stored[{name!r}]"))
+        if not isinstance(entries["stages"], list | tuple):
+            raise TypeError(f"stored['stages']: expected a list, got {entries['stages']!r}")
+        entries["stages"] = tuple(
+            Stage(**check_entries(stage, Stage, f"stored['stages'][{i}]", ("steps", "batch", "length")))
+            for i, stage in enumerate(entries["stages"])
         )
+        return cls(**entries)

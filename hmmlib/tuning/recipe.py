@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from hmmlib._checks import check_fraction, check_positive, check_positive_int
+from hmmlib._checks import check_entries, check_fraction, check_positive, check_positive_int
 from hmmlib._display import fields_html
 from hmmlib.pretraining import Schedule, learning_rate_factor
 
@@ -123,11 +123,13 @@ class TuningRecipe:
             The recipe.
 
         Raises:
-            TypeError: An entry that a recipe does not have.
+            TypeError: An entry that a recipe does not have, or no mapping.
             ValueError: A value out of range.
         """
         names = {stored_name: name for name, stored_name in _STORED.items()}
-        return cls(**{names.get(name, name): value for name, value in stored.items()})
+        if isinstance(stored, Mapping):
+            stored = {names.get(name, name): value for name, value in stored.items()}
+        return cls(**check_entries(stored, cls, "stored"))
 
 
 PAPER_TUNING = TuningRecipe()
