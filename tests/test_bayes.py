@@ -83,8 +83,8 @@ def test_batches_do_not_change_the_law(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mask_rate": 0.0}, "mask_rate: expected 0 < mask_rate <= 1, got 0.0"),
-        ({"mask_rate": 1.5}, "mask_rate: expected 0 < mask_rate <= 1, got 1.5"),
+        ({"mask_rate": 0.0}, "mask_rate: expected a number 0 < mask_rate ≤ 1, got 0.0"),
+        ({"mask_rate": 1.5}, "mask_rate: expected a number 0 < mask_rate ≤ 1, got 1.5"),
         ({"n_texts": 1}, "n_texts: expected at least 2, got 1"),
         ({"length": 0}, "length: expected at least 1, got 0"),
         ({"mask_rate": 1e-12}, "mask_rate: 1e-12 masked no position"),
