@@ -46,7 +46,7 @@ def meeting(monkeypatch):
         if rows.start == 0:
             entered.wait(60)
             seen.append(blas_threads())
-            if batch.n_positions == 2:  # the second caller's
+            if batch.shape[1] == 2:  # the second caller's
                 left.wait(60)
                 seen.append(blas_threads())
         return run(batch, rows, scratch)

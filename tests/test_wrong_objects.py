@@ -58,7 +58,18 @@ MADE = {
     *("BestAccuracy", "Chain", "Checked", "Context", "Dependency", "Dynamics", "Epoch", "Estimate"),
     *("Evaluation", "ExpectedCounts", "HMMFit", "HeldOut", "History", "LatentChainModel", "LogisticFit"),
     *("MaskedLM", "Measurement", "MemoryPrompt", "OptimalPrompt", "Posteriors", "Pretrained", "PriorFit"),
-    *("Reading", "Recovery", "RowSpaceTest", "Sample", "Schedule", "Separation", "SoftPrompt", "Split"),
+    *(
+        "OnePositionLM",
+        "SolverStep",
+        "Reading",
+        "Recovery",
+        "RowSpaceTest",
+        "Sample",
+        "Schedule",
+        "Separation",
+        "SoftPrompt",
+        "Split",
+    ),
     *("TaskData", "Tuned", "AssumptionError", "DependentColumnsError", "UnreachableStateError"),
 }
 
@@ -95,6 +106,7 @@ CALLS = {
         "keep": ("smoothed",),
     },
     "blank_posterior": {"model": MODEL, "tokens": TEXTS},
+    "conditionals_at": {"model": MODEL, "evidence": EVIDENCE, "position": 1},
     "prepend_blank": {"tokens": TEXTS},
     "log_likelihood": {"initial": MODEL.initial, "transition": MODEL.transition, "evidence": EVIDENCE}
     | {"lengths": [3, 2]},
@@ -114,9 +126,7 @@ CALLS = {
     "TransformerConfig": {"width": 8, "n_layers": 1, "n_heads": 2, "hidden": 8, "positions": "rotary"}
     | {"norm": "pre", "max_positions": 16, "dropout": 0.1, "rotary_base": 100.0, "epsilon": 1e-6},
     "TransformerMaskedLM": {"n_tokens": 4, "config": NETWORK.config, "generator": 0},
-    "blank_laws": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0]},
     "blank_probs": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0]},
-    "text_laws": {"lm": LM, "tokens": TEXTS, "reading": "shown"},
     "text_probs": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0], "n_blanks": 1},
     "prepend_mask": {"lm": LM, "tokens": TEXTS, "count": 1},
     "prepend_prompt": {"prompt": EVIDENCE[0], "embeddings": EVIDENCE},
@@ -166,10 +176,10 @@ CALLS = {
     "TuningRecipe": {"epochs": 1, "batch": 10, "learning_rates": (0.01,), "betas": (0.9, 0.99)}
     | {"weight_decay": 0.0, "warmup": 1, "schedule": "linear"},
     "fine_tune": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
-    "fit_prior": {"model": MODEL, "tokens": TEXTS, "laws": hmmlib.blank_probs(LM, TEXTS), "restarts": 1}
+    "fit_prior": {"model": MODEL, "tokens": TEXTS, "laws": hmmlib.blank_probs(LM, TEXTS), "starts": 1}
     | {"generator": 0, "max_iterations": 5},
     "optimal_prompt": {"lm": LM, "tokens": DATA.train.tokens, "labels": DATA.train.labels, "n_prompt": 1}
-    | {"restarts": 1, "generator": 0, "l2": 1e-3, "max_iterations": 5},
+    | {"starts": 1, "generator": 0, "l2": 1e-3, "max_iterations": 5},
     "tune_head": {"lm": LM, "data": DATA, "recipe": TUNING, "head": "linear", "reading": "shown"},
     "tune_prompt": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
     "draw_task": {"model": MODEL, "generator": 0, "n_classes": 2, "n_nonzero": 3, "cell": 0, "probe_size": 20}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
 from hmmlib.lm._unchecked import after_prompt, at_blank, no_prompt
-from hmmlib.lm.base import MaskedLM, check_prompt, check_sees_others
+from hmmlib.lm.base import MaskedLM, check_lm, check_prompt, check_sees_others
 from hmmlib.lm.masking import Masking
 
 Reading = Literal["shown", "blanked", "read off"]
@@ -81,6 +81,7 @@ def text_probs(
         ValueError: Wrong shapes, a token out of range, what the model does not accept, an unknown reading,
             or a masking that is missing, not called for, or never shows a random word.
     """
+    check_lm(lm)
     check_reading(reading, masking)
     texts = check_tokens(tokens, lm.n_tokens, advice="")
     count = check_positive_int(n_blanks, "n_blanks", 0)
