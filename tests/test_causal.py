@@ -213,7 +213,7 @@ def test_heads_and_prompts_at_the_blank_refuse_causal_models():
 
 def test_attention_heads_read_what_a_causal_model_shows_of_the_text():
     lm, data = small_transformer(causal=True), word_task(200)
-    recipe = TuningRecipe(solve_heads=True, restarts=3)
+    recipe = TuningRecipe(solve_heads=True, starts=3)
     tuned = tune_head(lm, data, recipe, head="attention", progress=False)
     assert tuned.accuracy(data.test) > 0.9  # the class is the first word
     with pytest.raises(ValueError, match=r"^reading: a causal model does not see the word that it predicts"):

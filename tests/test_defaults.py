@@ -75,7 +75,7 @@ HELD_OUT = {
     for context in ("others", "past")
 }
 TUNING = TuningRecipe(epochs=2, batch=32, learning_rates=(1e-2,), warmup=3, n_prompt=2)
-SOLVED = replace(TUNING, solve_heads=True, restarts=2)
+SOLVED = replace(TUNING, solve_heads=True, starts=2)
 MACHINE = warm_hmm()
 TASK = task_data(MACHINE, size=60, length=8, validation=30, test=30)[1]
 WORDS = word_task(60)
@@ -116,7 +116,7 @@ def free_prompt(init):
 
 def best_prompt(lm, data):
     found = optimal_prompt(
-        lm, data.train.tokens, data.train.labels, restarts=2, generator=0, max_iterations=3
+        lm, data.train.tokens, data.train.labels, starts=2, generator=0, max_iterations=3
     )
     return [found.prompt, found.head.weights]
 
@@ -124,7 +124,7 @@ def best_prompt(lm, data):
 def prior():
     texts = TASK.train.tokens
     laws = blank_probs(ExactMaskedLM(MACHINE), texts)
-    return [fit_prior(MACHINE, texts, laws, restarts=2, generator=0, max_iterations=5).prior]
+    return [fit_prior(MACHINE, texts, laws, starts=2, generator=0, max_iterations=5).prior]
 
 
 def read_off():
