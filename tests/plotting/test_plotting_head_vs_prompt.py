@@ -6,10 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.patches import Rectangle
 
 from hmmlib.plotting import head_vs_prompt as figures
 from hmmlib.tuning import Epoch
-from plotting.drawn import line
+from plotting.drawn import dots, line, middles, words
 
 SIZES = [4, 12]
 CURVE = {"mean": [90.0, 70.0], "interval": [1.0, 2.0]}
@@ -22,12 +23,24 @@ def test_the_diagram_has_a_prompt_in_the_lower_half_only() -> None:
     assert {"$u_1$", "$u_k$"} <= below - above
 
 
+def test_what_is_trained_has_a_heavy_edge() -> None:
+    for axes, vectors in zip(figures.two_ways().axes, (set(), {"$u_1$", "$u_k$"}), strict=True):
+        named: dict[bool, set[str]] = {True: set(), False: set()}
+        for box in (patch for patch in axes.patches if isinstance(patch, Rectangle)):
+            inside = [text for text in axes.texts if box.get_bbox().contains(*text.get_position())]
+            named[box.get_linewidth() > 2] |= set(words(inside))
+        assert named[True] - {"", "…"} == vectors | {"head"}
+        assert named[False] - {"", "…"} == {"language model", "∅", "$x_1$", "$x_2$", "$x_T$", "law at ∅"}
+
+
 def test_descents_show_every_epoch_and_where_they_should_end() -> None:
     epochs = [Epoch(40 * i, 0.5, 0.6 / i, 0.9) for i in (1, 2, 3)]
     (axes,) = figures.descents({"slow": epochs}, solved=0.1, baseline=0.5).axes
     assert line(axes, "slow") == ([1, 2, 3], pytest.approx([0.6, 0.3, 0.2]))
     levels = [one.get_ydata()[0] for one in axes.lines[1:]]
     assert levels == [0.1, 0.5]
+    named = [(text.get_text(), text.xy[1]) for text in axes.texts]
+    assert named == [("solved", 0.1), ("frequency of the labels", 0.5)]
 
 
 def test_twins_have_a_bar_for_each_token_and_text() -> None:
@@ -36,6 +49,9 @@ def test_twins_have_a_bar_for_each_token_and_text() -> None:
     for axes in figure.axes:
         heights = [bar.get_height() for bars in axes.containers for bar in bars]
         assert heights == pytest.approx([0.7, 0.3, 0.2, 0.8])
+        assert middles(axes) == [pytest.approx([-0.2, 0.8]), pytest.approx([0.2, 1.2])]
+        assert words(axes.get_xticklabels()) == ["a", "b"]
+    assert words(figure.legends[0].get_texts()) == ["label 0", "label 1"]
 
 
 def test_distances_of_twins_and_their_median() -> None:
@@ -49,16 +65,20 @@ def test_distances_of_twins_and_their_median() -> None:
 
 def test_heads_are_on_the_left_and_prompts_on_the_right() -> None:
     other = {"mean": [99.0, 98.0], "interval": [0.5, 0.5]}
-    dots = {"head": {4: [89.0, 91.0], 12: [70.0]}, "prompt": {4: [99.0], 12: [98.0]}}
+    singles = {"head": {4: [89.0, 91.0], 12: [70.0]}, "prompt": {4: [99.0], 12: [98.0]}}
     figure = figures.head_and_prompt(
-        {"head": {"ours": CURVE}, "prompt": {"ours": other}}, SIZES, dots, n_tokens=10
+        {"head": {"ours": CURVE}, "prompt": {"ours": other}}, SIZES, singles, n_tokens=10
     )
     left, right = figure.axes
     assert line(left, "ours") == (SIZES, CURVE["mean"])
     assert line(right, "ours") == (SIZES, other["mean"])
     band = left.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (68, 91)
-    assert [4, 4] in [list(one.get_xdata()) for one in left.lines]
+    assert dots(left, ".") == [([4, 4], [89, 91]), ([12], [70])]
+    assert dots(right, ".") == [([4], [99]), ([12], [98])]
+    for axes in (left, right):
+        assert list(axes.lines[-1].get_xdata()) == [10, 10]
+        assert axes.texts[0].get_position()[0] == 10
 
 
 def test_a_curve_of_another_length_is_refused() -> None:

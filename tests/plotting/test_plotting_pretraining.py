@@ -118,7 +118,7 @@ def test_kl_of_a_place_is_divided_by_the_mean_of_the_run():
 
     # Two runs that differ in size alone, and one without enough blanks in its last group.
     cells = [{"tests": {"0.05": groups(scale)}} for scale in (0.01, 10.0)]
-    cells.append({"tests": {"0.05": groups(1.0, fewer=199)}})
+    cells.append({"tests": {"0.05": groups(4.0, fewer=199)}})
     left, right = kl_by_place(cells).axes
     assert line(left, "5% blanks") == ([3.5, 11.5], pytest.approx([2, 0.5]))
     assert line(right, "5% blanks") == ([0, 3], pytest.approx([1, 4]))
