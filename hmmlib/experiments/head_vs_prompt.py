@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from hmmlib.certificates import row_space_test, separate
-from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
+from hmmlib.experiments.figure3 import load_or_pretrain, pretraining_facts
 from hmmlib.experiments.scales import DownstreamConfig, stored_scale
 from hmmlib.experiments.scoring import accuracy_of, rounded
 from hmmlib.experiments.setting import Setting, Stopwatch
@@ -117,8 +117,7 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
     methods["exact_prompt"] = score.solved(*setting.shown(best.prompt))
     watch.lap("exact_prompt")
 
-    origin = point_model(n_states, 0, seed)
-    lm, pretrained = load_or_pretrain(origin, pretraining, place.folder, device=place.device)
+    lm, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
     watch.lap("pretraining")
     laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
     methods["learnt_head"] = score.solved(*laws, fewer=scale.fewer)
