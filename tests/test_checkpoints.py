@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
 
 import numpy as np
 import pytest
@@ -107,19 +107,18 @@ def test_numbers_of_numpy_in_a_shape_can_be_saved(tmp_path):
     assert load_lm(tmp_path / "lm")[0].config == config
 
 
-def fails(*_, **__):
+def fails(_number):
     raise OSError("no space left")
 
 
-def half_written(draft, data):
-    with draft.open("wb") as file:
-        file.write(data[:100])
+def half_written(number):
+    os.ftruncate(number, 100)
     raise OSError("no space left")
 
 
 @pytest.mark.parametrize("way", [fails, half_written])
 def test_a_write_that_fails_leaves_the_old_file(monkeypatch, path, way):
-    monkeypatch.setattr(Path, "write_bytes", way)
+    monkeypatch.setattr(os, "fsync", way)
     with pytest.raises(OSError, match="no space left"):
         save_lm(model(seed=2), path)
     assert torch.equal(predictions(load_lm(path)[0]), predictions(model()))
@@ -127,18 +126,26 @@ def test_a_write_that_fails_leaves_the_old_file(monkeypatch, path, way):
 
 
 def test_a_write_goes_elsewhere_until_it_is_whole(monkeypatch, path):
-    before, write, drafts = path.read_bytes(), Path.write_bytes, []
+    before, sync, drafts = path.read_bytes(), os.fsync, []
 
-    def watched(draft, data):
-        write(draft, data)
+    def watched(number):
+        sync(number)
         assert path.read_bytes() == before
-        drafts.append(draft)
+        # In the same folder: elsewhere they could not take the file's place at once.
+        drafts.extend(draft.read_bytes() for draft in path.parent.iterdir() if draft != path)
 
-    monkeypatch.setattr(Path, "write_bytes", watched)
+    monkeypatch.setattr(os, "fsync", watched)
     save_lm(model(seed=2), path)
     assert path.read_bytes() != before
-    # Elsewhere they could not take the file's place at once.
-    assert [draft.parent for draft in drafts] == [path.parent]
+    assert drafts == [path.read_bytes()]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_is_to_stay_stays(path):
+    before = path.read_bytes()
+    save_lm(model(seed=2), path, overwrite=False)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_others_may_read_what_they_may_read_of_other_files(path):
