@@ -115,9 +115,7 @@ def free_prompt(init):
 
 
 def best_prompt(lm, data):
-    found = optimal_prompt(
-        lm, data.train.tokens, data.train.labels, starts=2, generator=0, max_iterations=3
-    )
+    found = optimal_prompt(lm, data.train.tokens, data.train.labels, starts=2, generator=0, max_iterations=3)
     return [found.prompt, found.head.weights]
 
 

@@ -79,6 +79,9 @@ def check_evidence(
 
 def _check_entries(converted: Tensor, given: Tensor, in_logs: bool) -> None:
     """Raise unless every entry is evidence, or the logarithm of some."""
+    least, most = converted.aminmax()  # NaN if there is one
+    if bool((most < torch.inf) & (in_logs | (least >= 0))):
+        return
     if in_logs:
         bad = converted.isnan() | (converted == torch.inf)
         expected = "a number below inf (-inf for no probability)"

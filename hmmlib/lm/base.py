@@ -175,6 +175,8 @@ def prepend_prompt(prompt: ArrayLike, embeddings: Tensor) -> Tensor:
     """
     check_tensor(embeddings, "embeddings")
     vectors = check_prompt(prompt, embeddings.shape[-1]).to(embeddings)
+    if not len(vectors):
+        return embeddings  # not a copy, which takes as long as a sweep of inference
     return torch.cat([vectors.expand(len(embeddings), -1, -1), embeddings], 1)
 
 
