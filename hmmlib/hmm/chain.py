@@ -97,7 +97,18 @@ class LatentChainModel(Protocol):
 
 
 def chain_of(model: LatentChainModel, name: str = "model") -> Chain:
-    """The chain of a model, or TypeError where a model is expected and something else came."""
+    """The chain of what should be a model.
+
+    Args:
+        model: What came in.
+        name: The argument's name, for the message.
+
+    Returns:
+        Its chain.
+
+    Raises:
+        TypeError: It is no HMM and no memory-augmented HMM.
+    """
     chain = getattr(model, "chain", None)
     if not isinstance(chain, Chain):
         raise TypeError(f"{name}: expected an HMM or a MemoryHMM, got {type(model).__name__}")

@@ -86,7 +86,18 @@ class OnePositionLM(MaskedLM, Protocol):
 
 
 def check_lm(lm: MaskedLM, name: str = "lm") -> MaskedLM:
-    """Return a language model, or raise TypeError where something else came."""
+    """Return what should be a language model.
+
+    Args:
+        lm: What came in.
+        name: The argument's name, for the message.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: It is no masked language model.
+    """
     return check_kind(lm, MaskedLM, name, "a masked language model")
 
 
