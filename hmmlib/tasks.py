@@ -303,7 +303,7 @@ def draw_dataset(
 ) -> TaskData:
     """Sample texts and label them.
 
-    The state under the blank, H_0, follows the model's initial law; the text begins one step later.
+    The state under the blank, H_0, follows the model's initial distribution; the text begins one step later.
 
     Args:
         task: The task that labels them.

@@ -495,7 +495,7 @@ for n_values in [2, 3, 5, 7]:
 # cue, `e`; mentions cell 0, in `c` or `d`; and picks again. While it talks nobody can see which cell it talks about.
 
 # %%
-from hmmlib.hmm import stationary_law
+from hmmlib.hmm import stationary_distribution
 
 
 def two_topics(stay=0.7):
@@ -508,7 +508,9 @@ def two_topics(stay=0.7):
     emission[:, :, 0, :2] = talk[:, None]
     emission[:, 0, 1, 2:4] = say
     emission[:, 1, 1, 4] = 1.0
-    start = stationary_law(torch.tensor(chain, dtype=torch.float64)).reshape(2, 2)
+    start = stationary_distribution(torch.tensor(chain, dtype=torch.float64)).reshape(
+        2, 2
+    )
     return MemoryHMM((start / 9).expand(3, 3, 2, 2), chain, emission)
 
 
@@ -662,7 +664,7 @@ print(
 # %%
 generator = np.random.default_rng(1)
 c, B = generator.dirichlet(np.ones(2)), generator.dirichlet(np.ones(3), 3)
-law = stationary_law(torch.from_numpy(B)).numpy()
+law = stationary_distribution(torch.from_numpy(B)).numpy()
 redrawn = MemoryHMM(
     np.full((3, 3, 1, 1), 1 / 9) * np.outer(c, law),
     np.tile(np.kron(c[None], B), (2, 1)),

@@ -52,7 +52,7 @@ class Pooled:
 
 
 class PooledAt(Pooled):
-    """The same, which can say one position's law alone."""
+    """The same, which can say one position's distribution alone."""
 
     def __init__(self):
         super().__init__()
@@ -85,8 +85,8 @@ def test_gradients_of_one_position_are_those_of_all(model):
     evidence.requires_grad_()
     weights = torch.rand(7, 10, generator=random, dtype=torch.float64)
     one, whole = (
-        torch.autograd.grad((laws * weights).sum(), evidence)[0]
-        for laws in (lm.token_probs_at(evidence, 4), lm.token_probs(evidence)[:, 4])
+        torch.autograd.grad((probs * weights).sum(), evidence)[0]
+        for probs in (lm.token_probs_at(evidence, 4), lm.token_probs(evidence)[:, 4])
     )
     assert float(one.abs().max()) > 1e-3
     torch.testing.assert_close(one, whole, atol=1e-15, rtol=1e-12)
@@ -130,14 +130,14 @@ def test_pieces_add_up(lm, n_prompt, monkeypatch):
 
     def answers():
         with torch.no_grad():
-            laws = [text_probs(lm, texts, prompt, 2, **way) for way in ways]
-            return [blank_probs(lm, texts, prompt), *laws]
+            probs = [text_probs(lm, texts, prompt, 2, **way) for way in ways]
+            return [blank_probs(lm, texts, prompt), *probs]
 
     whole = answers()
-    assert [law.shape for law in whole[1:]] == [(50, 8, 5)] * 3 + [(50, 10, 5)]
+    assert [distribution.shape for distribution in whole[1:]] == [(50, 8, 5)] * 3 + [(50, 10, 5)]
     monkeypatch.setattr(_unchecked, "_EMBEDDED", 7 * (n_prompt + 9) * lm.embedding_dim)
-    for law, expected in zip(answers(), whole, strict=True):
-        torch.testing.assert_close(law, expected)
+    for distribution, expected in zip(answers(), whole, strict=True):
+        torch.testing.assert_close(distribution, expected)
 
 
 def test_a_piece_has_as_many_texts_as_have_room(monkeypatch):
@@ -152,8 +152,8 @@ def test_a_piece_has_as_many_texts_as_have_room(monkeypatch):
 def test_gradients_reach_a_prompt_and_weights():
     lm, texts = small_transformer().eval(), word_task(20).train.tokens
     prompt = torch.zeros(2, 16, requires_grad=True)
-    for laws in (blank_probs(lm, texts, prompt), text_probs(lm, texts, prompt, reading="blanked")):
-        found = torch.autograd.grad(laws.square().sum(), [prompt, lm.embedding.weight])
+    for probs in (blank_probs(lm, texts, prompt), text_probs(lm, texts, prompt, reading="blanked")):
+        found = torch.autograd.grad(probs.square().sum(), [prompt, lm.embedding.weight])
         assert all(float(part.abs().max()) > 0 for part in found)
 
 

@@ -17,8 +17,8 @@ def coin_model(p: float) -> HMM:
 
 
 def test_entropy_is_zero_for_certainty_and_log_n_for_uniform_laws():
-    laws = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]], dtype=torch.float64)
-    torch.testing.assert_close(entropy(laws), torch.tensor([0.0, math.log(4)], dtype=torch.float64))
+    probs = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]], dtype=torch.float64)
+    torch.testing.assert_close(entropy(probs), torch.tensor([0.0, math.log(4)], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("mask_rate", [None, 0.15, 1.0])
@@ -37,10 +37,10 @@ def test_a_deterministic_cycle_costs_nothing_unless_everything_is_masked():
 
 def test_all_masked_gives_the_entropy_of_the_marginals():
     hmm = random_hmm(4, 5, generator=3, transition_temperature=0.3, emission_temperature=0.3)
-    law, marginals = hmm.initial, []
+    distribution, marginals = hmm.initial, []
     for _ in range(6):
-        marginals.append(entropy(law @ hmm.emission))
-        law = law @ hmm.transition
+        marginals.append(entropy(distribution @ hmm.emission))
+        distribution = distribution @ hmm.transition
     floor = bayes_floor(hmm, mask_rate=1.0, generator=0, n_texts=5, length=6)
     assert floor.value == pytest.approx(float(torch.stack(marginals).mean()), abs=1e-12)
 
@@ -49,8 +49,8 @@ def test_all_masked_gives_the_entropy_of_the_marginals():
 def test_the_floor_is_the_loss_of_the_exact_conditionals(model):
     floor = bayes_floor(model, generator=0, n_texts=800, length=40)
     tokens = sample_tokens(model, 800, 40, generator=1)
-    laws = posteriors(model, tokens, keep=("conditionals",)).conditionals
-    per_text = -laws.gather(-1, tokens[..., None])[..., 0].log().mean(1)
+    probs = posteriors(model, tokens, keep=("conditionals",)).conditionals
+    per_text = -probs.gather(-1, tokens[..., None])[..., 0].log().mean(1)
     error = math.hypot(float(per_text.std()) / 800**0.5, floor.standard_error)
     assert abs(float(per_text.mean()) - floor.value) < 4 * error
     assert 0 < error < 0.05

@@ -58,11 +58,11 @@ def test_blanks_agree_with_enumeration():
 def test_with_every_position_blank_the_posterior_is_the_law_of_the_chain():
     model = MODELS[0]
     found = posteriors(model, [[0, 0, 0]], observed=[[False] * 3])
-    law = model.initial
+    distribution = model.initial
     for t in range(3):
-        same(found.smoothed[0, t], law)
-        same(found.filtered[0, t], law)
-        law = law @ model.transition
+        same(found.smoothed[0, t], distribution)
+        same(found.filtered[0, t], distribution)
+        distribution = distribution @ model.transition
     same(found.log_likelihood, torch.zeros(1, dtype=torch.float64))
 
 

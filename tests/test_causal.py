@@ -50,13 +50,13 @@ def by_enumeration(model, evidence):
     n_contents, n_states = initial.shape
     found = []
     for i in range(len(rows)):
-        law = np.zeros(emission.shape[1])
+        distribution = np.zeros(emission.shape[1])
         for content, path in product(range(n_contents), product(range(n_states), repeat=i + 1)):
             weight = initial[content, path[0]]
             for j in range(i):
                 weight *= rows[j, columns[content, path[j]]] * step[path[j], path[j + 1]]
-            law += weight * emission[columns[content, path[i]]]
-        found.append(law / law.sum())
+            distribution += weight * emission[columns[content, path[i]]]
+        found.append(distribution / distribution.sum())
     return torch.from_numpy(np.array(found))
 
 
@@ -70,20 +70,20 @@ def test_the_exact_model_is_enumeration(model):
     rows[2, 1] = torch.rand(rows.shape[-1], generator=torch.Generator().manual_seed(1)) ** 4  # a soft prompt
     found = lm.token_probs(rows)
     tolerance = 1e-12 if found.dtype == torch.float64 else 1e-5
-    for law, row in zip(found, rows, strict=True):
-        torch.testing.assert_close(law.double(), by_enumeration(model, row), atol=tolerance, rtol=0)
+    for distribution, row in zip(found, rows, strict=True):
+        torch.testing.assert_close(distribution.double(), by_enumeration(model, row), atol=tolerance, rtol=0)
 
 
 def test_a_text_of_one_token_and_the_law_of_the_first(model):
-    law = ExactCausalLM(model).token_probs(ExactCausalLM(model).embed([[0]]))[0, 0]
-    torch.testing.assert_close(law, model.chain.initial.flatten() @ model.chain.flat_emission)
+    distribution = ExactCausalLM(model).token_probs(ExactCausalLM(model).embed([[0]]))[0, 0]
+    torch.testing.assert_close(distribution, model.chain.initial.flatten() @ model.chain.flat_emission)
 
 
 def test_surprise_adds_up_to_the_likelihood(model):
     lm = ExactCausalLM(model)
     tokens = sample_tokens(model, 4, 30, generator=3)
-    laws = lm.token_probs(lm.embed(tokens)).double()
-    found = laws.gather(-1, tokens[..., None])[..., 0].log().sum(1)
+    probs = lm.token_probs(lm.embed(tokens)).double()
+    found = probs.gather(-1, tokens[..., None])[..., 0].log().sum(1)
     expected = posteriors(model, tokens, keep=()).log_likelihood.double()
     rtol = 1e-4 if model is MODELS["single precision"] else 1e-10
     torch.testing.assert_close(found, expected, rtol=rtol, atol=1e-9)
@@ -113,21 +113,21 @@ def test_a_causal_transformer_sees_the_past_and_no_more(shape):
     lm = small_transformer(causal=True, **shape).double()
     assert conditioned_on(lm) == lm.conditioned_on == "past"
     rows = torch.randn(3, 9, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    laws, logits = lm.token_probs(rows), lm(rows)
+    probs, logits = lm.token_probs(rows), lm(rows)
     for i in range(9):
         changed = rows.clone()
         changed[:, i] *= -1
-        assert torch.equal(lm.token_probs(changed)[:, : i + 1], laws[:, : i + 1])
+        assert torch.equal(lm.token_probs(changed)[:, : i + 1], probs[:, : i + 1])
         moved = (lm(changed) - logits).abs().amax(-1)
         assert (moved[:, : i + 1] < 1e-12).all()
         assert (moved[:, i + 1 :] > 1e-9).all()
     # A prefix shows what the whole does.
-    torch.testing.assert_close(lm.token_probs(rows[:, :4]), laws[:, :4])
-    # The first law depends on nothing but the blank that the network reads there.
-    torch.testing.assert_close(laws[0, 0], laws[1, 0])
+    torch.testing.assert_close(lm.token_probs(rows[:, :4]), probs[:, :4])
+    # The first distribution depends on nothing but the blank that the network reads there.
+    torch.testing.assert_close(probs[0, 0], probs[1, 0])
     with torch.no_grad():
         lm.embedding.weight[lm.mask_token] *= -1
-    assert (lm.token_probs(rows)[:, 0] - laws[:, 0]).abs().max() > 1e-4
+    assert (lm.token_probs(rows)[:, 0] - probs[:, 0]).abs().max() > 1e-4
 
 
 def test_the_default_is_bidirectional_and_written_as_before(tmp_path):
@@ -167,7 +167,9 @@ def test_held_out_text_for_causal_models():
     assert found.kl == pytest.approx(0, abs=1e-12)
     assert found.cross_entropy == pytest.approx(held_out.exact_cross_entropy, rel=1e-10)
     for lm, text, sees in ((ExactMaskedLM(PLAIN), held_out, "others"), (ExactCausalLM(PLAIN), other, "past")):
-        with pytest.raises(ValueError, match=rf"^lm: predicts from the {sees}; the held-out laws are cond"):
+        with pytest.raises(
+            ValueError, match=rf"^lm: predicts from the {sees}; the held-out distributions are cond"
+        ):
             evaluate(lm, text)
     with pytest.raises(ValueError, match=r"^conditioned_on: expected one of .*, got 'future'"):
         draw_held_out(PLAIN, generator=0, conditioned_on="future")
@@ -190,7 +192,7 @@ def test_a_causal_transformer_learns_to_predict_the_next_token():
     assert found.history.last.cross_entropy - held_out.exact_cross_entropy == pytest.approx(kl[-1], abs=0.03)
     assert found.history.measurements[-1].train_loss < 1.0  # of log 4 = 1.39
     masked = replace(recipe, transformer=replace(recipe.transformer, causal=False))
-    with pytest.raises(ValueError, match=r"^lm: predicts from the others; the held-out laws"):
+    with pytest.raises(ValueError, match=r"^lm: predicts from the others; the held-out distributions"):
         pretrain(model, masked, held_out=held_out, progress=False)
     one = replace(recipe, stages=(Stage(1, 2, 4),))
     assert pretrain(model, one, progress=False).held_out.conditioned_on == "past"

@@ -112,15 +112,15 @@ def test_the_row_space_test_agrees_with_least_squares_over_all_texts(hmm, data):
     mu = torch.tensor(data.draw(st.lists(st.integers(-2, 2), min_size=count, max_size=count))).double()
     # Texts of H − 1 tokens show all there is; a token more is allowed, a token fewer may not be enough.
     texts = possible_texts(hmm, max(count - 1, 1))
-    laws, margins = at_the_blank(hmm, texts), blank_posterior(hmm, texts) @ mu
-    fitted = laws @ torch.linalg.pinv(laws, atol=1e-9) @ margins
+    probs, margins = at_the_blank(hmm, texts), blank_posterior(hmm, texts) @ mu
+    fitted = probs @ torch.linalg.pinv(probs, atol=1e-9) @ margins
     found = row_space_test(hmm, mu)
     assert found.representable == bool((fitted - margins).abs().max() < 1e-8)
     if found.representable:
         assert found.lost is None
-        torch.testing.assert_close(found.head.values(laws), margins, atol=1e-9, rtol=0)
+        torch.testing.assert_close(found.head.values(probs), margins, atol=1e-9, rtol=0)
         # No shorter head does the same.
-        assert found.head.weights.norm() <= (torch.linalg.pinv(laws, atol=1e-9) @ margins).norm() + 1e-9
+        assert found.head.weights.norm() <= (torch.linalg.pinv(probs, atol=1e-9) @ margins).norm() + 1e-9
     else:
         assert found.head is None
         check_lost(hmm, mu, found)
@@ -186,7 +186,7 @@ def test_the_span_matters_besides_the_row_space():
 
 
 def test_spans_grow_with_the_length_and_stop():
-    """States that never move, each with its own law of one token: one more dimension for each token."""
+    """States that never move, each with its own distribution of one token: a dimension more for each."""
     n_states = 6
     share = np.linspace(0.1, 0.9, n_states)
     hmm = HMM(np.full(n_states, 1 / 6), np.eye(n_states), np.stack([share, 1 - share], 1))
@@ -281,8 +281,8 @@ def test_equal_rows_with_both_labels_are_a_proof():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_alone_is_separable(label):
-    laws = np.random.default_rng(0).dirichlet(np.ones(4), 30)
-    found = separate(laws, np.full(30, label))
+    probs = np.random.default_rng(0).dirichlet(np.ones(4), 30)
+    found = separate(probs, np.full(30, label))
     assert found.separable
     assert found.margin == pytest.approx(1)
     # Not so where features need not sum to one: a point and its opposite.
@@ -315,17 +315,17 @@ def test_labels_that_change_twice_along_a_segment():
     hmm = HMM([0.83, 0.15, 0.02], np.eye(3), np.stack([share, 1 - share], 1))
     task = PosteriorTask.two_class(hmm, [1.0, -1.0, 1.0])
     texts = [torch.zeros(1, length, dtype=torch.int64) for length in (1, 3, 10)]
-    laws = torch.cat([at_the_blank(hmm, text) for text in texts])
+    probs = torch.cat([at_the_blank(hmm, text) for text in texts])
     labels = torch.cat([task.labels(text) for text in texts])
     assert labels.tolist() == [1, 0, 1]
-    assert laws[0, 0] < laws[1, 0] < laws[2, 0]
-    found = separate(laws, labels)
+    assert probs[0, 0] < probs[1, 0] < probs[2, 0]
+    found = separate(probs, labels)
     assert not found.separable
-    assert certificate_bound(laws, labels, found.certificate) < 1e-15
+    assert certificate_bound(probs, labels, found.certificate) < 1e-15
     # All three texts are needed; the one of label 0 holds half of the weight.
     assert found.certificate.min() > 0
     assert float(found.certificate[1]) == pytest.approx(0.5)
-    best = best_accuracy(laws, labels)
+    best = best_accuracy(probs, labels)
     assert best.exact
     assert best.lower == pytest.approx(2 / 3)
     assert not row_space_test(hmm, task.mu).representable
@@ -440,23 +440,23 @@ def test_the_integer_program_finds_what_the_other_heads_miss(monkeypatch):
     hmm = random_hmm(30, 10, generator=1, transition_temperature=0.05, emission_temperature=0.2)
     texts = sample_tokens(hmm, 60, 30, generator=0)
     mu = torch.randn(30, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    laws, labels = at_the_blank(hmm, texts), PosteriorTask.two_class(hmm, mu).labels(texts)
-    quick, exact = best_accuracy(laws, labels, exact_up_to=0), best_accuracy(laws, labels)
+    probs, labels = at_the_blank(hmm, texts), PosteriorTask.two_class(hmm, mu).labels(texts)
+    quick, exact = best_accuracy(probs, labels, exact_up_to=0), best_accuracy(probs, labels)
     assert exact.exact
     assert quick.lower < exact.lower < 1 == quick.upper
     # From the worst of starts, the program alone comes to the same number.
     module = sys.modules["hmmlib.certificates.accuracy"]
     monkeypatch.setattr(module, "_heads", lambda *_: iter(()))
-    alone = best_accuracy(laws, labels)
+    alone = best_accuracy(probs, labels)
     assert (alone.lower, alone.upper) == (exact.lower, exact.upper)
 
 
 def test_line_searches_go_beyond_logistic_regression():
     hmm = random_hmm(15, 10, generator=1, transition_temperature=0.05, emission_temperature=0.2)
     texts = sample_tokens(hmm, 500, 30, generator=1)
-    laws, labels = at_the_blank(hmm, texts), draw_task(hmm, generator=1).labels(texts)
-    found = best_accuracy(laws, labels)
-    assert logistic_head(laws, labels).accuracy + 0.01 < found.lower < found.upper == 1
+    probs, labels = at_the_blank(hmm, texts), draw_task(hmm, generator=1).labels(texts)
+    found = best_accuracy(probs, labels)
+    assert logistic_head(probs, labels).accuracy + 0.01 < found.lower < found.upper == 1
 
 
 def test_labels_that_look_alike_bound_the_accuracy_of_any_set():

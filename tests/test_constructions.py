@@ -103,8 +103,8 @@ def test_a_model_in_single_precision_has_heads_in_single_precision():
     assert soft_prompt(sparse, weights).values(ExactMaskedLM(sparse), texts).dtype == torch.float32
     memory = random_recoverable_hmm(2, 3, 6, generator=0).to(dtype=torch.float32)
     texts = sample_tokens(memory, 50, 9, generator=0)[:, 1:]
-    laws = text_probs(ExactMaskedLM(memory), texts)
-    assert attention_head(memory, [1, -1]).values(laws, texts).dtype == torch.float32
+    probs = text_probs(ExactMaskedLM(memory), texts)
+    assert attention_head(memory, [1, -1]).values(probs, texts).dtype == torch.float32
     assert memory_prompt(memory, [1, -1]).values(ExactMaskedLM(memory), texts).dtype == torch.float32
     cells = random_recoverable_hmm(2, 3, 6, generator=0, n_cells=2).to(dtype=torch.float32)
     assert memory_prompt(cells, [1, -1], tolerance=1e-3).n_blanks > 0
@@ -142,10 +142,12 @@ def test_the_prior_under_the_blank_is_that_of_the_prompted_chain():
     random = torch.Generator().manual_seed(0)
     for length in (1, 2, 3):
         prompt = torch.rand(length, 6, dtype=torch.float64, generator=random)
-        law = hmm.initial
+        distribution = hmm.initial
         for vector in prompt:
-            law = hmm.transition.T @ (vector * law)
-        torch.testing.assert_close(prompted_prior(hmm, prompt), law / law.sum(), atol=1e-15, rtol=1e-12)
+            distribution = hmm.transition.T @ (vector * distribution)
+        torch.testing.assert_close(
+            prompted_prior(hmm, prompt), distribution / distribution.sum(), atol=1e-15, rtol=1e-12
+        )
     assert torch.equal(prompted_prior(hmm, torch.zeros(0, 6)), hmm.initial)
 
 
@@ -402,19 +404,19 @@ def test_start_errors_are_those_of_the_law_of_the_first_state():
     for k in range(4):
         evidence = torch.cat([prompt.prompt, torch.ones(k + 1, prompt.prompt.shape[1])])[None]
         smoothed = posteriors_from_evidence(model, evidence, keep=("smoothed",)).smoothed[0, -1]
-        law = smoothed.reshape(model.chain.initial.shape).sum(0)
-        expected = float((law / usual - 1).abs().max())
+        distribution = smoothed.reshape(model.chain.initial.shape).sum(0)
+        expected = float((distribution / usual - 1).abs().max())
         assert start_errors(model, 0, 3)[k] == pytest.approx(expected, rel=1e-9)
     assert prompt.start_error == start_errors(model, 0, 3)[-1]
 
 
 def test_blanks_shift_a_chain_of_one_cell_that_is_not_stationary():
-    """Memory and chain depend on one another here: the law of the first state is one for each content."""
+    """Memory and chain depend on one another: each content has its own distribution of the first state."""
     random = np.random.default_rng(0)
     start, chain = random.dirichlet(np.ones(6)).reshape(2, 1, 3), random.dirichlet(np.ones(3), 3)
     model = MemoryHMM(start, chain, random.dirichlet(np.ones(7), (2, 1, 3)))
-    laws = [start[:, 0] @ np.linalg.matrix_power(chain, k + 1) for k in range(3)]
-    expected = [abs(law / laws[0] - 1).max() for law in laws]
+    probs = [start[:, 0] @ np.linalg.matrix_power(chain, k + 1) for k in range(3)]
+    expected = [abs(distribution / probs[0] - 1).max() for distribution in probs]
     assert start_errors(model, 0, 2) == pytest.approx(expected, abs=1e-12)
     assert expected[1] > 0.01
     assert memory_prompt(model, [1, -1], n_blanks=2).start_error == pytest.approx(expected[2])
@@ -443,7 +445,9 @@ def test_memory_prompts_say_what_stands_in_the_way():
     ):
         memory_prompt(MemoryHMM(tied, model.transition, model.emission), [1, -1])
     cycle = MemoryHMM(model.initial, np.roll(np.eye(6), 1, 1), model.emission)
-    with pytest.raises(AssumptionError, match=r"n_blanks: after 1000 blanks the law .* still off by"):
+    with pytest.raises(
+        AssumptionError, match=r"n_blanks: after 1000 blanks the distribution .* still off by"
+    ):
         memory_prompt(cycle, [1, -1])
     elsewhere = torch.zeros_like(model.initial)
     elsewhere[..., 1, :] = 1 / 12

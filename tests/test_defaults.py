@@ -121,8 +121,8 @@ def best_prompt(lm, data):
 
 def prior():
     texts = TASK.train.tokens
-    laws = blank_probs(ExactMaskedLM(MACHINE), texts)
-    return [fit_prior(MACHINE, texts, laws, starts=2, generator=0, max_iterations=5).prior]
+    probs = blank_probs(ExactMaskedLM(MACHINE), texts)
+    return [fit_prior(MACHINE, texts, probs, starts=2, generator=0, max_iterations=5).prior]
 
 
 def read_off():

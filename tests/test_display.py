@@ -75,7 +75,7 @@ def shown() -> dict[str, object]:
     lm = ExactMaskedLM(MODEL)
     task = PosteriorTask.two_class(MODEL, [1, -1, 0.2])
     data = draw_dataset(task, generator=1, sizes=(40, 20, 20), length=6)
-    laws = blank_probs(lm, data.train.tokens)
+    probs = blank_probs(lm, data.train.tokens)
     prompt = memory_prompt(MEMORY, [1, -1])
     quick = TuningRecipe(epochs=2, n_prompt=2, warmup=2)
     small = TransformerConfig(width=8, n_layers=1, n_heads=1, hidden=8)
@@ -93,9 +93,9 @@ def shown() -> dict[str, object]:
         "SoftAttentionHead": SoftAttentionHead(
             *(torch.ones(s) for s in ((2,), (2, 3), (4, 2), (2, 3), (2,)))
         ),
-        "Separation": separate(laws, data.train.labels),
+        "Separation": separate(probs, data.train.labels),
         "RowSpaceTest": row_space_test(MODEL, task.mu),
-        "BestAccuracy": best_accuracy(laws, data.train.labels),
+        "BestAccuracy": best_accuracy(probs, data.train.labels),
         "SoftPrompt": soft_prompt(MODEL, task.mu),
         "MemoryPrompt": prompt,
         "Recovery": recovery(MEMORY),
@@ -108,9 +108,9 @@ def shown() -> dict[str, object]:
         "Evaluation": evaluate(pretrained.lm, pretrained.held_out),
         "TuningRecipe": PAPER_TUNING,
         "Tuned": tune_prompt(lm, data, quick),
-        "LogisticFit": logistic_head(laws, data.train.labels),
+        "LogisticFit": logistic_head(probs, data.train.labels),
         "OptimalPrompt": optimal_prompt(lm, data.train.tokens, data.train.labels, generator=0, starts=1),
-        "PriorFit": fit_prior(MODEL, data.train.tokens[:4], laws[:4], generator=0),
+        "PriorFit": fit_prior(MODEL, data.train.tokens[:4], probs[:4], generator=0),
     }
 
 

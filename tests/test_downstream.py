@@ -192,7 +192,7 @@ def test_mean_divergence():
 
 def test_the_divergence_at_the_blank_is_from_the_exact_model_to_the_other():
     setting = Setting(random_hmm(4, 10, generator=1), 1, sizes=(5, 5, 6), length=4)
-    exact = setting.exact_laws[1]
+    exact = setting.exact_probs[1]
     other = (exact.square() + 0.01) / (exact.square() + 0.01).sum(1, keepdim=True)
     there, back = (scipy.stats.entropy(*pair, axis=1).mean() for pair in ((exact, other), (other, exact)))
     assert setting.blank_kl(other) == pytest.approx(there, abs=1e-6)

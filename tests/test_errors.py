@@ -92,7 +92,7 @@ MODELS = {
         ValueError,
         ["transition", "row 0", "1.2", "expected 1"],
     ),
-    "an initial law that does not sum to one": (
+    "an initial distribution that does not sum to one": (
         lambda: hmm(initial=[0.5, 0.6]),
         ValueError,
         ["initial", "1.1", "expected 1"],
@@ -122,7 +122,7 @@ MODELS = {
         ValueError,
         ["emission", "row 0", "sums to 0", "1"],
     ),
-    "an initial law that is a matrix": (
+    "an initial distribution that is a matrix": (
         lambda: hmm(initial=[[0.5, 0.5]]),
         ValueError,
         ["initial", "(n_states,)", "(1, 2)"],
@@ -170,7 +170,7 @@ MODELS = {
         ValueError,
         ["emission", "(n_values, n_cells, n_syntax, n_tokens)", "(2, 3)"],
     ),
-    "a memory model's initial law without a cell": (
+    "a memory model's initial distribution without a cell": (
         lambda: memory(initial=np.full((2, 2, 1), 0.25)),
         ValueError,
         ["initial", "(2, 2, 2, 1)", "(2, 2, 1)"],

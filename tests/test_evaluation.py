@@ -36,8 +36,8 @@ class Table:
 
     embedding_dim = 1
 
-    def __init__(self, laws, n_tokens=None):
-        self.laws, self.n_tokens = laws, n_tokens or laws.shape[-1]
+    def __init__(self, probs, n_tokens=None):
+        self.probs, self.n_tokens = probs, n_tokens or probs.shape[-1]
         self.mask_token = self.n_tokens
         self.seen = []
 
@@ -46,9 +46,9 @@ class Table:
         return tokens[..., None].double()
 
     def token_probs(self, embeddings):
-        assert embeddings.shape[:2] == self.laws.shape[:2]
+        assert embeddings.shape[:2] == self.probs.shape[:2]
         assert not torch.is_grad_enabled()
-        return self.laws
+        return self.probs
 
 
 def table(seed=0, shape=(12, 20, 6), dtype=torch.float64):
@@ -125,8 +125,8 @@ def test_the_exact_model_is_at_no_distance(model):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_distances_are_those_of_their_definitions(dtype):
-    laws = table(dtype=dtype)
-    lm = Table(laws)
+    probs = table(dtype=dtype)
+    lm = Table(probs)
     found = evaluate(lm, SHORT)
     tokens, masked = SHORT.tokens, SHORT.masked
     exact = posteriors(PLAIN, tokens, observed=~masked).conditionals
@@ -135,7 +135,7 @@ def test_distances_are_those_of_their_definitions(dtype):
         for position in range(20):
             if not masked[text, position]:
                 continue
-            truth, guess = exact[text, position].tolist(), laws[text, position].tolist()
+            truth, guess = exact[text, position].tolist(), probs[text, position].tolist()
             answer = int(tokens[text, position])
             kl = sum(p * math.log(p / q) for p, q in zip(truth, guess, strict=True))
             variation = sum(abs(p - q) for p, q in zip(truth, guess, strict=True)) / 2
@@ -241,9 +241,9 @@ def test_it_says_what_it_found():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_probabilities_rounded_to_zero_are_finite(dtype):
-    laws = torch.zeros(12, 20, 6, dtype=dtype)
-    laws[..., 0] = 1
-    found = evaluate(Table(laws), SHORT)
+    probs = torch.zeros(12, 20, 6, dtype=dtype)
+    probs[..., 0] = 1
+    found = evaluate(Table(probs), SHORT)
     assert torch.isfinite(found.divergence).all()
     assert torch.isfinite(found.surprise).all()
     wrong = SHORT.answers != 0
@@ -270,21 +270,21 @@ def test_a_network_is_measured_as_it_is():
     lm = TransformerMaskedLM(6, TransformerConfig(width=8, n_layers=1, n_heads=1, hidden=8))
     found = evaluate(lm, SHORT)
     with torch.no_grad():
-        laws = lm.token_probs(lm.embed(SHORT.tokens.masked_fill(SHORT.masked, 6)))
-    again = evaluate(Table(laws), SHORT)
+        probs = lm.token_probs(lm.embed(SHORT.tokens.masked_fill(SHORT.masked, 6)))
+    again = evaluate(Table(probs), SHORT)
     assert torch.equal(found.divergence, again.divergence)
     assert not found.divergence.requires_grad
 
 
 def test_a_prediction_that_is_nan_is_found():
-    laws = table()
+    probs = table()
     text, position = (int(part) for part in SHORT.masked.nonzero()[7])
     shown = tuple(int(part) for part in (~SHORT.masked).nonzero()[0])
-    laws[shown] = math.nan  # not a blank: nobody looks there
-    assert math.isfinite(evaluate(Table(laws), SHORT).kl)
-    laws[text, position, 2] = math.nan
+    probs[shown] = math.nan  # not a blank: nobody looks there
+    assert math.isfinite(evaluate(Table(probs), SHORT).kl)
+    probs[text, position, 2] = math.nan
     with pytest.raises(FloatingPointError, match=f"^lm: predicts NaN in text {text}, position {position}$"):
-        evaluate(Table(laws), SHORT)
+        evaluate(Table(probs), SHORT)
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def test_the_machine_with_memory_is_that_of_its_chapter() -> None:
     assert machine["transition"] == chapter["moves"]
     assert machine["mu"] == chapter["mu"]
     assert machine["initial"] == model.initial.flatten().tolist()
-    laws = [list(chapter[kind].values()) for kind in ("nouns", "adjectives")]
-    for cell, values in enumerate(laws):
-        for value, law in enumerate(values):
+    probs = [list(chapter[kind].values()) for kind in ("nouns", "adjectives")]
+    for cell, values in enumerate(probs):
+        for value, distribution in enumerate(values):
             column = (value * 2 + cell) * 2 + 1
-            assert machine["emission"][column] == [law.get(word, 0) for word in words]
+            assert machine["emission"][column] == [distribution.get(word, 0) for word in words]
     assert machine["memory"]["values"] == list(chapter["nouns"])
 
 

@@ -11,8 +11,8 @@ from hmmlib import AttentionHead, LinearHead, TransformerConfig, TransformerMask
 from hmmlib.heads import SoftAttentionHead, logistic_head
 
 
-def laws(*shape: int, seed: int = 0) -> torch.Tensor:
-    """Random token laws."""
+def random_probs(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Random token distributions."""
     random = torch.Generator().manual_seed(seed)
     return torch.softmax(torch.randn(*shape, dtype=torch.float64, generator=random), -1)
 
@@ -59,7 +59,7 @@ def soft_head(dtype=torch.float64):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("weights", [torch.float64, torch.float32])
 def test_laws_may_be_of_any_float_type(attention: AttentionHead, dtype, weights):
-    probs, tokens = laws(2, 5, 4).to(dtype), torch.tensor([[0, 3, 2, 4, 1], [4, 4, 0, 1, 2]])
+    probs, tokens = random_probs(2, 5, 4).to(dtype), torch.tensor([[0, 3, 2, 4, 1], [4, 4, 0, 1, 2]])
     same = probs.to(weights)
     linear = LinearHead(numbers(4).to(weights))
     assert linear.values(probs).dtype == weights
@@ -136,7 +136,7 @@ def test_one_row_of_weights_per_class():
 
 
 def test_attention_by_the_formula(attention: AttentionHead):
-    probs, tokens = laws(2, 5, 4), torch.tensor([[0, 3, 2, 4, 1], [4, 4, 0, 1, 2]])
+    probs, tokens = random_probs(2, 5, 4), torch.tensor([[0, 3, 2, 4, 1], [4, 4, 0, 1, 2]])
     for text in range(2):
         values = []
         for i in range(5):
@@ -151,7 +151,7 @@ def test_attention_by_the_formula(attention: AttentionHead):
 
 
 def test_hard_attention_averages_over_ties(attention: AttentionHead):
-    probs = laws(1, 1, 4).expand(1, 3, 4)
+    probs = random_probs(1, 1, 4).expand(1, 3, 4)
     tokens = torch.tensor([[0, 1, 2]])
     torch.testing.assert_close(attention.attention(probs), torch.full((1, 3), 1 / 3).double())
     mean = attention.position_values(probs, tokens).mean(1)
@@ -159,7 +159,7 @@ def test_hard_attention_averages_over_ties(attention: AttentionHead):
 
 
 def test_keys_within_the_tolerance_tie(attention: AttentionHead):
-    probs = laws(1, 3, 4)
+    probs = random_probs(1, 3, 4)
     largest, second, _ = sorted(attention.keys(probs)[0].tolist(), reverse=True)
     third_apart = replace(attention, tolerance=(largest - second) * 1.0001)
     assert int((third_apart.attention(probs) > 0).sum()) == 2
@@ -168,12 +168,12 @@ def test_keys_within_the_tolerance_tie(attention: AttentionHead):
 
 def test_soft_attention_is_a_softmax(attention: AttentionHead):
     soft = replace(attention, temperature=0.3)
-    probs = laws(2, 5, 4)
+    probs = random_probs(2, 5, 4)
     torch.testing.assert_close(soft.attention(probs), torch.softmax(soft.keys(probs) / 0.3, -1))
 
 
 def test_attention_with_one_row_of_weights_per_class(attention: AttentionHead):
-    probs, tokens = laws(2, 5, 4), torch.tensor([[0, 3, 2, 1, 1], [2, 1, 0, 1, 2]])
+    probs, tokens = random_probs(2, 5, 4), torch.tensor([[0, 3, 2, 1, 1], [2, 1, 0, 1, 2]])
     rows = numbers(3, 3, seed=9)
     values = replace(attention, weights=rows).values(probs, tokens)
     for k in range(3):
@@ -200,9 +200,11 @@ def test_parts_that_do_not_fit(attention: AttentionHead, change: dict, message: 
 def test_inputs_that_do_not_fit(attention: AttentionHead):
     with pytest.raises(ValueError, match=r"weights: expected shape \(V,\) or \(n_classes, V\), got \(\)"):
         LinearHead(torch.tensor(1.0))
-    with pytest.raises(ValueError, match=r"probs: expected laws over 3 tokens, got shape \(2, 4\)"):
-        LinearHead(torch.ones(3)).values(laws(2, 4))
-    with pytest.raises(ValueError, match=r"probs: expected laws over 4 tokens, got shape \(2, 5, 3\)"):
-        attention.keys(laws(2, 5, 3))
+    with pytest.raises(ValueError, match=r"probs: expected distributions over 3 tokens, got shape \(2, 4\)"):
+        LinearHead(torch.ones(3)).values(random_probs(2, 4))
+    with pytest.raises(
+        ValueError, match=r"probs: expected distributions over 4 tokens, got shape \(2, 5, 3\)"
+    ):
+        attention.keys(random_probs(2, 5, 3))
     with pytest.raises(ValueError, match=r"tokens: expected shape \(2, 5\) as of probs, got \(2, 4\)"):
-        attention.values(laws(2, 5, 4), torch.zeros(2, 4, dtype=torch.int64))
+        attention.values(random_probs(2, 5, 4), torch.zeros(2, 4, dtype=torch.int64))

@@ -1,4 +1,4 @@
-"""The parameters of a model: taken in, given out, drawn at random; its stationary law."""
+"""The parameters of a model: taken in, given out, drawn at random; its stationary distribution."""
 
 from __future__ import annotations
 
@@ -206,15 +206,19 @@ def test_with_initial_changes_only_the_start():
         model.with_initial([0.2, 0.5])
 
 
-# --- the stationary law ---
+# --- the stationary distribution ---
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_stationary_law_of_a_random_chain_is_its_left_eigenvector(seed):
     transition = np.random.default_rng(seed).dirichlet(np.full(7, 0.3), 7)
     values, vectors = np.linalg.eig(transition.T)
-    law = np.real(vectors[:, np.argmin(abs(values - 1))])
-    close(HMM(np.full(7, 1 / 7), transition, np.ones((7, 1))).stationary(), law / law.sum(), 1e-12)
+    distribution = np.real(vectors[:, np.argmin(abs(values - 1))])
+    close(
+        HMM(np.full(7, 1 / 7), transition, np.ones((7, 1))).stationary(),
+        distribution / distribution.sum(),
+        1e-12,
+    )
 
 
 @pytest.mark.parametrize(("n_states", "seed"), [(4, 0), (10, 1), (30, 2)])
@@ -231,8 +235,10 @@ def law_of(transition):
 def test_a_nearly_decomposable_chain_has_its_law_to_full_precision():
     e = 1e-40
     # Two pairs, joined by e one way and 3e the other: three quarters of the time in the first pair.
-    law = law_of([[0.5, 0.5, 0, 0], [0.5, 0.5 - e, e, 0], [0, 3 * e, 0.25 - 3 * e, 0.75], [0, 0, 0.75, 0.25]])
-    close(law, [0.375, 0.375, 0.125, 0.125], 1e-14)
+    distribution = law_of(
+        [[0.5, 0.5, 0, 0], [0.5, 0.5 - e, e, 0], [0, 3 * e, 0.25 - 3 * e, 0.75], [0, 0, 0.75, 0.25]]
+    )
+    close(distribution, [0.375, 0.375, 0.125, 0.125], 1e-14)
 
 
 def test_a_periodic_chain_has_a_stationary_law():
@@ -348,7 +354,7 @@ def test_a_float32_model_goes_to_hmmlearn_in_float64():
     ("n_states", "n_tokens", "seed"), [(4, 10, 0), (10, 10, 1), (30, 10, 2), (3, 2, 3), (1, 1, 4)]
 )
 def test_a_seed_gives_the_model_of_the_released_code(n_states, n_tokens, seed):
-    # Drawn again here in the stated order: initial law, mixture weights, permutations, emission.
+    # Drawn again here in the stated order: initial distribution, mixture weights, permutations, emission.
     random = np.random.RandomState(seed)
     initial = softmax(random.uniform(size=n_states) / 10)
     weights = softmax(random.uniform(size=n_states) / 0.01)

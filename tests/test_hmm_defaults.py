@@ -100,6 +100,6 @@ def test_rows_sum_to_one_under_autocast():
     lm = ExactMaskedLM(model)
     embeddings = lm.embed(sample(model, 4, 12, generator=0).tokens).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        laws = lm.token_probs(embeddings)
-    assert laws.dtype == torch.float32
-    np.testing.assert_allclose(laws.detach().sum(-1), 1, atol=1e-6)
+        probs = lm.token_probs(embeddings)
+    assert probs.dtype == torch.float32
+    np.testing.assert_allclose(probs.detach().sum(-1), 1, atol=1e-6)

@@ -112,9 +112,9 @@ def test_an_exported_model_predicts_what_it_did(shape, dtype, tolerance):
     tokens = some_tokens(shape[0])
     found = bert(input_ids=tokens).logits
     close(found[..., :-1], lm.logits(lm.embed(tokens)), tolerance)
-    laws = found.float().softmax(-1)
-    close(laws[..., :-1], lm.token_probs(lm.embed(tokens)), 1e-5)
-    assert laws[..., -1].max() == 0
+    probs = found.float().softmax(-1)
+    close(probs[..., :-1], lm.token_probs(lm.embed(tokens)), 1e-5)
+    assert probs[..., -1].max() == 0
 
 
 def test_words_and_blank_may_be_anywhere_in_the_vocabulary():
@@ -382,7 +382,7 @@ def new_esm(token_dropout, dtype=torch.float32):
 
 
 def shown_both_ways(model, mask, words):
-    """Laws of words at each position of a text with a blank: from its tokens, and through the adapter."""
+    """Probabilities of words at each position of a text with a blank, by its tokens and by the adapter."""
     lm = HuggingFaceMaskedLM(model, words, mask)
     text = torch.tensor([[0, 1, lm.mask_token, 2]])
     entries = torch.tensor([*words, mask])[text]
@@ -396,7 +396,7 @@ def shown_both_ways(model, mask, words):
 def test_a_model_that_treats_blanks_only_where_it_sees_tokens_is_refused(train, dtype):
     model = scramble(new_esm(True, dtype)).train(train)
     with pytest.raises(
-        ValueError, match=r"^model: EsmForMaskedLM shows another law .* differ by up to 0\.\d"
+        ValueError, match=r"^model: EsmForMaskedLM shows another distribution .* differ by up to 0\.\d"
     ):
         HuggingFaceMaskedLM(model, None, 11)
     with pytest.raises(ValueError, match="EsmForMaskedLM"):
@@ -570,9 +570,9 @@ def test_single_precision_comes_out_of_half_precision():
     lm = HuggingFaceMaskedLM(new_model("Bert").bfloat16(), WORDS, MASK)
     rows = lm.embed(some_tokens(10))
     assert rows.dtype == torch.bfloat16
-    laws = lm.token_probs(rows.float())
-    assert laws.dtype == torch.float32
-    close(laws.sum(-1), torch.ones(5, 13), 1e-6)
+    probs = lm.token_probs(rows.float())
+    assert probs.dtype == torch.float32
+    close(probs.sum(-1), torch.ones(5, 13), 1e-6)
 
 
 def test_what_is_made_in_inference_mode_works_outside():

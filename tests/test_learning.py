@@ -21,7 +21,7 @@ def weights(*shape, seed=0, low=0.1):
     return low + torch.rand(*shape, dtype=F64, generator=generator)
 
 
-def laws(*shape, seed=0):
+def probs(*shape, seed=0):
     found = weights(*shape, seed=seed)
     return found / found.sum(-1, keepdim=True)
 
@@ -42,7 +42,7 @@ def every_path(initial, transition, evidence):
 
 
 def parameters(size, time, steps, normalised=True, seed=0):
-    make = laws if normalised else weights
+    make = probs if normalised else weights
     transition = make(time - 1, size, size, seed=seed + 1) if steps else make(size, size, seed=seed + 1)
     return make(size, seed=seed).requires_grad_(), transition.requires_grad_()
 
@@ -144,7 +144,7 @@ def test_parameters_times_gradients_are_the_expected_counts():
 
 
 def test_the_gradient_by_log_evidence_is_the_smoothed_posterior():
-    chain = MarkovChain(laws(4), laws(4, 4, seed=1))
+    chain = MarkovChain(probs(4), probs(4, 4, seed=1))
     logs = (400 * weights(3, 7, 4, seed=2, low=-0.5)).requires_grad_()
     (slope,) = torch.autograd.grad(
         log_likelihood(chain.initial, chain.transition, logs, in_logs=True).sum(), logs
@@ -214,7 +214,7 @@ def test_a_long_text_agrees_with_log_space():
 
 
 def test_log_evidence_of_a_chain_agrees_with_log_space():
-    chain = MarkovChain(laws(3), laws(3, 3, seed=1))
+    chain = MarkovChain(probs(3), probs(3, 3, seed=1))
     logs = 3000 * weights(2, 30, 3, seed=5, low=-1.0)
     found = posteriors_from_evidence(chain, logs, in_logs=True)
     for row in range(2):
@@ -271,7 +271,7 @@ def test_autocast_changes_nothing(size):
     assert torch.equal(found[1], found[3])
 
 
-GOOD = {"initial": laws(2), "transition": laws(2, 2), "evidence": weights(3, 4, 2)}
+GOOD = {"initial": probs(2), "transition": probs(2, 2), "evidence": weights(3, 4, 2)}
 
 
 @pytest.mark.parametrize(
@@ -279,11 +279,15 @@ GOOD = {"initial": laws(2), "transition": laws(2, 2), "evidence": weights(3, 4, 
     [
         ({"initial": [0.5, 0.5]}, TypeError, "initial: expected a tensor of real numbers, got list"),
         ({"transition": torch.ones(2, 2).bool()}, TypeError, "transition: .* got torch.bool"),
-        ({"initial": laws(1, 2)}, ValueError, r"initial: expected shape \(n_states,\), got \(1, 2\)"),
+        ({"initial": probs(1, 2)}, ValueError, r"initial: expected shape \(n_states,\), got \(1, 2\)"),
         ({"initial": torch.tensor([0.0, 0])}, ValueError, "initial: it is zero; expected at least one pos"),
         ({"initial": torch.tensor([0.5, -0.5])}, ValueError, "initial: entry 1 is -0.5; expected"),
-        ({"transition": laws(3, 3)}, ValueError, r"transition: expected shape \(2, 2\) .* got \(3, 3\)"),
-        ({"transition": laws(2, 2, 2)}, ValueError, "transition: expected 3 matrices, .* 4 positions, got 2"),
+        ({"transition": probs(3, 3)}, ValueError, r"transition: expected shape \(2, 2\) .* got \(3, 3\)"),
+        (
+            {"transition": probs(2, 2, 2)},
+            ValueError,
+            "transition: expected 3 matrices, .* 4 positions, got 2",
+        ),
         (
             {"transition": torch.tensor([[1.0, 0], [torch.nan, 1]])},
             ValueError,

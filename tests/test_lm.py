@@ -123,10 +123,10 @@ def test_a_soft_prompt_conditions_the_memory_throughout():
     prompt = torch.tensor([[[1.0] * 3 + [0.0] * 3]], dtype=torch.float64)  # value 0 in any syntax state
     found = lm.token_probs(torch.cat([prompt, lm.embed([[lm.mask_token] * 4])], 1))
     model = lm.model
-    law = model.initial[0, 0] / model.initial[0, 0].sum()
+    distribution = model.initial[0, 0] / model.initial[0, 0].sum()
     for t in range(1, 5):
-        law = law @ model.transition
-        close(found[0, t], law @ model.emission[0, 0])
+        distribution = distribution @ model.transition
+        close(found[0, t], distribution @ model.emission[0, 0])
 
 
 def test_embeddings_may_be_float32(lm):
@@ -171,9 +171,9 @@ def test_what_is_shown_at_the_blank_and_at_the_text(lm):
     prompt = 0.1 + torch.rand(
         2, lm.embedding_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
     )
-    laws = lm.token_probs(lm.embed(prepend_mask(lm, texts)))
-    assert torch.equal(blank_probs(lm, texts), laws[:, 0])
-    assert torch.equal(text_probs(lm, texts), laws[:, 1:])
+    probs = lm.token_probs(lm.embed(prepend_mask(lm, texts)))
+    assert torch.equal(blank_probs(lm, texts), probs[:, 0])
+    assert torch.equal(text_probs(lm, texts), probs[:, 1:])
     prompted = lm.token_probs(prepend_prompt(prompt, lm.embed(prepend_mask(lm, texts))))
     assert torch.equal(blank_probs(lm, texts, prompt), prompted[:, 2])
     assert torch.equal(text_probs(lm, texts, prompt), prompted[:, 3:])

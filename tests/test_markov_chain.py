@@ -16,12 +16,14 @@ STATES = TABLES[:3]
 WARM_MEMORY = random_memory_hmm(2, 2, 4, generator=0, transition_temperature=0.5, emission_temperature=0.5)
 
 
-def laws(*shape, seed=0, sharp=1.0):
+def probs(*shape, seed=0, sharp=1.0):
     return torch.tensor(np.random.default_rng(seed).dirichlet(np.full(shape[-1], sharp), shape[:-1]))
 
 
 def some_hmm(n_states=3, n_tokens=4, seed=0):
-    return HMM(laws(n_states, seed=seed), laws(n_states, n_states, seed=seed + 1), laws(n_states, n_tokens))
+    return HMM(
+        probs(n_states, seed=seed), probs(n_states, n_states, seed=seed + 1), probs(n_states, n_tokens)
+    )
 
 
 def moved_log_space(initial, steps, emission, evidence):
@@ -45,7 +47,7 @@ def moved_log_space(initial, steps, emission, evidence):
 @pytest.mark.parametrize(("size", "time"), [(1, 1), (1, 3), (2, 1), (2, 6), (3, 4)])
 @pytest.mark.parametrize("from_tokens", [True, False])
 def test_tables_are_the_sums_over_all_paths(size, time, from_tokens):
-    model, steps = some_hmm(size), laws(time - 1, size, size, seed=5)
+    model, steps = some_hmm(size), probs(time - 1, size, size, seed=5)
     tokens = torch.randint(4, (3, time), generator=torch.Generator().manual_seed(time))
     rows = model.emission.T[tokens]
     if from_tokens:
@@ -102,7 +104,7 @@ def test_the_same_matrix_at_every_step_is_the_constant_one(model, graph):
 
 
 def test_another_constant_matrix_takes_the_place_of_the_models():
-    model, table = some_hmm(), laws(3, 3, seed=9)
+    model, table = some_hmm(), probs(3, 3, seed=9)
     other = HMM(model.initial, table, model.emission)
     tokens = sample_tokens(model, 5, 8, generator=0)
     found, expected = posteriors(model, tokens, transition=table), posteriors(other, tokens)
@@ -112,7 +114,7 @@ def test_another_constant_matrix_takes_the_place_of_the_models():
 
 def test_a_memory_hmm_moves_as_its_flat_model():
     model = WARM_MEMORY
-    steps = laws(6, *model.transition.shape, seed=2)
+    steps = probs(6, *model.transition.shape, seed=2)
     flat = torch.stack([torch.block_diag(*[step] * len(model.contents)) for step in steps])
     tokens = sample_tokens(model, 4, 7, generator=0)
     found = posteriors(model, tokens, transition=steps, lengths=[7, 1, 4, 7])
@@ -124,7 +126,7 @@ def test_a_memory_hmm_moves_as_its_flat_model():
 
 
 def test_lengths_cut_the_steps_too():
-    model, steps = some_hmm(), laws(5, 3, 3, seed=4)
+    model, steps = some_hmm(), probs(5, 3, 3, seed=4)
     tokens = sample_tokens(model, 2, 6, generator=0)
     found = posteriors(model, tokens, transition=steps, lengths=[3, 6])
     short = posteriors(model, tokens[:1, :3], transition=steps[:2])
@@ -135,7 +137,7 @@ def test_lengths_cut_the_steps_too():
 
 @pytest.mark.parametrize("kind", [*TABLES, "log_likelihood"])
 def test_derivatives_agree_with_finite_differences(kind):
-    model, steps = some_hmm(), laws(3, 3, 3, seed=4)
+    model, steps = some_hmm(), probs(3, 3, 3, seed=4)
     rows = (0.1 + torch.rand(2, 4, 3, dtype=F64, generator=torch.Generator().manual_seed(0))).requires_grad_()
     assert gradcheck(
         lambda given: getattr(posteriors_from_evidence(model, given, transition=steps), kind), rows
@@ -146,7 +148,7 @@ def test_what_underflows_is_found_in_log_space_too(monkeypatch):
     calls = []
     honest = _forward_backward._in_log_space
     monkeypatch.setattr(_forward_backward, "_in_log_space", lambda *rest: calls.append(1) or honest(*rest))
-    chain = MarkovChain(laws(3), laws(19, 3, 3, seed=1, sharp=0.01))
+    chain = MarkovChain(probs(3), probs(19, 3, 3, seed=1, sharp=0.01))
     rows = torch.tensor(10.0 ** np.random.default_rng(0).uniform(-250, 0, (2, 20, 3)))
     found = posteriors_from_evidence(chain, rows)
     assert calls
@@ -160,7 +162,7 @@ def test_what_underflows_is_found_in_log_space_too(monkeypatch):
 
 
 def test_a_long_chain_may_change_with_time_too():
-    steps = laws(2_500, 2, 2, seed=3)
+    steps = probs(2_500, 2, 2, seed=3)
     rows = torch.tensor(np.random.default_rng(0).uniform(0.1, 1, (1, 2_501, 2)))
     found = posteriors_from_evidence(MarkovChain([0.5, 0.5], steps), rows, keep=("smoothed",))
     value = log_likelihood(torch.tensor([0.5, 0.5], dtype=F64), steps, rows)
@@ -195,9 +197,9 @@ def test_zeros_that_change_with_time_are_no_underflow(monkeypatch):
 @pytest.mark.parametrize(
     ("transition", "error", "message"),
     [
-        (laws(2, 3, 3), ValueError, "transition: expected 3 matrices, .* between 4 positions, got 2"),
-        (laws(3, 2, 2), ValueError, r"transition: expected shape \(3, 3\) for 3 states, .* got \(3, 2, 2\)"),
-        (laws(3), ValueError, r"transition: expected shape \(3, 3\)"),
+        (probs(2, 3, 3), ValueError, "transition: expected 3 matrices, .* between 4 positions, got 2"),
+        (probs(3, 2, 2), ValueError, r"transition: expected shape \(3, 3\) for 3 states, .* got \(3, 2, 2\)"),
+        (probs(3), ValueError, r"transition: expected shape \(3, 3\)"),
         (
             torch.stack([torch.eye(3), torch.eye(3), torch.tensor([[1.0, 0, 0], [0, 0.5, 0], [0, 0, 1]])]),
             ValueError,
@@ -235,7 +237,7 @@ def test_a_chain_has_the_tables_of_an_hmm_but_for_the_conditionals():
 
 
 def test_conditionals_of_a_chain_are_refused():
-    chain = MarkovChain(laws(3), laws(3, 3))
+    chain = MarkovChain(probs(3), probs(3, 3))
     with pytest.raises(ValueError, match=r"keep: 'conditionals' are .* a MarkovChain has no vocabulary"):
         posteriors_from_evidence(chain, torch.ones(1, 2, 3, dtype=F64), keep=("conditionals",))
 
@@ -255,7 +257,7 @@ def test_log_evidence_of_an_hmm_is_its_evidence():
 
 
 def test_log_evidence_has_derivatives():
-    chain = MarkovChain(laws(3), laws(3, 3, seed=1))
+    chain = MarkovChain(probs(3), probs(3, 3, seed=1))
     logs = (900 + torch.rand(2, 4, 3, dtype=F64, generator=torch.Generator().manual_seed(0))).requires_grad_()
     for kind in (*STATES, "log_likelihood"):
         assert gradcheck(
@@ -278,7 +280,7 @@ def test_gaussian_emissions_agree_with_hmmlearn(covariance):
     hmmlearn = pytest.importorskip("hmmlearn.hmm", reason="the model to compare with is hmmlearn's")
     random = np.random.default_rng(0)
     theirs = hmmlearn.GaussianHMM(4, covariance, implementation="log")
-    theirs.startprob_, theirs.transmat_ = laws(4).numpy(), laws(4, 4, seed=1).numpy()
+    theirs.startprob_, theirs.transmat_ = probs(4).numpy(), probs(4, 4, seed=1).numpy()
     theirs.n_features, theirs.means_ = 6, 3 * random.standard_normal((4, 6))
     roots = random.standard_normal((4, 6, 6))
     theirs.covars_ = (
@@ -302,8 +304,8 @@ def test_gaussian_emissions_agree_with_hmmlearn(covariance):
 
 
 def test_a_chain_shows_its_sizes():
-    assert repr(MarkovChain(laws(3), laws(3, 3))) == "MarkovChain(n_states=3)"
-    single = MarkovChain(laws(3).float(), laws(5, 3, 3).float(), dtype=torch.float32)
+    assert repr(MarkovChain(probs(3), probs(3, 3))) == "MarkovChain(n_states=3)"
+    single = MarkovChain(probs(3).float(), probs(5, 3, 3).float(), dtype=torch.float32)
     assert repr(single) == "MarkovChain(n_states=3, n_steps=5, dtype=torch.float32)"
     assert (single.n_states, single.dtype, single.device.type) == (3, torch.float32, "cpu")
 
@@ -324,7 +326,7 @@ def test_a_bad_chain_is_named(initial, transition, message):
 
 def test_a_chain_made_in_inference_mode_serves_with_gradients_later():
     with torch.inference_mode():
-        chain = MarkovChain(laws(3), laws(3, 3))
+        chain = MarkovChain(probs(3), probs(3, 3))
         posteriors_from_evidence(chain, torch.ones(1, 2, 3, dtype=F64))
     rows = torch.ones(1, 2, 3, dtype=F64, requires_grad=True)
     posteriors_from_evidence(chain, rows).log_likelihood.sum().backward()

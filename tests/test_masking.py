@@ -145,8 +145,8 @@ def surprises(model, tokens, seen, blanks, noise):
     """−log of the probability of each text's hidden words, mean per text, under exact inference."""
     rows = noisy_evidence(model.chain.emission, noise).T
     evidence = torch.cat([rows, torch.ones_like(rows[:1])])[seen]
-    laws = posteriors_from_evidence(model, evidence, keep=("conditionals",)).conditionals
-    logs = -laws.gather(2, tokens[..., None])[..., 0].log()
+    probs = posteriors_from_evidence(model, evidence, keep=("conditionals",)).conditionals
+    logs = -probs.gather(2, tokens[..., None])[..., 0].log()
     return torch.where(blanks, logs, 0).sum(1) / blanks.sum(1)
 
 

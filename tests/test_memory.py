@@ -240,9 +240,9 @@ def test_the_model_is_not_flattened_on_the_way(monkeypatch, act):
 
 def test_the_stationary_law_is_that_of_the_chain():
     model = warm(2, 2, 3)
-    law = model.stationary()
-    assert law.shape == (2, 3)
-    close(law.reshape(-1) @ model.transition, law.reshape(-1), 1e-14)
+    distribution = model.stationary()
+    assert distribution.shape == (2, 3)
+    close(distribution.reshape(-1) @ model.transition, distribution.reshape(-1), 1e-14)
     close(
         random_memory_hmm(3, generator=1).stationary(), torch.full((1, 4), 0.25, dtype=torch.float64), 1e-12
     )
@@ -279,7 +279,7 @@ def softmax(values):
 
 @pytest.mark.parametrize(("n_values", "n_cells"), [(2, 1), (3, 1), (2, 2)])
 def test_a_seed_gives_the_model_of_the_released_code(n_values, n_cells):
-    # Drawn again here in the stated order: initial law, emission, mixture weights, permutations.
+    # Drawn again here in the stated order: initial distribution, emission, mixture weights, permutations.
     shape = (n_values,) * n_cells + (n_cells, 4)
     size, chain = int(np.prod(shape)), n_cells * 4
     random = np.random.RandomState(11)

@@ -173,7 +173,7 @@ def test_further_starts_go_on_from_the_first_ones():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_where_the_neutral_prompt_changes_nothing_a_prompt_does_no_harm(seed):
-    # The generator's chains are doubly stochastic, hence stationary from the uniform law.
+    # The generator's chains are doubly stochastic, hence stationary from the uniform distribution.
     model = random_hmm(12, 5, generator=seed).with_initial(np.full(12, 1 / 12))
     lm = ExactMaskedLM(model)
     tokens, labels, _ = labelled(model, seed=seed).train
@@ -184,15 +184,16 @@ def test_where_the_neutral_prompt_changes_nothing_a_prompt_does_no_harm(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_with_full_support_a_longer_prompt_does_what_one_vector_can(seed):
-    # One vector u = v/π₀ gives every law ρ = Av, and the last step of a longer prompt is of this kind.
+    # One vector u = v/π₀ gives every distribution ρ = Av, and the last step of a longer prompt is of this
+    # kind.
     model = random_hmm(10, 4, generator=seed, **WARM)
     lm = ExactMaskedLM(model)
     tokens, labels, _ = labelled(model, seed=seed).train
     longer = optimal_prompt(lm, tokens, labels, n_prompt=3, starts=2, generator=0)
-    law = model.initial
+    distribution = model.initial
     for vector in longer.prompt:
-        before = law * vector
-        law = before / before.sum() @ model.transition
+        before = distribution * vector
+        distribution = before / before.sum() @ model.transition
     one = (before / model.initial)[None]
     np.testing.assert_allclose(
         blank_probs(lm, tokens, one / one.max()), blank_probs(lm, tokens, longer.prompt), rtol=1e-8

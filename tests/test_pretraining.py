@@ -118,7 +118,7 @@ def test_it_learns_to_predict_from_context():
     history = pretrain(model, recipe, held_out=held_out, measure_every=25, progress=False).history
     kl, variation = history.column("kl"), history.column("total_variation")
     losses = [entry.train_loss for entry in history.measurements[1:]]
-    # Learning starts near the uniform law, and nobody does better without context.
+    # Learning starts near the uniform distribution, and nobody does better without context.
     assert kl[-1] < 0.25 * kl[0]
     assert variation[-1] < 0.25 * variation[0]
     assert losses[-1] < losses[0] - 0.2

@@ -134,8 +134,10 @@ def test_unigram_entropy_is_that_of_the_words_frequencies(n_states, n_values):
     estimate = -torch.special.xlogy(share, share).sum().item()
     assert unigram_entropy(model) == pytest.approx(estimate, abs=0.005)
     exact = posteriors(model, tokens[:1, None].expand(1, 65), observed=torch.zeros(1, 65, dtype=torch.bool))
-    law = exact.conditionals[0, 64]
-    assert unigram_entropy(model) == pytest.approx(-torch.special.xlogy(law, law).sum().item(), abs=1e-9)
+    distribution = exact.conditionals[0, 64]
+    assert unigram_entropy(model) == pytest.approx(
+        -torch.special.xlogy(distribution, distribution).sum().item(), abs=1e-9
+    )
 
 
 def test_the_ladder_leads_from_the_papers_choices_to_the_preset_one_change_at_a_time():

@@ -94,9 +94,9 @@ def test_states_that_cannot_be_there_stay_out():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"laws": torch.ones(3, 6) / 6}, ValueError, r"laws: expected shape \(5, 6\), .* got \(3, 6\)"),
-        ({"laws": torch.ones(5, 6)}, ValueError, "laws: row 0 sums to 6; expected a law"),
-        ({"laws": torch.full((5, 6), torch.nan)}, ValueError, "laws: row 0"),
+        ({"probs": torch.ones(3, 6) / 6}, ValueError, r"probs: expected shape \(5, 6\), .* got \(3, 6\)"),
+        ({"probs": torch.ones(5, 6)}, ValueError, "probs: row 0 sums to 6; expected a distribution"),
+        ({"probs": torch.full((5, 6), torch.nan)}, ValueError, "probs: row 0"),
         ({"tokens": torch.full((5, 3), 6)}, ValueError, "tokens: .*6"),
         ({"starts": 0}, ValueError, "starts: expected at least 1, got 0"),
         ({"max_iterations": 0}, ValueError, "max_iterations: expected at least 1, got 0"),
@@ -104,7 +104,7 @@ def test_states_that_cannot_be_there_stay_out():
 )
 def test_arguments_are_checked(changes, error, message):
     hmm, lm, texts = case(n_texts=5)
-    asked = {"tokens": texts, "laws": blank_probs(lm, texts), "generator": 0} | changes
+    asked = {"tokens": texts, "probs": blank_probs(lm, texts), "generator": 0} | changes
     with pytest.raises(error, match=message):
         fit_prior(hmm, **asked)
 

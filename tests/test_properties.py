@@ -272,17 +272,17 @@ def test_pieces_of_the_likelihood_multiply(case):
 
 @given(cases(hmms()))
 def test_a_text_read_backwards_is_that_of_the_reversed_chain(case):
-    # Started from a stationary law, time may be turned round: P̃[h' | h] = π(h') P[h | h'] / π(h).
+    # Started from a stationary distribution, time may be turned round: P̃[h' | h] = π(h') P[h | h'] / π(h).
     model, rows = case.model, case.evidence
     try:
-        law = model.stationary()
-    except ValueError:  # several laws
+        distribution = model.stationary()
+    except ValueError:  # several distributions
         assume(False)
-    assume(float(law.min()) > 1e-30)
-    reversed_transition = law[None, :] * model.transition.T / law[:, None]
+    assume(float(distribution.min()) > 1e-30)
+    reversed_transition = distribution[None, :] * model.transition.T / distribution[:, None]
     reversed_transition /= reversed_transition.sum(-1, keepdim=True)
-    forwards = Case(model.with_initial(law), rows)
-    backwards = Case(HMM(law, reversed_transition, model.emission), rows.flip(0))
+    forwards = Case(model.with_initial(distribution), rows)
+    backwards = Case(HMM(distribution, reversed_transition, model.emission), rows.flip(0))
     assume(possible(*forwards) and possible(*backwards))
     assume(float(model.transition[model.transition > 0].min()) > 1e-30)
     first, second = run(forwards), run(backwards)

@@ -420,14 +420,14 @@ def test_what_the_deviations_say_of_recipes_is_so():
 
 
 def brute_force(model: HMM, x: list[int]) -> torch.Tensor:
-    """A^T P[H_1 | x] with the initial law at the first word, path by path."""
-    law = torch.zeros(model.n_states, dtype=torch.float64)
+    """A^T P[H_1 | x] with the initial distribution at the first word, path by path."""
+    distribution = torch.zeros(model.n_states, dtype=torch.float64)
     for path in product(range(model.n_states), repeat=len(x)):
         weight = model.initial[path[0]] * model.emission[path[0], x[0]]
         for before, state, token in zip(path, path[1:], x[1:], strict=False):
             weight = weight * model.transition[before, state] * model.emission[state, token]
-        law[path[0]] += weight
-    return model.transition @ (law / law.sum())
+        distribution[path[0]] += weight
+    return model.transition @ (distribution / distribution.sum())
 
 
 def test_the_released_posterior_takes_a_step_back_from_the_first_word():

@@ -1,4 +1,4 @@
-"""Sampled text follows the model's law, and a seed determines it."""
+"""Sampled text follows the model's distribution, and a seed determines it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ BOTH = pytest.mark.parametrize("model", [MODEL, MEMORY], ids=["HMM", "MemoryHMM"
 def law_of(table):
     """The distributions that an alias table draws from."""
     keep, alias = (part.numpy().reshape(-1, table.n) for part in (table._keep, table._alias))
-    law = keep / table.n
-    for row in range(len(law)):
-        np.add.at(law[row], alias[row], (1 - keep[row]) / table.n)
-    return law
+    distribution = keep / table.n
+    for row in range(len(distribution)):
+        np.add.at(distribution[row], alias[row], (1 - keep[row]) / table.n)
+    return distribution
 
 
 def fits(counts, probabilities):
@@ -165,7 +165,7 @@ def test_a_seed_gives_the_text_that_it_has_always_given():
     assert names == ["8967b2e5450e5821", "2e86a9eba76e52de"]
 
 
-# --- the law of the text ---
+# --- the distribution of the text ---
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +175,8 @@ def drawn():
 
 @pytest.mark.parametrize("t", range(4))
 def test_states_at_each_position_follow_the_law_of_the_chain(drawn, t):
-    law = MODEL.initial @ torch.linalg.matrix_power(MODEL.transition, t)
-    assert fits(torch.bincount(drawn.states[:, t], minlength=3), law)
+    distribution = MODEL.initial @ torch.linalg.matrix_power(MODEL.transition, t)
+    assert fits(torch.bincount(drawn.states[:, t], minlength=3), distribution)
 
 
 @pytest.mark.parametrize("t", range(3))
@@ -196,7 +196,7 @@ def test_tokens_follow_the_emission_of_their_state(drawn, t, state):
 @BOTH
 @pytest.mark.parametrize("block", [None, 1, 40_000, 100_001])
 def test_whole_texts_have_the_frequency_of_their_likelihood(monkeypatch, model, block):
-    # Every one of the 4³ texts; blocks of one step, of two and of three give the same law.
+    # Every one of the 4³ texts; blocks of one step, of two and of three give the same distribution.
     if block is not None:
         monkeypatch.setattr(sampling, "_BLOCK_TOKENS", block)
     tokens = sample_tokens(model, 40_000, 3, generator=17)
@@ -215,8 +215,8 @@ def test_long_text_visits_states_as_often_as_the_stationary_law_says():
 def test_rows_are_independent():
     found = sample_tokens(MODEL.with_initial(MODEL.stationary()), 400, 250, generator=8)
     agree = float((found[:200] == found[200:]).double().mean())
-    law = MODEL.stationary() @ MODEL.emission
-    assert agree == pytest.approx(float(law @ law), abs=0.015)
+    distribution = MODEL.stationary() @ MODEL.emission
+    assert agree == pytest.approx(float(distribution @ distribution), abs=0.015)
 
 
 def test_a_deterministic_model_writes_its_one_text():

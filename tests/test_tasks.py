@@ -27,7 +27,7 @@ MEMORY = MemoryHMM(
     _random.dirichlet(np.ones(4), (3, 2, 1)),
 )
 TEXTS = np.random.default_rng(1).integers(4, size=(6, 3))
-# Whatever the text, the posterior is the initial law.
+# Whatever the text, the posterior is the initial distribution.
 SILENT = HMM([0.3, 0.7], np.full((2, 2), 0.5), np.ones((2, 1)))
 
 
@@ -252,8 +252,8 @@ def test_the_label_is_what_the_text_tells_of_the_state():
 def test_texts_follow_the_models_law_from_its_second_step_on():
     data = draw_dataset(PosteriorTask(MODEL, np.zeros((2, 3))), generator=0, sizes=(40_000, 1, 1), length=1)
     share = torch.bincount(data.train.tokens[:, 0], minlength=4) / 40_000
-    law = MODEL.initial @ MODEL.transition @ MODEL.emission
-    assert float((share - law).abs().max()) < 0.01
+    distribution = MODEL.initial @ MODEL.transition @ MODEL.emission
+    assert float((share - distribution).abs().max()) < 0.01
 
 
 def test_memory_tasks_have_datasets():

@@ -100,12 +100,12 @@ def test_branches_hold_other_text():
 def test_the_text_is_the_models():
     stream = TextStream(PLAIN, 0)
     tokens = torch.cat([stream.batch(step, 200, 8) for step in range(50)])
-    law = PLAIN.initial
+    distribution = PLAIN.initial
     for position in range(8):
-        expected = law @ PLAIN.emission
+        expected = distribution @ PLAIN.emission
         found = tokens[:, position].bincount(minlength=6) / len(tokens)
         assert float((found - expected).abs().max()) < 5 * math.sqrt(0.25 / len(tokens))
-        law = law @ PLAIN.transition
+        distribution = distribution @ PLAIN.transition
     pairs = (tokens[:, 0] * 6 + tokens[:, 1]).bincount(minlength=36) / len(tokens)
     expected = PLAIN.emission.T @ (PLAIN.initial[:, None] * PLAIN.transition) @ PLAIN.emission
     assert float((pairs - expected.flatten()).abs().max()) < 5 * math.sqrt(0.1 / len(tokens))

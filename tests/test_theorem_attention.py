@@ -47,18 +47,18 @@ def random_cases(n_cells: int, n_machines: int, batch: int) -> Iterator[Case]:
         yield hmm, attention_head(hmm, mu), texts, text_probs(ExactMaskedLM(hmm), texts), margins
 
 
-def seen_probs(texts: torch.Tensor, laws: torch.Tensor) -> torch.Tensor:
-    return laws.gather(2, texts[..., None])[..., 0]
+def seen_probs(texts: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
+    return probs.gather(2, texts[..., None])[..., 0]
 
 
 @pytest.mark.parametrize("n_cells", [1, 2])
 def test_the_attention_head_with_recoverable_states(n_cells):
     """Section 4: some position certain to read H* makes the label right."""
     wrong = total = uncertain = 0
-    for _, head, texts, laws, margins in random_cases(n_cells, 200, 80):
-        certain = head.keys(laws).amax(1) > 1 - 1e-9
+    for _, head, texts, probs, margins in random_cases(n_cells, 200, 80):
+        certain = head.keys(probs).amax(1) > 1 - 1e-9
         clear = certain & (margins.abs() > 1e-9)
-        wrong += int(((head.values(laws, texts) >= 0) != (margins >= 0))[clear].sum())
+        wrong += int(((head.values(probs, texts) >= 0) != (margins >= 0))[clear].sum())
         total += int(clear.sum())
         uncertain += int((~certain).sum())
     assert total > 10_000
@@ -68,7 +68,7 @@ def test_the_attention_head_with_recoverable_states(n_cells):
 
 def test_what_keys_and_evidence_mean():
     """P[H_i ∈ H* | x_{-i}] and P[M_j* = m, H_i = h, X_i = x_i | x_{-i}], here from the flat states."""
-    for hmm, head, texts, laws, _ in random_cases(2, 20, 10):
+    for hmm, head, texts, probs, _ in random_cases(2, 20, 10):
         lm = ExactMaskedLM(hmm)
         blanked = prepend_mask(lm, texts)
         known = posteriors(hmm, blanked.clamp(max=hmm.n_tokens - 1), observed=blanked != lm.mask_token)
@@ -77,19 +77,19 @@ def test_what_keys_and_evidence_mean():
             torch.from_numpy(column_posterior(table[:, 1:].numpy(), hmm.chain.columns.numpy())[..., columns])
             for table in (known.leave_one_out, known.smoothed)
         )
-        torch.testing.assert_close(head.keys(laws), before.sum(-1), atol=1e-8, rtol=0)
-        evidence = head.evidence(laws, texts)
-        joint = after * seen_probs(texts, laws)[..., None]
+        torch.testing.assert_close(head.keys(probs), before.sum(-1), atol=1e-8, rtol=0)
+        evidence = head.evidence(probs, texts)
+        joint = after * seen_probs(texts, probs)[..., None]
         torch.testing.assert_close(evidence, joint, atol=1e-8, rtol=0)
 
 
 def test_without_certainty_the_error_is_at_most_the_probability_of_reading_elsewhere():
     """The robust version, times G_i(x)[x_i] so that rounding errors keep their size."""
     largest, reached, count = -1.0, 0.0, 0
-    for _, head, texts, laws, margins in random_cases(1, 200, 25):
-        seen = seen_probs(texts, laws)
-        error = (head.position_values(laws, texts) - seen * margins[:, None]).abs()
-        bound = head.weights.abs().max() * (seen - head.evidence(laws, texts).sum(-1))
+    for _, head, texts, probs, margins in random_cases(1, 200, 25):
+        seen = seen_probs(texts, probs)
+        error = (head.position_values(probs, texts) - seen * margins[:, None]).abs()
+        bound = head.weights.abs().max() * (seen - head.evidence(probs, texts).sum(-1))
         largest = max(largest, float((error - bound).max()))
         uncertain = bound > 1e-3
         reached = max(reached, float((error / bound)[uncertain].max()))
@@ -103,14 +103,14 @@ def test_without_certainty_the_error_is_at_most_the_probability_of_reading_elsew
 def test_soft_attention_is_nearly_hard(temperature):
     """Weight outside of the best positions at most n·exp(−Δ/τ), output within 2·max|μ| times that."""
     largest_share = 0.0
-    for _, head, texts, laws, _ in random_cases(1, 60, 30):
-        keys = head.keys(laws)
+    for _, head, texts, probs, _ in random_cases(1, 60, 30):
+        keys = head.keys(probs)
         best = keys >= keys.amax(1, keepdim=True) - head.tolerance
         gap = keys.amax(1) - keys.masked_fill(best, -torch.inf).amax(1)
         bound = texts.shape[1] * (-gap / temperature).exp()
         soft = replace(head, temperature=temperature)
-        stray = (soft.attention(laws) * ~best).sum(1)
-        moved = (soft.values(laws, texts) - head.values(laws, texts)).abs()
+        stray = (soft.attention(probs) * ~best).sum(1)
+        moved = (soft.values(probs, texts) - head.values(probs, texts)).abs()
         assert bool((stray <= bound + 1e-12).all())
         # Keys that hard attention takes for equal may differ by its tolerance.
         slack = 1e-12 + 2 * head.tolerance / temperature
@@ -122,14 +122,14 @@ def test_soft_attention_is_nearly_hard(temperature):
 
 def test_soft_attention_gets_the_labels_right_at_a_low_temperature():
     wrong = total = 0
-    for _, head, texts, laws, margins in random_cases(1, 100, 30):
-        hard = head.values(laws, texts)
-        keys = head.keys(laws)
+    for _, head, texts, probs, margins in random_cases(1, 100, 30):
+        hard = head.values(probs, texts)
+        keys = head.keys(probs)
         best = keys >= keys.amax(1, keepdim=True) - head.tolerance
         gap = keys.amax(1) - keys.masked_fill(best, -torch.inf).amax(1)
         bound = 2 * head.weights.abs().max() * texts.shape[1] * (-gap / 0.005).exp()
         safe = (keys.amax(1) > 1 - 1e-9) & (hard.abs() > bound + 1e-6)
-        soft = replace(head, temperature=0.005).values(laws, texts)
+        soft = replace(head, temperature=0.005).values(probs, texts)
         wrong += int(((soft >= 0) != (margins >= 0))[safe].sum())
         total += int(safe.sum())
     assert total > 1_000
@@ -238,16 +238,18 @@ def certified_failure(hmm: MemoryHMM) -> None:
     assert min(map(abs, margins)) > 0.3
     labels = torch.tensor([int(margin >= 0) for margin in margins])
     assert labels.tolist() == [1, 0, 1]
-    laws = [text_probs(lm, x) for x in texts]
-    for law in laws:
-        torch.testing.assert_close(law, law[:, :1].expand_as(law), atol=1e-13, rtol=0)
-    shown = torch.stack([law[0, 0] for law in laws])
+    probs = [text_probs(lm, x) for x in texts]
+    for distribution in probs:
+        torch.testing.assert_close(
+            distribution, distribution[:, :1].expand_as(distribution), atol=1e-13, rtol=0
+        )
+    shown = torch.stack([distribution[0, 0] for distribution in probs])
     verdict = separate(shown, labels)
     assert not verdict.separable
     assert certificate_bound(shown, labels, verdict.certificate) < 1e-14
     for seed in range(300):
         head = random_head(hmm.n_tokens, seed)
-        answers = [int(head.labels(law, x)) for law, x in zip(laws, texts, strict=True)]
+        answers = [int(head.labels(distribution, x)) for distribution, x in zip(probs, texts, strict=True)]
         assert answers != labels.tolist()
 
 
@@ -272,12 +274,12 @@ def test_no_attention_head_where_the_spans_meet():
     with pytest.raises(AssumptionError, match="syntax state 0 is not recoverable"):
         attention_head(hmm, [1, -1], states=[0])
     assert PosteriorTask.two_class(hmm, [1, -1]).labels(texts).tolist() == [1, 0]
-    laws = text_probs(lm, texts)
-    pairs = torch.cat([texts[..., None].double(), laws], 2).round(decimals=12).tolist()
+    probs = text_probs(lm, texts)
+    pairs = torch.cat([texts[..., None].double(), probs], 2).round(decimals=12).tolist()
     assert sorted(pairs[0]) == sorted(pairs[1])
     for seed in range(300):
         head = random_head(2, seed)
-        first, second = head.values(laws, texts)
+        first, second = head.values(probs, texts)
         torch.testing.assert_close(first, second, atol=1e-9, rtol=1e-9)
 
 
@@ -287,8 +289,8 @@ def test_no_attention_head_where_no_position_is_certain():
     assert recoverable_states(hmm) == (0,)
     assert recoverable_by_definition(hmm, 0, (0,))
     head = attention_head(hmm, ENDS)
-    laws = text_probs(ExactMaskedLM(hmm), torch.zeros(1, 6, dtype=torch.long))
-    assert float(head.keys(laws).abs().max()) < 1e-12
+    probs = text_probs(ExactMaskedLM(hmm), torch.zeros(1, 6, dtype=torch.long))
+    assert float(head.keys(probs).abs().max()) < 1e-12
     certified_failure(hmm)
     # On texts that do visit it the very same head is right.
     visits = torch.tensor([[2, 2], [3, 3], [4, 4]])

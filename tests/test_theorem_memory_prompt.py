@@ -29,7 +29,7 @@ from hmmlib.constructions import (
     recoverable_states,
     start_errors,
 )
-from hmmlib.hmm import random_recoverable_hmm, stationary_law
+from hmmlib.hmm import random_recoverable_hmm, stationary_distribution
 
 
 def weights_of(n_values: int, n_weighed: int, seed: int) -> np.ndarray:
@@ -144,9 +144,9 @@ def test_the_error_with_few_blanks_is_within_the_bound_of_the_start_error():
 def test_no_blanks_are_needed_where_the_cell_is_drawn_anew_at_each_step():
     random = np.random.default_rng(1)
     cells, syntax = random.dirichlet(np.ones(2)), random.dirichlet(np.ones(3), 3)
-    law = stationary_law(torch.from_numpy(syntax)).numpy()
+    distribution = stationary_distribution(torch.from_numpy(syntax)).numpy()
     model = MemoryHMM(
-        np.full((3, 3, 1, 1), 1 / 9) * np.outer(cells, law),
+        np.full((3, 3, 1, 1), 1 / 9) * np.outer(cells, distribution),
         np.tile(np.kron(cells[None], syntax), (2, 1)),
         random.dirichlet(np.ones(16), (3, 2, 3)),
     )
@@ -211,7 +211,7 @@ def two_topics() -> MemoryHMM:
     emission[:, 0, 1, 2:4] = torch.tensor([[0.6, 0.4], [0.4, 0.6], [0.5, 0.5]])
     emission[:, 1, 1, 4] = 1.0
     emission = emission / emission.sum(-1, keepdim=True)
-    start = stationary_law(torch.tensor(chain, dtype=torch.float64)).reshape(2, 2)
+    start = stationary_distribution(torch.tensor(chain, dtype=torch.float64)).reshape(2, 2)
     return MemoryHMM((start / 9).expand(3, 3, 2, 2), chain, emission)
 
 
@@ -245,7 +245,7 @@ def test_fails_with_several_cells_and_no_blanks():
 
 
 def test_fails_where_the_memory_depends_on_the_first_state():
-    """No number of blanks helps: the prompt changes the law of the memory itself."""
+    """No number of blanks helps: the prompt changes the distribution of the memory itself."""
     model = two_topics()
     tilted = model.initial.clone()
     tilted[0, :, 0] *= 3.0

@@ -173,11 +173,11 @@ def test_texts_do_not_influence_each_other(lm):
 
 
 def test_it_predicts_words_and_never_the_blank(lm):
-    laws = lm.token_probs(lm.embed(torch.full((2, 4), lm.mask_token)))
-    assert laws.shape == (2, 4, 5)
-    assert laws.dtype == torch.float32
-    assert (laws >= 0).all()
-    close(laws.sum(-1), torch.ones(2, 4), 1e-6)
+    probs = lm.token_probs(lm.embed(torch.full((2, 4), lm.mask_token)))
+    assert probs.shape == (2, 4, 5)
+    assert probs.dtype == torch.float32
+    assert (probs >= 0).all()
+    close(probs.sum(-1), torch.ones(2, 4), 1e-6)
 
 
 def test_it_is_a_masked_language_model(lm):
@@ -190,10 +190,10 @@ def test_it_is_a_masked_language_model(lm):
 
 def test_it_shows_its_predictions_at_blanks_and_behind_prompts(lm):
     texts, prompt = TOKENS[:, :4] % 5, numbers(2, 8, seed=1)
-    laws = lm.token_probs(prepend_prompt(prompt, lm.embed(prepend_mask(lm, texts))))
-    close(blank_probs(lm, texts, prompt), laws[:, 2], 0)
-    close(text_probs(lm, texts, prompt), laws[:, 3:], 0)
-    assert not torch.allclose(blank_probs(lm, texts), laws[:, 2], atol=1e-4)
+    probs = lm.token_probs(prepend_prompt(prompt, lm.embed(prepend_mask(lm, texts))))
+    close(blank_probs(lm, texts, prompt), probs[:, 2], 0)
+    close(text_probs(lm, texts, prompt), probs[:, 3:], 0)
+    assert not torch.allclose(blank_probs(lm, texts), probs[:, 2], atol=1e-4)
 
 
 def test_a_prompt_may_be_of_another_number_type():
@@ -319,8 +319,8 @@ def test_initial_weights_are_berts():
 
 
 def test_a_new_model_predicts_all_words_nearly_equally():
-    law = TransformerMaskedLM(5, ROTARY).token_probs(TransformerMaskedLM(5, ROTARY).embed(TOKENS))
-    close(law.detach(), torch.full((2, 7, 5), 0.2), 0.05)
+    distribution = TransformerMaskedLM(5, ROTARY).token_probs(TransformerMaskedLM(5, ROTARY).embed(TOKENS))
+    close(distribution.detach(), torch.full((2, 7, 5), 0.2), 0.05)
 
 
 @pytest.mark.parametrize("config", SHAPES[::3], ids=["rotary", "bert"])

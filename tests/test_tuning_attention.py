@@ -46,9 +46,9 @@ def random_head(n_tokens=4, size=3, length=5, n_classes=2, embeddings=True):
 
 
 def random_texts(n_texts=6, n_tokens=4, length=5):
-    laws = numbers(n_texts, 1 + length, n_tokens, seed=6).softmax(-1)
+    probs = numbers(n_texts, 1 + length, n_tokens, seed=6).softmax(-1)
     tokens = torch.randint(n_tokens, (n_texts, length), generator=torch.Generator().manual_seed(7))
-    return laws, torch.cat([torch.full((n_texts, 1), n_tokens), tokens], 1)
+    return probs, torch.cat([torch.full((n_texts, 1), n_tokens), tokens], 1)
 
 
 def shown_texts(lm, split):
@@ -69,42 +69,42 @@ def memory():
 @pytest.mark.parametrize("n_classes", [1, 3])
 def test_the_formula_position_by_position(embeddings, n_classes):
     head = random_head(n_classes=n_classes, embeddings=embeddings)
-    laws, tokens = random_texts()
-    for text, law in enumerate(laws):
+    probs, tokens = random_texts()
+    for text, distribution in enumerate(probs):
         scores, values = [], []
-        for i, g in enumerate(law):
+        for i, g in enumerate(distribution):
             scores.append(head.query @ (head.projection @ g + head.positions[i]))
             read = head.readout @ g
             if embeddings:
                 read = read * head.embeddings[tokens[text, i]]
             values.append(head.weights @ read)
         shares = torch.stack(scores).softmax(0)
-        torch.testing.assert_close(head.attention(laws)[text], shares)
+        torch.testing.assert_close(head.attention(probs)[text], shares)
         expected = sum(share * value for share, value in zip(shares, values, strict=True))
-        torch.testing.assert_close(head.values(laws, tokens)[text], expected)
-    labels = head.values(laws, tokens)
+        torch.testing.assert_close(head.values(probs, tokens)[text], expected)
+    labels = head.values(probs, tokens)
     expected_labels = (labels >= 0).long() if n_classes == 1 else labels.argmax(1)
-    assert head.labels(laws, tokens).tolist() == expected_labels.tolist()
+    assert head.labels(probs, tokens).tolist() == expected_labels.tolist()
 
 
 @pytest.mark.parametrize("embeddings", [True, False])
 def test_gradients_are_the_finite_differences(embeddings):
     head = random_head(embeddings=embeddings)
-    laws, tokens = random_texts(3)
+    probs, tokens = random_texts(3)
     parts = [head.query, head.projection, head.positions, head.readout, head.weights]
 
     def values(*parts):
-        return SoftAttentionHead(*parts, embeddings=head.embeddings).values(laws, tokens)
+        return SoftAttentionHead(*parts, embeddings=head.embeddings).values(probs, tokens)
 
     assert torch.autograd.gradcheck(values, [part.clone().requires_grad_() for part in parts])
 
 
 def test_shorter_texts_use_the_first_positions():
     head = random_head()
-    laws, tokens = random_texts()
+    probs, tokens = random_texts()
     first = replace(head, positions=head.positions[:4])
     torch.testing.assert_close(
-        head.values(laws[:, :4], tokens[:, :4]), first.values(laws[:, :4], tokens[:, :4])
+        head.values(probs[:, :4], tokens[:, :4]), first.values(probs[:, :4], tokens[:, :4])
     )
 
 
@@ -124,16 +124,16 @@ def test_the_theorems_head_is_one_of_these(memory):
     head = SoftAttentionHead(key / temperature, projection, positions, projection, weights, embeddings)
 
     seen = prepend_mask(lm, data.test.tokens)
-    laws = lm.token_probs(lm.embed(seen))
+    probs = lm.token_probs(lm.embed(seen))
     soft = replace(hard, temperature=temperature)
-    torch.testing.assert_close(head.attention(laws), soft.attention(laws))
-    torch.testing.assert_close(head.values(laws, seen), soft.values(laws, seen))
-    agree = head.labels(laws, seen) == hard.labels(laws, seen)
+    torch.testing.assert_close(head.attention(probs), soft.attention(probs))
+    torch.testing.assert_close(head.values(probs, seen), soft.values(probs, seen))
+    agree = head.labels(probs, seen) == hard.labels(probs, seen)
     assert agree.double().mean() > 0.99
     # Where some position surely reads the cell, they are the task's own.
-    certain = hard.keys(laws).amax(1) > 1 - 1e-9
+    certain = hard.keys(probs).amax(1) > 1 - 1e-9
     assert certain.sum() > 100
-    assert torch.equal(head.labels(laws, seen)[certain], data.test.labels[certain])
+    assert torch.equal(head.labels(probs, seen)[certain], data.test.labels[certain])
 
 
 @pytest.mark.parametrize(
@@ -209,12 +209,12 @@ class ToldTheWord:
 
     n_tokens = mask_token = 3
     embedding_dim = 1
-    law = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    distribution = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 
     def __init__(self, masking):
         kept = 1 - masking.blank - masking.random
         likelihood = kept * torch.eye(3) + masking.random / 3
-        joint = torch.cat([likelihood, torch.ones(1, 3)]).double() * self.law
+        joint = torch.cat([likelihood, torch.ones(1, 3)]).double() * self.distribution
         self.table = joint / joint.sum(1, keepdim=True)
 
     def embed(self, tokens):
@@ -230,9 +230,9 @@ class ToldTheWord:
 def test_what_the_word_itself_says_is_taken_out(masking):
     lm = ToldTheWord(masking)
     found = text_probs(lm, [[0, 1, 2, 1]], reading="read off", masking=masking, with_blanks=True)
-    torch.testing.assert_close(found, lm.law.expand(1, 5, 3))
+    torch.testing.assert_close(found, lm.distribution.expand(1, 5, 3))
     if masking.random < 0.5:
-        assert float((text_probs(lm, [[0, 1, 2, 1]]) - lm.law).abs().max()) > 0.1
+        assert float((text_probs(lm, [[0, 1, 2, 1]]) - lm.distribution).abs().max()) > 0.1
 
 
 def test_a_tuned_head_reads_as_it_was_trained():
@@ -241,9 +241,9 @@ def test_a_tuned_head_reads_as_it_was_trained():
     recipe = replace(FAST, epochs=2)
     for reading, given in (("blanked", None), ("read off", masking)):
         tuned = tune_head(lm, data, recipe, head="attention", reading=reading, masking=given)
-        laws = text_probs(lm, data.test.tokens, reading=reading, masking=given, with_blanks=True)
+        probs = text_probs(lm, data.test.tokens, reading=reading, masking=given, with_blanks=True)
         seen = prepend_mask(lm, data.test.tokens)
-        torch.testing.assert_close(tuned.values(data.test.tokens), tuned.head.values(laws, seen))
+        torch.testing.assert_close(tuned.values(data.test.tokens), tuned.head.values(probs, seen))
         torch.testing.assert_close(tuned.head.embeddings, lm.embedding.weight.detach())
         assert tuned.head.query.shape == (16,)
 
@@ -285,13 +285,15 @@ def test_parts_that_do_not_fit(change, message):
 
 def test_inputs_that_do_not_fit():
     head = random_head()
-    laws, tokens = random_texts(length=6)
+    probs, tokens = random_texts(length=6)
     with pytest.raises(ValueError, match="probs: texts of 6 tokens; the head was made for at most 5"):
-        head.values(laws, tokens)
-    with pytest.raises(ValueError, match=r"probs: expected laws over 4 tokens, got shape \(6, 7, 3\)"):
-        head.attention(laws[..., :3])
+        head.values(probs, tokens)
+    with pytest.raises(
+        ValueError, match=r"probs: expected distributions over 4 tokens, got shape \(6, 7, 3\)"
+    ):
+        head.attention(probs[..., :3])
     with pytest.raises(ValueError, match=r"tokens: expected shape \(6, 5\) as of probs, got \(6, 4\)"):
-        head.values(laws[:, :5], tokens[:, :4])
+        head.values(probs[:, :5], tokens[:, :4])
     lm = ExactMaskedLM(warm_hmm())
     with pytest.raises(
         ValueError, match="masking: expected the Masking of the model's training for reading='read off'"
@@ -317,13 +319,13 @@ def test_queries_and_weights_start_at_a_scale_that_keeps_scores_and_values_near_
 
 def test_solving_leaves_what_it_is_given_as_it_is(monkeypatch):
     monkeypatch.setattr(_attention_training, "_MOST_STEPS", 2)
-    laws = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(-1)
-    texts = ShownTexts(laws, torch.zeros(6, 4, dtype=torch.int64), torch.tensor([0, 1] * 3))
+    probs = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    texts = ShownTexts(probs, torch.zeros(6, 4, dtype=torch.int64), torch.tensor([0, 1] * 3))
     training = AttentionTraining(texts, texts, torch.rand(6, 3), 3, 2)
     head, _ = training.solve(replace(CONVERGED, starts=1))
     assert head.query.dtype == torch.float64
     assert training.train_texts is training.validation is texts
-    assert training.embeddings.dtype == texts.laws.dtype == torch.float32
+    assert training.embeddings.dtype == texts.probs.dtype == torch.float32
     assert training.start(FAST, 0)[0].dtype == torch.float32
 
 

@@ -64,20 +64,20 @@ def test_adamw_trains_any_number_of_classes():
 
 def by_hand(lm, data, recipe, rate):
     """AdamW in the plainest way: the head after each epoch, with its validation loss."""
-    laws, held = (blank_probs(lm, split.tokens).detach() for split in data[:2])
-    head = torch.zeros(2, lm.n_tokens, dtype=laws.dtype, requires_grad=True)
+    probs, held = (blank_probs(lm, split.tokens).detach() for split in data[:2])
+    head = torch.zeros(2, lm.n_tokens, dtype=probs.dtype, requires_grad=True)
     settings = {"betas": recipe.betas, "weight_decay": recipe.weight_decay, "fused": True}
     optimiser = torch.optim.AdamW([head], rate, **settings)
     step, epochs = 0, []
-    n_steps = recipe.epochs * -(-len(laws) // recipe.batch)
+    n_steps = recipe.epochs * -(-len(probs) // recipe.batch)
     for epoch in range(recipe.epochs):
         order = torch.randperm(
-            len(laws), generator=hmmlib._random.step_generator(torch.device("cpu"), recipe.seed, epoch)
+            len(probs), generator=hmmlib._random.step_generator(torch.device("cpu"), recipe.seed, epoch)
         )
         for rows in order.split(recipe.batch):
             optimiser.param_groups[0]["lr"] = rate * recipe.learning_rate_factor(step, n_steps)
             optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(laws[rows] @ head.T, data.train.labels[rows]).backward()
+            torch.nn.functional.cross_entropy(probs[rows] @ head.T, data.train.labels[rows]).backward()
             optimiser.step()
             step += 1
         loss = torch.nn.functional.cross_entropy(held @ head.T, data.validation.labels)

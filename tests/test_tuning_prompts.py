@@ -84,7 +84,7 @@ def test_the_closed_form_for_exact_models_is_what_they_show(model, init):
     assert theta.shape == (2, lm.embedding_dim)
     rows = torch.tensor([3, 1, 29])
     expected = blank_probs(lm, texts[rows], prompts.prompt(theta))
-    torch.testing.assert_close(prompts.laws(texts)(rows, theta), expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(prompts.probs(texts)(rows, theta), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_where_prompts_start():

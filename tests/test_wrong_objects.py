@@ -94,7 +94,7 @@ CALLS = {
     "unigram_entropy": {"model": MODEL, "position": 3},
     "entropy": {"probs": MODEL.initial},
     "fingerprint": {"model": MODEL},
-    "stationary_law": {"transition": MODEL.transition},
+    "stationary_distribution": {"transition": MODEL.transition},
     "sample": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},
     "sample_tokens": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},
     "posteriors": {"model": MODEL, "tokens": TEXTS, "observed": TEXTS > 0, "lengths": [3, 2]}
@@ -176,7 +176,7 @@ CALLS = {
     "TuningRecipe": {"epochs": 1, "batch": 10, "learning_rates": (0.01,), "betas": (0.9, 0.99)}
     | {"weight_decay": 0.0, "warmup": 1, "schedule": "linear"},
     "fine_tune": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
-    "fit_prior": {"model": MODEL, "tokens": TEXTS, "laws": hmmlib.blank_probs(LM, TEXTS), "starts": 1}
+    "fit_prior": {"model": MODEL, "tokens": TEXTS, "probs": hmmlib.blank_probs(LM, TEXTS), "starts": 1}
     | {"generator": 0, "max_iterations": 5},
     "optimal_prompt": {"lm": LM, "tokens": DATA.train.tokens, "labels": DATA.train.labels, "n_prompt": 1}
     | {"starts": 1, "generator": 0, "l2": 1e-3, "max_iterations": 5},

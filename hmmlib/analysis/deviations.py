@@ -41,7 +41,7 @@ DEVIATIONS = (
         "label",
         "The posterior behind a label",
         "$\\mathbb{P}[H_0 \\mid x]$",
-        "a step back from the first word, exact if the initial law is uniform",
+        "a step back from the first word, exact if the initial distribution is uniform",
         "$\\mathbb{P}[H_0 \\mid x]$",
     ),
     Deviation(

@@ -52,11 +52,11 @@ HEAD = Ladder(
     ("posterior", "exact_head", "learnt_head", "learnt_head_paper"),
     ("labels", "emissions", "pretraining", "recipe"),
 )
-"""A linear head on the law at the blank, of both experiments.
+"""A linear head on the distribution at the blank, of both experiments.
 
 'labels': a head on the posterior itself, fitted to finitely many labelled texts. 'emissions': what a linear
-head cannot read behind them. 'pretraining': the law is a network's. 'recipe': the head is trained as in the
-paper.
+head cannot read behind them. 'pretraining': the distribution is a network's. 'recipe': the head is trained as
+in the paper.
 
 :meta hide-value:
 """

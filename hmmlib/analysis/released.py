@@ -13,8 +13,9 @@ from hmmlib.tasks import PosteriorTask
 def released_scores(task: PosteriorTask, tokens: ArrayLike) -> Tensor:
     """Scores of the classes as the released code computes them, for tasks on vanilla HMMs.
 
-    It takes the initial law for that of the state behind the *first word*, computes P[H_1 | x] with it, and
-    goes one step back by A^T P[H_1 | x]. That is P[H_0 | x] if all states are as probable at the blank.
+    It takes the initial distribution for that of the state behind the *first word*, computes P[H_1 | x] with
+    it, and goes one step back by A^T P[H_1 | x]. That is P[H_0 | x] if all states are as probable at the
+    blank.
 
     Args:
         task: The task.

@@ -68,9 +68,9 @@ def best_accuracy(
 
     All is done in whitened coordinates z of the features (see `whitening_map` of `hmmlib.heads.logistic`). A
     solver
-    works to absolute tolerances, and token laws of nearly deterministic machines differ from one another by
-    far less; scaled by how much they vary in each direction, they differ by about one. (Directions below
-    1e-12 of the largest are dropped as rounding noise.)
+    works to absolute tolerances, and token distributions of nearly deterministic machines differ from one
+    another by far less; scaled by how much they vary in each direction, they differ by about one. (Directions
+    below 1e-12 of the largest are dropped as rounding noise.)
 
     A solver cannot tell a tiny positive value from zero, so the program counts a label only if the head
     aᵀz with |a_j| ≤ 1 is on the right side by `margin` times the largest value |aᵀz| that any such head
@@ -163,7 +163,7 @@ def _heads(
         Weights, shape (V,).
     """
     ones = np.ones(table.shape[1])
-    yield from (ones, -ones)  # on token laws, class 1 and class 0 for all
+    yield from (ones, -ones)  # on token distributions, class 1 and class 0 for all
     if not white.any():
         return
     logistic = logistic_head(table, classes).head.weights.numpy()

@@ -64,8 +64,8 @@ def separate(features: ArrayLike, labels: ArrayLike, *, tolerance: float = 1e-9)
     Args:
         features: What a head reads of each text, e.g. from `blank_probs`, shape (n, V).
         labels: Classes 0 or 1, integers, shape (n,).
-        tolerance: Margins up to this share of the largest ‖g_i‖₁ (1 for token laws) count as none, as
-            features come with rounding errors.
+        tolerance: Margins up to this share of the largest ‖g_i‖₁ (1 for token distributions) count as none,
+            as features come with rounding errors.
 
     Returns:
         The verdict, with head and certificate in float64.

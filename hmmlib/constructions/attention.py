@@ -41,7 +41,7 @@ def attention_head(
             largest.
 
     Returns:
-        The head, for token laws at the positions of a text.
+        The head, for token distributions at the positions of a text.
 
     Raises:
         TypeError: Weights that are not real numbers, or a cell or state that is not an integer.

@@ -117,9 +117,9 @@ def _attention_head(seed: int) -> Case:
     )
     mu = np.random.default_rng(seed).standard_normal(model.n_values)
     head, texts = attention_head(model, mu), _texts(model, seed)
-    laws = text_probs(ExactMaskedLM(model), texts)
-    certain = head.keys(laws).amax(1) > 1 - _MARGIN
-    return Case(head.values(laws, texts), _margins(model, mu, texts), certain)
+    probs = text_probs(ExactMaskedLM(model), texts)
+    certain = head.keys(probs).amax(1) > 1 - _MARGIN
+    return Case(head.values(probs, texts), _margins(model, mu, texts), certain)
 
 
 def _memory_prompt(seed: int) -> Case:
@@ -129,9 +129,9 @@ def _memory_prompt(seed: int) -> Case:
     mu = np.zeros(n_values)
     mu[random.permutation(n_values)[:n_kept]] = random.standard_normal(n_kept)
     tuned, lm, texts = memory_prompt(model, mu), ExactMaskedLM(model), _texts(model, seed)
-    laws = tuned.probs(lm, texts)
-    certain = tuned.head.keys(laws).amax(1) > 1 - _MARGIN
-    return Case(tuned.head.values(laws, texts), _margins(model, mu, texts), certain)
+    probs = tuned.probs(lm, texts)
+    certain = tuned.head.keys(probs).amax(1) > 1 - _MARGIN
+    return Case(tuned.head.values(probs, texts), _margins(model, mu, texts), certain)
 
 
 THEOREMS: dict[str, Callable[[int], Case]] = {

@@ -30,8 +30,8 @@ class MemoryPrompt:
         n_blanks: Number of blanks between prompt and text.
         head: The head, which reads Ḡ at the text's positions.
         values_kept: ℳ*, the values of the cell that the prompt leaves.
-        start_error: δ = max_h |λ_h/π_h − 1|, how far the law λ of the text's first hidden state is from the
-            law π that it has without a prompt. With one cell and no blanks it is 0.
+        start_error: δ = max_h |λ_h/π_h − 1|, how far the distribution λ of the text's first hidden state is
+            from the distribution π that it has without a prompt. With one cell and no blanks it is 0.
     """
 
     prompt: Tensor
@@ -51,7 +51,7 @@ class MemoryPrompt:
             tokens: Texts x, integers 0 … V − 1, shape (batch, time).
 
         Returns:
-            Token laws, shape (batch, time, V).
+            Token distributions, shape (batch, time, V).
 
         Raises:
             TypeError: The tokens are not integers.
@@ -116,7 +116,7 @@ def memory_prompt(
 
     Args:
         model: The memory-augmented HMM. With several cells, its memory has to be independent of the first
-            chain state, and that state's law stationary if the chain is to forget the prompt.
+            chain state, and that state's distribution stationary if the chain is to forget the prompt.
         mu: Weights μ of the values, shape (|ℳ|,); or one row per class, shape (n_classes, |ℳ|).
         cell: The cell j*, 0 … N − 1.
         states: S*; the largest recoverable set by default.
@@ -160,7 +160,7 @@ def memory_prompt(
 
 
 def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
-    """How far a prompt for a cell still moves the law of the text's first state, after each number of blanks.
+    """How far a prompt for a cell still moves the text's first state, after each number of blanks.
 
     Args:
         model: The memory-augmented HMM; with several cells, its memory independent of the first chain
@@ -170,8 +170,8 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
 
     Returns:
         δ_k = max_h |λ_h/π_h − 1| for k = 0 … most_blanks; infinite where λ_h > 0 = π_h. With one cell the
-        laws are those under each content; the prompt alone changes nothing, and blanks do unless the start
-        is stationary.
+        distributions are those under each content; the prompt alone changes nothing, and blanks do unless the
+        start is stationary.
 
     Raises:
         TypeError: The cell or the number is not an integer.
@@ -186,17 +186,17 @@ def _errors_by_blanks(model: MemoryHMM, cell: int) -> Iterator[float]:
     """δ_0, δ_1, … without end; see `start_errors`."""
     chain = model.chain
     if model.n_cells == 1:  # every state is let through, so that memory and chain may be dependent
-        law = usual = chain.initial @ chain.transition
+        distribution = usual = chain.initial @ chain.transition
     else:
-        law, usual = (start @ chain.transition for start in _starts_with_and_without(model, cell))
+        distribution, usual = (start @ chain.transition for start in _starts_with_and_without(model, cell))
     while True:
-        ratio = torch.where(usual > 0, law / usual, torch.where(law > 0, torch.inf, 1.0))
+        ratio = torch.where(usual > 0, distribution / usual, torch.where(distribution > 0, torch.inf, 1.0))
         yield float((ratio - 1).abs().max())
-        law = law @ chain.transition
+        distribution = distribution @ chain.transition
 
 
 def _starts_with_and_without(model: MemoryHMM, cell: int) -> tuple[Tensor, Tensor]:
-    """The law of the first chain state given that it reads the cell, and its law without a prompt."""
+    """The distribution of the first chain state given that it reads the cell, and that without a prompt."""
     chain = model.chain
     memory, start = chain.initial.sum(1), chain.initial.sum(0)
     gap = (chain.initial - memory[:, None] * start).abs()
@@ -210,10 +210,10 @@ def _starts_with_and_without(model: MemoryHMM, cell: int) -> tuple[Tensor, Tenso
         )
     inside = torch.zeros_like(start).reshape(model.n_cells, model.n_syntax)
     inside[cell] = 1.0
-    law = start * inside.reshape(-1)
-    if not law.sum() > 0:
+    distribution = start * inside.reshape(-1)
+    if not distribution.sum() > 0:
         raise AssumptionError(f"initial: the chain never starts reading cell {cell}; expected that it can")
-    return law / law.sum(), start
+    return distribution / distribution.sum(), start
 
 
 _MOST_BLANKS = 1000
@@ -228,7 +228,7 @@ def _blanks(model: MemoryHMM, cell: int, n_blanks: int | None, tolerance: float)
         if error <= tolerance:
             return count, error
     raise AssumptionError(
-        f"n_blanks: after {_MOST_BLANKS} blanks the law of the text's first state is still off by "
-        f"{error:.2g}, relative to its law without a prompt; expected at most {tolerance:g} (does the chain "
-        "start in its stationary law, and mix?)"
+        f"n_blanks: after {_MOST_BLANKS} blanks the distribution of the text's first state is still off by "
+        f"{error:.2g}, relative to that without a prompt; expected at most {tolerance:g} (does the chain "
+        "start in its stationary distribution, and mix?)"
     )

@@ -76,9 +76,9 @@ class SoftPrompt:
 
 
 def prompted_prior(model: HMM, prompt: ArrayLike) -> Tensor:
-    """ρ, the law of the state under the blank of (u_1, …, u_k, ∅), before any text is seen.
+    """ρ, the distribution of the state under the blank of (u_1, …, u_k, ∅), before any text is seen.
 
-    Each vector multiplies the law of its state, and the chain takes a step:
+    Each vector multiplies the distribution of its state, and the chain takes a step:
     ρ = A diag(u_k) A diag(u_{k-1}) … A diag(u_1) π₀, rescaled to sum to one (Section 3.1).
 
     Args:
@@ -93,17 +93,17 @@ def prompted_prior(model: HMM, prompt: ArrayLike) -> Tensor:
         ValueError: Wrong shape, an entry that is negative or not finite, or a prompt that no state fits.
     """
     check_kind(model, HMM, "model", "an HMM")
-    law = model.initial
+    distribution = model.initial
     for index, vector in enumerate(_check_prompt(prompt, model)):
-        weighed = vector * law
+        weighed = vector * distribution
         total = weighed.sum()
         if not total > 0:
             raise ValueError(
                 f"prompt: vector {index} is zero on every state that the chain can be in there; expected a "
-                f"positive entry among states {(law > 0).nonzero().flatten().tolist()}"
+                f"positive entry among states {(distribution > 0).nonzero().flatten().tolist()}"
             )
-        law = (weighed / total) @ model.transition
-    return law
+        distribution = (weighed / total) @ model.transition
+    return distribution
 
 
 def prompt_head(model: HMM, mu: ArrayLike, prompt: ArrayLike, *, rtol: float = RTOL) -> LinearHead:

@@ -27,7 +27,7 @@ from hmmlib.hmm import MemoryHMM
 
 
 class Recovery(NamedTuple):
-    """How to read the probabilities of recoverable states off a token law.
+    """How to read the probabilities of recoverable states off a token distribution.
 
     Attributes:
         states: S*, syntax states.

@@ -1,8 +1,9 @@
 """How much a head can read, and how much more with a prompt, when the language model is perfect.
 
 The paper's first experiment without pretraining: the model is exact inference, and heads and prompts are
-solved to convergence. What a head on the exact posterior gets right and one on the token law does not, is
-lost behind the emissions, not in training. What training loses is seen beside it, by heads trained as in the
+solved to convergence. What a head on the exact posterior gets right and one on the token distribution does
+not, is lost behind the emissions, not in training. What training loses is seen beside it, by heads trained as
+in the
 paper. On the command line: ``hmmlib sweep exact-prompts``.
 """
 
@@ -121,7 +122,7 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
     how = {name: config[name] for name in ("l2", "path")}
     methods = {
         "majority": score.majority(),
-        "head": score.solved(*setting.exact_laws, **how),
+        "head": score.solved(*setting.exact_probs, **how),
         "posterior": setting.posterior(**how),
     }
     trained = tune_head(setting.exact, setting.data, TuningRecipe.from_dict(config["recipe"]), progress=False)

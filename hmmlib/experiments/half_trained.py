@@ -104,7 +104,7 @@ def half_trained_cell(config: Record, place: Workplace) -> Record:
         "exact": {
             "majority": score.majority(),
             "posterior": setting.posterior(),
-            "exact_head": score.solved(*setting.exact_laws),
+            "exact_head": score.solved(*setting.exact_probs),
             "exact_prompt": score.solved(*setting.shown(best)),
         },
         "stops": [],
@@ -119,16 +119,16 @@ def half_trained_cell(config: Record, place: Workplace) -> Record:
             done = pretrain(model.to(place.device), recipe, stop_after=step, **way)
             lm = done.lm
             watch.lap(f"pretraining to {step}")
-            laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
+            probs = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
             methods = {
-                "learnt_head": score.solved(*laws),
+                "learnt_head": score.solved(*probs),
                 "learnt_prompt": score.tuned(tune_prompt(lm, data, prompt, progress=False)),
             }
             record["stops"].append(
                 {
                     "step": step,
                     "kl": rounded(evaluate(lm, done.held_out).kl),
-                    "blank_kl": setting.blank_kl(laws[1]),
+                    "blank_kl": setting.blank_kl(probs[1]),
                     "methods": methods,
                 }
             )

@@ -81,7 +81,7 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
         - 'exact_prompt': the best prompt of one vector on the exact model, with its head, solved;
         - 'exact_head', 'exact_head_paper': on G, solved and by the paper's recipe;
         - 'learnt_prompt', and 'learnt_prompt_paper' where the scale has it: prompt and head;
-        - 'learnt_head', 'learnt_head_paper': on the law that the pretrained model shows;
+        - 'learnt_head', 'learnt_head_paper': on the distribution that the pretrained model shows;
         - 'fine_tuned': all weights.
 
         `certificate` says whether a head could be right on all test texts, `separable`, and on all texts with
@@ -105,11 +105,11 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
     methods = {
         "majority": score.majority(),
         "posterior": setting.posterior(),
-        "exact_head": score.solved(*setting.exact_laws, fewer=scale.fewer),
+        "exact_head": score.solved(*setting.exact_probs, fewer=scale.fewer),
         "exact_head_paper": score.tuned(tune_head(exact, data, recipes["paper"], progress=False)),
     }
     certificate = {
-        "separable": separate(setting.exact_laws[1], data.test.labels).separable,
+        "separable": separate(setting.exact_probs[1], data.test.labels).separable,
         "representable": row_space_test(model, setting.task.mu).representable,
     }
     watch.lap("exact_head")
@@ -119,8 +119,8 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
 
     lm, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
     watch.lap("pretraining")
-    laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
-    methods["learnt_head"] = score.solved(*laws, fewer=scale.fewer)
+    probs = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
+    methods["learnt_head"] = score.solved(*probs, fewer=scale.fewer)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
     watch.lap("learnt_head")
     prompted = tune_prompt(lm, data, recipes["prompt"], progress=False)
@@ -134,7 +134,7 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
     watch.lap("fine_tuned")
 
     few = test[:_FITTED_TEXTS]
-    shown = {"without": laws[1][: len(few)], "with": blank_probs(lm, few, prompted.prompt).cpu()}
+    shown = {"without": probs[1][: len(few)], "with": blank_probs(lm, few, prompted.prompt).cpu()}
     prior = {name: fit_prior(model, few, found, generator=seed) for name, found in shown.items()}
     watch.lap("prior")
     return {
@@ -144,7 +144,7 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
         "certificate": certificate,
         "methods": {name: methods[name] for name in METHODS if name in methods},
         "pretraining": pretraining_facts(pretrained),
-        "blank_kl": setting.blank_kl(laws[1]),
+        "blank_kl": setting.blank_kl(probs[1]),
         "prior": {
             name: {part: rounded(value) for part, value in fit._asdict().items() if part != "prior"}
             for name, fit in prior.items()

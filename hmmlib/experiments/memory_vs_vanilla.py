@@ -126,7 +126,7 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
         "majority": score.majority(),
         "word_counts": score.solved(_word_shares(train, exact.n_tokens), _word_shares(test, exact.n_tokens)),
         "posterior": setting.posterior(),
-        "exact_head": score.solved(*setting.exact_laws),
+        "exact_head": score.solved(*setting.exact_probs),
     }
     watch.lap("exact_head")
     methods["exact_attention"] = solved(exact)
@@ -134,8 +134,8 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
 
     lm, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
     watch.lap("pretraining")
-    laws = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
-    methods["learnt_head"] = score.solved(*laws)
+    probs = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
+    methods["learnt_head"] = score.solved(*probs)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
     watch.lap("learnt_head")
     methods["learnt_attention"] = solved(lm)
@@ -155,7 +155,7 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
         **setting.facts(),
         "methods": {name: methods[name] for name in METHODS},
         "pretraining": pretraining_facts(pretrained),
-        "blank_kl": setting.blank_kl(laws[1]),
+        "blank_kl": setting.blank_kl(probs[1]),
         "seconds": watch.laps,
     }
 

@@ -152,17 +152,17 @@ def accuracy_of(method: str, record: Mapping[str, Any]) -> float | None:
     return None if entry is None else entry["test"]
 
 
-def mean_divergence(laws: Tensor, others: Tensor) -> float:
-    """Mean KL(law ‖ other law), nats.
+def mean_divergence(probs: Tensor, others: Tensor) -> float:
+    """Mean KL(distribution ‖ other distribution), nats.
 
     Args:
-        laws: Shape (n, V).
+        probs: Shape (n, V).
         others: The same; entries of zero are taken as the smallest float.
 
     Returns:
         The mean over the n rows.
     """
-    return float(kl_divergences(laws.cpu(), others.cpu()).mean())
+    return float(kl_divergences(probs.cpu(), others.cpu()).mean())
 
 
 def rounded(value: Tensor | float) -> float:

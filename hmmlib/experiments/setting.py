@@ -30,7 +30,8 @@ class Setting:
         data: The labelled texts.
         score: Scores answers on them.
         exact: The exact model of the HMM.
-        exact_laws: What it shows at the blank before the training and the test texts, two of shape (size, V).
+        exact_probs: What it shows at the blank before the training and the test texts, two of shape (size,
+            V).
 
     Raises:
         ValueError: As for `hmmlib.draw_task`.
@@ -50,7 +51,7 @@ class Setting:
         self.data = draw_dataset(self.task, generator=seed, sizes=sizes, length=length)
         self.score = Scorer(self.data, clear_margin)
         self.exact = ExactMaskedLM(model)
-        self.exact_laws = self.shown()
+        self.exact_probs = self.shown()
 
     @property
     def texts(self) -> tuple[Tensor, Tensor]:
@@ -64,7 +65,7 @@ class Setting:
             prompt: Rows in front of the blank, shape (length, H); None for no prompt.
 
         Returns:
-            Laws before the training and before the test texts, each of shape (size, V).
+            Distributions before the training and before the test texts, each of shape (size, V).
         """
         train, test = (blank_probs(self.exact, texts, prompt) for texts in self.texts)
         return train, test
@@ -89,16 +90,16 @@ class Setting:
         """
         return {"redraws": self.task.redraws, **self.score.facts()}
 
-    def blank_kl(self, test_laws: Tensor) -> float:
+    def blank_kl(self, test_probs: Tensor) -> float:
         """How far what a model shows at the blank before the test texts is from what the exact one does.
 
         Args:
-            test_laws: Its laws, shape (size, V).
+            test_probs: Its distributions, shape (size, V).
 
         Returns:
             Mean KL(exact ‖ model), nats.
         """
-        return rounded(mean_divergence(self.exact_laws[1], test_laws))
+        return rounded(mean_divergence(self.exact_probs[1], test_probs))
 
 
 class Stopwatch:

@@ -28,7 +28,7 @@ def apply_weights(weights: Tensor, inputs: Tensor) -> Tensor:
 
 
 def check_probs(probs: Tensor, n_tokens: int, weights: Tensor) -> Tensor:
-    """Check token laws, in any type of real numbers.
+    """Check token distributions, in any type of real numbers.
 
     Args:
         probs: Shape (…, V).
@@ -36,7 +36,7 @@ def check_probs(probs: Tensor, n_tokens: int, weights: Tensor) -> Tensor:
         weights: The head's, which give number type and device.
 
     Returns:
-        The laws, in the type and on the device of the weights.
+        The distributions, in the type and on the device of the weights.
 
     Raises:
         TypeError: They are not a tensor of real numbers.
@@ -46,7 +46,9 @@ def check_probs(probs: Tensor, n_tokens: int, weights: Tensor) -> Tensor:
         kind = probs.dtype if isinstance(probs, Tensor) else type(probs).__name__
         raise TypeError(f"probs: expected a tensor of real numbers, got {kind}")
     if probs.shape[-1:] != (n_tokens,):
-        raise ValueError(f"probs: expected laws over {n_tokens} tokens, got shape {tuple(probs.shape)}")
+        raise ValueError(
+            f"probs: expected distributions over {n_tokens} tokens, got shape {tuple(probs.shape)}"
+        )
     return probs.to(weights)
 
 

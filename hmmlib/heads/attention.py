@@ -20,8 +20,9 @@ class AttentionHead:
     reads off the value bᵀ(z_i ⊙ e*(x_i)). Its output is the mean value over the positions with the largest
     key (hard attention), or the mean under softmax(keys/temperature).
 
-    The positions are whichever it is given laws and words of: in the theorem the T of the text x, without the
-    blank before it, which `SoftAttentionHead` reads too. Laws are brought to its number type and device.
+    The positions are whichever it is given distributions and words of: in the theorem the T of the text x,
+    without the blank before it, which `SoftAttentionHead` reads too. Distributions are brought to its number
+    type and device.
 
     Attributes:
         projection: Φ, shape (d, V).
@@ -78,14 +79,14 @@ class AttentionHead:
         """How well each position suits, kᵀΦG_i.
 
         Args:
-            probs: Token laws G_i, shape (…, time, V).
+            probs: Token distributions G_i, shape (…, time, V).
 
         Returns:
             Keys, shape (…, time).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens.
         """
         probs = check_probs(probs, self.projection.shape[1], self.weights)
         return probs @ (self.key @ self.projection)
@@ -94,14 +95,14 @@ class AttentionHead:
         """The share of attention that each position gets.
 
         Args:
-            probs: Token laws G_i, shape (…, time, V).
+            probs: Token distributions G_i, shape (…, time, V).
 
         Returns:
             Shares, which sum to one over the positions, shape (…, time).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens.
         """
         keys = self.keys(probs)
         if self.temperature > 0:
@@ -115,15 +116,15 @@ class AttentionHead:
         In the theorem's head its entries are P[M_{j*} = m, H_i = h, X_i = x_i | x_{-i}].
 
         Args:
-            probs: Token laws G_i, shape (…, time, V).
+            probs: Token distributions G_i, shape (…, time, V).
             tokens: The text x, integers 0 … V − 1, or V for a blank, shape (…, time).
 
         Returns:
             Shape (…, time, d).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens, or the text does not fit them.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens, or the text does not fit them.
         """
         probs = check_probs(probs, self.projection.shape[1], self.weights)
         if tokens.shape != probs.shape[:-1]:
@@ -136,15 +137,15 @@ class AttentionHead:
         """The value at each position, bᵀ(ΦG_i ⊙ e*(x_i)).
 
         Args:
-            probs: Token laws G_i, shape (…, time, V).
+            probs: Token distributions G_i, shape (…, time, V).
             tokens: The text x, shape (…, time).
 
         Returns:
             Values, shape (…, time), or (…, time, n_classes).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens, or the text does not fit them.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens, or the text does not fit them.
         """
         return apply_weights(self.weights, self.evidence(probs, tokens))
 
@@ -152,15 +153,15 @@ class AttentionHead:
         """The head's output: the values of the positions, weighted by attention.
 
         Args:
-            probs: Token laws G_i, shape (…, time, V).
+            probs: Token distributions G_i, shape (…, time, V).
             tokens: The text x, shape (…, time).
 
         Returns:
             Values, shape (…), or (…, n_classes).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens, or the text does not fit them.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens, or the text does not fit them.
         """
         shares = self.attention(probs)
         values = self.position_values(probs, tokens)
@@ -172,15 +173,15 @@ class AttentionHead:
         """The classes that the head answers.
 
         Args:
-            probs: Token laws G_i, shape (…, time, V).
+            probs: Token distributions G_i, shape (…, time, V).
             tokens: The text x, shape (…, time).
 
         Returns:
             Classes, int64, shape (…).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens, or the text does not fit them.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens, or the text does not fit them.
         """
         return labels_of(self.values(probs, tokens), self.weights.ndim == 1)
 
@@ -205,8 +206,8 @@ class SoftAttentionHead:
         positions: β_i for the blank and the text's positions, shape (1 + time, d).
         readout: Θ, shape (d, V).
         weights: b, shape (d,), or one row per class, shape (n_classes, d).
-        embeddings: e(z) for each token z and, last, for the blank, shape (V + 1, d); None to read the law
-            alone.
+        embeddings: e(z) for each token z and, last, for the blank, shape (V + 1, d); None to read the
+            distribution alone.
 
     Raises:
         TypeError: A part is not a tensor of real numbers, or the parts are not of one number type.
@@ -253,14 +254,14 @@ class SoftAttentionHead:
         """The share of attention that each position gets.
 
         Args:
-            probs: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            probs: Token distributions G_i at the blank and the text, shape (n, 1 + time, V).
 
         Returns:
             Shares, which sum to one over the positions, shape (n, 1 + time).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens, or at more positions than the head knows.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens, or at more positions than the head knows.
         """
         n_positions, n_tokens = len(self.positions), self.projection.shape[1]
         probs = check_probs(probs, n_tokens, self.weights)
@@ -278,16 +279,16 @@ class SoftAttentionHead:
         """The head's output.
 
         Args:
-            probs: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            probs: Token distributions G_i at the blank and the text, shape (n, 1 + time, V).
             tokens: The blank and the text, integers 0 … V, shape (n, 1 + time).
 
         Returns:
             Values, shape (n,), or (n, n_classes).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over V tokens, or at more positions than the head knows, or the text
-                does not fit them.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over V tokens, or at more positions than the head knows, or
+                the text does not fit them.
         """
         shares = self.attention(probs)
         if tokens.shape != probs.shape[:-1]:
@@ -298,8 +299,8 @@ class SoftAttentionHead:
         if self.embeddings is None:
             evidence = weighted.sum(1) @ self.readout.T
         else:
-            # The values are bilinear in e(x_i) and G_i: laws of positions that show the same word are summed
-            # first, which leaves V + 1 of them instead of one for each position.
+            # The values are bilinear in e(x_i) and G_i: distributions of positions that show the same word
+            # are summed first, which leaves V + 1 of them instead of one for each position.
             words = torch.arange(len(self.embeddings), device=weighted.device)
             shown = (tokens.to(weighted.device)[..., None] == words).to(weighted)
             sums = shown.mT @ weighted  # (n, V + 1, V)
@@ -311,7 +312,7 @@ class SoftAttentionHead:
         """The classes that the head answers.
 
         Args:
-            probs: Token laws G_i at the blank and the text, shape (n, 1 + time, V).
+            probs: Token distributions G_i at the blank and the text, shape (n, 1 + time, V).
             tokens: The blank and the text, integers 0 … V, shape (n, 1 + time).
 
         Returns:

@@ -12,15 +12,16 @@ from hmmlib.heads._values import apply_weights, check_parts, check_probs, labels
 
 @dataclass(frozen=True)
 class LinearHead:
-    """A linear function of the token law that a model shows at one position.
+    """A linear function of the token distribution that a model shows at one position.
 
     Its label is 1(bᵀG ≥ 0), or the class of the largest value, the first of several, where there is one row
     of weights per class. So a tie is class 1 under one row, and class 0 under the two rows (−b/2, b/2).
-    As a token law sums to one, a constant term would add nothing: it is a multiple of the row of ones.
+    As a token distribution sums to one, a constant term would add nothing: it is a multiple of the row of
+    ones.
 
     Attributes:
-        weights: b, shape (V,), or one row per class, shape (n_classes, V). Laws are brought to its number
-            type and device.
+        weights: b, shape (V,), or one row per class, shape (n_classes, V). Distributions are brought to its
+            number type and device.
 
     Raises:
         TypeError: The weights are not a tensor of real numbers.
@@ -46,14 +47,14 @@ class LinearHead:
         """The head's values bᵀG.
 
         Args:
-            probs: Token laws, shape (…, V).
+            probs: Token distributions, shape (…, V).
 
         Returns:
             Values, shape (…), or (…, n_classes).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over the tokens that the head has weights for.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over the tokens that the head has weights for.
         """
         return apply_weights(self.weights, check_probs(probs, self.weights.shape[-1], self.weights))
 
@@ -61,13 +62,13 @@ class LinearHead:
         """The classes that the head answers.
 
         Args:
-            probs: Token laws, shape (…, V).
+            probs: Token distributions, shape (…, V).
 
         Returns:
             Classes, int64, shape (…).
 
         Raises:
-            TypeError: The laws are not a tensor of real numbers.
-            ValueError: The laws are not over the tokens that the head has weights for.
+            TypeError: The distributions are not a tensor of real numbers.
+            ValueError: The distributions are not over the tokens that the head has weights for.
         """
         return labels_of(self.values(probs), self.weights.ndim == 1)

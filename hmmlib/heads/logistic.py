@@ -51,10 +51,11 @@ def logistic_head(
     """Fit a linear head to two classes: the optimum of logistic regression.
 
     Minimises the mean log-loss plus l2/2 times the mean square of the head's values bᵀg. There is no
-    constant term: where features sum to one, as token laws do, it is a linear function already.
+    constant term: where features sum to one, as token distributions do, it is a linear function already.
 
-    Token laws of an HMM at the paper's temperatures are nearly one-hot and nearly repeat one another: tokens
-    reach probabilities of 1e-40, and what tells two states apart may be a direction of relative size 1e-11.
+    Token distributions of an HMM at the paper's temperatures are nearly one-hot and nearly repeat one
+    another: tokens reach probabilities of 1e-40, and what tells two states apart may be a direction of
+    relative size 1e-11.
     So every token is first scaled to be as large as the others, for even the smallest probabilities are known
     to many digits; then the features are whitened by their singular vectors. Directions below 1e-12 of the
     largest (1e-6 for features in float32) are dropped, as they hold little but rounding noise. Otherwise

@@ -31,7 +31,7 @@ from hmmlib.hmm.memory import MemoryHMM
 from hmmlib.hmm.planted import random_recoverable_hmm, random_sparse_hmm
 from hmmlib.hmm.random import N_SYNTAX, N_TOKENS, random_hmm, random_memory_hmm
 from hmmlib.hmm.sampling import Sample, sample, sample_tokens
-from hmmlib.hmm.stationary import stationary_law
+from hmmlib.hmm.stationary import stationary_distribution
 from hmmlib.hmm.vanilla import HMM
 
 __all__ = [
@@ -65,6 +65,6 @@ __all__ = [
     "random_sparse_hmm",
     "sample",
     "sample_tokens",
-    "stationary_law",
+    "stationary_distribution",
     "unigram_entropy",
 ]

@@ -68,7 +68,7 @@ class AliasTable:
         return self.accept(row, *self.propose(tuple(row.shape), generator))
 
     def walk(self, state: Tensor, n_steps: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw Markov chains, row s being the law of what follows state s.
+        """Draw Markov chains, row s being the distribution of what follows state s.
 
         Args:
             state: First state of each chain, int64, shape (batch,).

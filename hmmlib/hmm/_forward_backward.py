@@ -69,7 +69,7 @@ def forward_backward(
     """Posteriors of hidden chains given evidence.
 
     Args:
-        start: Law of the first state of each row, (rows, states).
+        start: Distribution of the first state of each row, (rows, states).
         transition: Row-stochastic matrix, (states, states), or one for each step, (time − 1, states,
             states). With gradients a row may hold several chains that run side by side, (rows, chains ·
             states): they are then normalised together.
@@ -194,8 +194,8 @@ def _in_log_space(
         "smoothed": joint + log_evidence,
         "leave_one_out": joint,
     }
-    laws = [kind for kind in wanted if kind in logs]
-    tables = {kind: logs[kind].softmax(-1).nan_to_num(0.0) for kind in laws}  # (T, R, C) each
+    probs = [kind for kind in wanted if kind in logs]
+    tables = {kind: logs[kind].softmax(-1).nan_to_num(0.0) for kind in probs}  # (T, R, C) each
     ratios = {"likelihood_ratio": backward + log_evidence, "slope": joint}  # (T, R, C) each
     whole = logs["smoothed"].logsumexp(-1, keepdim=True)  # (T, R, 1)
     for kind in ratios.keys() & wanted:

@@ -26,7 +26,7 @@ def pair_sums(
     times the transition. Arrays are time-major as in `forward_backward`, (T, R, C).
 
     Args:
-        start: Law of the first state of each row, (rows, states).
+        start: Distribution of the first state of each row, (rows, states).
         transition: Row-stochastic, (states, states) or (time − 1, states, states).
         evidence: ≥ 0, (time, rows, states).
         log_evidence: Its logarithms, where the number type may not hold it.

@@ -56,7 +56,8 @@ def sweep(
 ) -> tuple[Tensor, Tensor]:
     """Messages m_t, and scales s_t = Σ (m_t ∘ e_t), with m_t+1 = (m_t ∘ e_t)·matrix / s_t.
 
-    Forward, m_t is the law of the state at t given the evidence before t. Backward, t runs from the end
+    Forward, m_t is the distribution of the state at t given the evidence before t. Backward, t runs from the
+    end
     and the matrix is transposed: m_t is proportional to P[evidence after t | state at t].
     """
     time, rows, size = evidence.shape

@@ -21,7 +21,7 @@ class Dynamics(NamedTuple):
     """The hidden side of a chain, apart from any vocabulary: all that evidence needs to meet.
 
     Attributes:
-        initial: Joint law of content and first chain state, shape (K, C).
+        initial: Joint distribution of content and first chain state, shape (K, C).
         transition: P[next chain state | chain state], row-stochastic, shape (C, C); or one such matrix for
             each step, shape (T − 1, C, C).
         columns: The entry of an evidence row that each content and chain state reads, integers, shape (K, C).
@@ -46,7 +46,7 @@ class Chain:
     Its tables are the model's own memory, so that inference copies nothing: never write to them.
 
     Attributes:
-        initial: Joint law of content and first chain state, shape (K, C).
+        initial: Joint distribution of content and first chain state, shape (K, C).
         transition: P[next chain state | chain state], row-stochastic, shape (C, C).
         emission: P[token | emission column], row-stochastic, shape (E, V).
         columns: The emission column of each content and chain state, integers, shape (K, C).

@@ -59,8 +59,8 @@ def bayes_floor(
     """Estimate the least expected loss of a masked language model, in nats per masked token.
 
     Given the tokens that are left, no predictor of a masked token X_i has an expected log loss below the
-    entropy of its exact conditional law. The estimate averages those entropies over random texts and masks;
-    that is steadier than averaging −log P of the tokens that happened to stand there.
+    entropy of its exact conditional distribution. The estimate averages those entropies over random texts and
+    masks; that is steadier than averaging −log P of the tokens that happened to stand there.
 
     Args:
         model: Where texts come from.
@@ -91,8 +91,8 @@ def bayes_floor(
         rate = 1.0 if mask_rate is None else mask_rate
         masked = torch.rand(size, length, generator=random, dtype=torch.float32, device=device) < rate
         seen = None if mask_rate is None else ~masked
-        laws = posteriors(model, tokens, observed=seen, keep=("conditionals",)).conditionals
-        sums.append((entropy(laws) * masked).sum(-1))
+        probs = posteriors(model, tokens, observed=seen, keep=("conditionals",)).conditionals
+        sums.append((entropy(probs) * masked).sum(-1))
         counts.append(masked.sum(-1))
     total, count = torch.cat(sums), torch.cat(counts)
     if int(count.sum()) == 0:
@@ -115,6 +115,6 @@ def unigram_entropy(model: HMM | MemoryHMM, *, position: int = 64) -> float:
     chain = chain_of(model)
     position = check_positive_int(position, "position", 0)
     with exact_products(chain.initial.device):
-        law = chain.initial @ torch.linalg.matrix_power(chain.transition, position)
-        words = law.reshape(-1) @ chain.flat_emission
+        distribution = chain.initial @ torch.linalg.matrix_power(chain.transition, position)
+        words = distribution.reshape(-1) @ chain.flat_emission
     return float(-torch.special.xlogy(words, words).sum())

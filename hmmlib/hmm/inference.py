@@ -1,6 +1,6 @@
 """Exact inference: what can be known of the hidden states, and of a left-out token, from a text.
 
-Positions are counted from 0, and `initial` is the law of the state at position 0. The paper's layout
+Positions are counted from 0, and `initial` is the distribution of the state at position 0. The paper's layout
 (∅, x) is a text whose first position is blank: see `prepend_blank`.
 """
 
@@ -169,7 +169,7 @@ def posteriors_from_evidence(
     """Posteriors given soft evidence, the embeddings of the paper's Section 3.1; differentiable in it.
 
     A token z is the evidence row ``emission[:, z]``, a blank is all ones, a soft prompt is any non-negative
-    row: the joint law of the hidden states is multiplied by ``evidence[t, column]`` at each t, and
+    row: the joint distribution of the hidden states is multiplied by ``evidence[t, column]`` at each t, and
     renormalised. Emissions of any other kind, such as densities, come as evidence too, best by their
     logarithms; a `MarkovChain` then serves as the model.
 
@@ -198,7 +198,7 @@ def posteriors_from_evidence(
 
 
 def conditionals_at(model: LatentChainModel, evidence: Tensor, position: int) -> Tensor:
-    """The law of one position's token given soft evidence at the others.
+    """The distribution of one position's token given soft evidence at the others.
 
     ``posteriors_from_evidence(model, evidence).conditionals[:, position]``, in about half the time.
 
@@ -274,7 +274,7 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
     """P[H_0 | x], the posterior of the state under a blank put before the text.
 
     In the paper's notation, x = (x_1, …, x_T) and H_0 is the state one step before the first token;
-    `model.initial` is its law.
+    `model.initial` is its distribution.
 
     Args:
         model: HMM or memory-augmented HMM.

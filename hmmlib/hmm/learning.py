@@ -110,12 +110,12 @@ class _LogLikelihood(torch.autograd.Function):
         else:
             evidence, scale = weights / largest, largest[..., 0].log()
         start = (initial / total).expand(given.shape[1:]).contiguous()  # (B, H)
-        law = transition / sums[..., None]
+        distribution = transition / sums[..., None]
         grads = any(ctx.needs_input_grad)
         wanted = ("filtered", "smoothed", "likelihood_ratio", "slope") if grads else ("smoothed",)
         scratch = Scratch() if evidence.device.type == "cpu" else None
         with exact_products(evidence.device):
-            found = forward_backward(start, law, evidence, wanted, scratch, logs)
+            found = forward_backward(start, distribution, evidence, wanted, scratch, logs)
         step = torch.where(inside, found.log_step, 0.0)  # (T, B)
         if bool((step.sum(0) == -torch.inf).any()):
             raise_impossible(
@@ -127,23 +127,24 @@ class _LogLikelihood(torch.autograd.Function):
         if grads:
             tables = (found.tables[kind] / found.totals[kind][..., None] for kind in wanted)
             moves = goes_on[:-1, :, 0]  # (T − 1, B)
-            ctx.save_for_backward(*tables, start, law, evidence, leaving, largest, moves, total, sums)
+            ctx.save_for_backward(
+                *tables, start, distribution, evidence, leaving, largest, moves, total, sums
+            )
             ctx.logs, ctx.inside = logs, inside
         return (step + torch.where(inside, scale, 0.0)).sum(0) + total.log()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor | None, ...]:
-        filtered, smoothed, ratio, slope, start, law, evidence, leaving, largest, moves, total, sums = (
-            ctx.saved_tensors
-        )
+        filtered, smoothed, ratio, slope, start, distribution, *rest = ctx.saved_tensors
+        evidence, leaving, largest, moves, total, sums = rest
         to_initial = to_transition = to_seen = None
         with exact_products(weights.device):
             if ctx.needs_input_grad[0]:
                 to_initial = weights @ ratio[0] / total  # (H,)
             if ctx.needs_input_grad[1]:
                 pairs = pair_sums(
-                    start, law, evidence, ctx.logs, filtered, ratio, moves * weights, expected=False
+                    start, distribution, evidence, ctx.logs, filtered, ratio, moves * weights, expected=False
                 )
                 to_transition = pairs / sums[..., None]  # (H, H) or (T − 1, H, H)
             if ctx.needs_input_grad[2]:

@@ -40,10 +40,10 @@ class MarkovChain:
         dtype: torch.dtype = torch.float64,
     ) -> None:
         at, to = check_device(device), check_dtype(dtype)
-        law = real_tensor(initial, "initial")
-        if law.ndim != 1 or law.numel() == 0:
-            raise ValueError(f"initial: expected shape (n_states,), got {tuple(law.shape)}")
-        self._initial = distributions(law, "initial", [], to, at)
+        distribution = real_tensor(initial, "initial")
+        if distribution.ndim != 1 or distribution.numel() == 0:
+            raise ValueError(f"initial: expected shape (n_states,), got {tuple(distribution.shape)}")
+        self._initial = distributions(distribution, "initial", [], to, at)
         self._transition = _check_transition(transition, self._initial.numel(), self._initial)
 
     @property

@@ -20,7 +20,7 @@ from hmmlib._checks import (
 )
 from hmmlib._display import card, heat_map
 from hmmlib.hmm.chain import Chain
-from hmmlib.hmm.stationary import stationary_law
+from hmmlib.hmm.stationary import stationary_distribution
 from hmmlib.hmm.vanilla import HMM
 
 
@@ -37,7 +37,7 @@ class MemoryHMM:
     HMM's transition matrix: the chain runs once per content of the memory.
 
     Args:
-        initial: Joint law of memory and first chain state, ``initial[m_1, …, m_N, j, s]``, shape
+        initial: Joint distribution of memory and first chain state, ``initial[m_1, …, m_N, j, s]``, shape
             (|ℳ|, …, |ℳ|, N, |𝒮|). Its number of axes gives N.
         transition: P[next chain state | chain state], chain state (j, s) having index j·|𝒮| + s; rows sum
             to one, shape (N·|𝒮|, N·|𝒮|).
@@ -61,7 +61,7 @@ class MemoryHMM:
         dtype: torch.dtype = torch.float64,
     ) -> None:
         at, to = check_device(device), check_dtype(dtype)
-        law = real_tensor(initial, "initial")
+        distribution = real_tensor(initial, "initial")
         moves = real_tensor(transition, "transition")
         words = real_tensor(emission, "emission")
         if words.ndim != 4 or 0 in words.shape:
@@ -70,11 +70,11 @@ class MemoryHMM:
             )
         n_values, n_cells, n_syntax, _ = words.shape
         expected = (n_values,) * n_cells + (n_cells, n_syntax)
-        if law.shape != expected:
+        if distribution.shape != expected:
             raise ValueError(
                 f"initial: expected shape {expected} (one axis of {n_values} values per cell, then "
                 f"{n_cells} cells, {n_syntax} syntax states, as emission says), "
-                f"got {tuple(law.shape)}"
+                f"got {tuple(distribution.shape)}"
             )
         size = n_cells * n_syntax
         if moves.shape != (size, size):
@@ -82,13 +82,13 @@ class MemoryHMM:
                 f"transition: expected shape ({size}, {size}) for {n_cells} cells × {n_syntax} syntax "
                 f"states, got {tuple(moves.shape)}"
             )
-        self._initial = distributions(law.reshape(-1), "initial", [], to, at).reshape(expected)
+        self._initial = distributions(distribution.reshape(-1), "initial", [], to, at).reshape(expected)
         self._transition = distributions(moves, "transition", ["row"], to, at)
         self._emission = distributions(words, "emission", ["value", "cell", "syntax state"], to, at)
 
     @property
     def initial(self) -> Tensor:
-        """Joint law of memory and first chain state, shape (|ℳ|, …, |ℳ|, N, |𝒮|)."""
+        """Joint distribution of memory and first chain state, shape (|ℳ|, …, |ℳ|, N, |𝒮|)."""
         return own_copy(self._initial)
 
     @property
@@ -214,15 +214,15 @@ class MemoryHMM:
         )
 
     def stationary(self) -> Tensor:
-        """Stationary law of the chain (J_i, S_i), which runs alike under every content.
+        """Stationary distribution of the chain (J_i, S_i), which runs alike under every content.
 
         Returns:
-            The law, shape (N, |𝒮|).
+            The distribution, shape (N, |𝒮|).
 
         Raises:
             ValueError: The chain has several closed classes of states.
         """
-        return stationary_law(self._transition).reshape(self.n_cells, self.n_syntax)
+        return stationary_distribution(self._transition).reshape(self.n_cells, self.n_syntax)
 
     def memory_posterior(self, state_probs: Tensor, cell: int = 0) -> Tensor:
         """Sum probabilities of flat states over everything but one memory cell: P[M_cell | …].

@@ -8,7 +8,7 @@ import torch
 from hmmlib._checks import check_positive_int
 from hmmlib._random import drawing_generator
 from hmmlib.hmm.memory import MemoryHMM
-from hmmlib.hmm.stationary import stationary_law
+from hmmlib.hmm.stationary import stationary_distribution
 from hmmlib.hmm.vanilla import HMM
 
 
@@ -18,7 +18,7 @@ def random_sparse_hmm(
     """Draw an HMM in which each state has few possible followers, so that a prompt can switch states off.
 
     Every row of the transition matrix has `n_followers` positive entries, in random places; those, the
-    initial law and the emission rows are uniform on their simplices.
+    initial distribution and the emission rows are uniform on their simplices.
 
     Args:
         n_states: Number H of hidden states, ≥ 1.
@@ -62,10 +62,11 @@ def random_recoverable_hmm(
       own, uniform on the simplex of all tokens but the last.
     - The last chain state, a *cue*, emits the last token, which nothing else emits, and is followed by a
       state of H*. So the text shows where H* is visited for certain.
-    - All other columns are mixtures of `n_patterns` token laws, hence dependent when there are more of them.
+    - All other columns are mixtures of `n_patterns` token distributions, hence dependent when there are more
+      of them.
 
     The chain is stationary, its other transitions are uniform on the simplex, and the memory is independent
-    of it, with a law uniform on the simplex.
+    of it, with a distribution uniform on the simplex.
 
     Args:
         n_values: Number |ℳ| of values of a cell, ≥ 1.
@@ -74,7 +75,7 @@ def random_recoverable_hmm(
         generator: Seed, or a numpy RandomState (advanced by the draw).
         n_cells: Number N of cells, ≥ 1.
         n_recoverable: Number of recoverable syntax states, ≥ 1.
-        n_patterns: Number of token laws that the other columns are mixed from, ≥ 1.
+        n_patterns: Number of token distributions that the other columns are mixed from, ≥ 1.
         n_kept: Number of values, 1 … n_values, that a prompt has to reduce the first cell to before its
             states are recoverable; n_values, no prompt needed, by default.
 
@@ -108,5 +109,5 @@ def random_recoverable_hmm(
     transition[-1] = 0.0
     transition[-1, :n_recoverable] = 1 / n_recoverable
     memory = random.dirichlet(np.ones(n_values**n_cells)).reshape((n_values,) * n_cells)
-    start = stationary_law(torch.from_numpy(transition)).numpy().reshape(n_cells, n_syntax)
+    start = stationary_distribution(torch.from_numpy(transition)).numpy().reshape(n_cells, n_syntax)
     return MemoryHMM(memory[..., None, None] * start, transition, emission)

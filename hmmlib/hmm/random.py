@@ -29,8 +29,8 @@ def random_hmm(
     """Draw an HMM as the paper's experiments do (its simulations, and the released generator).
 
     The transition matrix is a mixture Σ w_k P_k of random permutation matrices, w = softmax(U/temperature)
-    with U uniform on [0, 1); emission rows and the initial law are softmax(U/temperature) too. Being
-    doubly stochastic, the chain has the uniform stationary law.
+    with U uniform on [0, 1); emission rows and the initial distribution are softmax(U/temperature) too. Being
+    doubly stochastic, the chain has the uniform stationary distribution.
 
     Draws are made in the order of the released code and from the same generator: an int seed gives the
     very HMM that the paper's first experiment used for that seed.
@@ -41,7 +41,7 @@ def random_hmm(
         generator: Seed, or a numpy RandomState (advanced by the draw).
         transition_temperature: Temperature of the mixture weights, > 0; lower is more deterministic.
         emission_temperature: Temperature of the emission rows, > 0.
-        initial_temperature: Temperature of the initial law, > 0.
+        initial_temperature: Temperature of the initial distribution, > 0.
         n_permutations: Number of permutations mixed; n_states by default, as in the paper.
         device: Where the model is put.
 
@@ -148,8 +148,8 @@ def random_memory_hmm(
 
     The transition matrix of (j, s) is a mixture of random permutations, as in `hmmlib.random_hmm`, mixing as
     many of them as a vanilla HMM of the same number of flat states; emission rows and the joint initial
-    law are tempered softmaxes. With one cell, draws are made in the order of the released code: an int
-    seed gives the very model that the paper's second experiment used for that seed.
+    distribution are tempered softmaxes. With one cell, draws are made in the order of the released code: an
+    int seed gives the very model that the paper's second experiment used for that seed.
 
     Args:
         n_values: Number |ℳ| of values of a cell, ≥ 1.
@@ -159,7 +159,7 @@ def random_memory_hmm(
         n_cells: Number N of cells, ≥ 1; the paper's experiments have one.
         transition_temperature: Temperature of the mixture weights, > 0.
         emission_temperature: Temperature of the emission rows, > 0.
-        initial_temperature: Temperature of the initial law, > 0.
+        initial_temperature: Temperature of the initial distribution, > 0.
         n_permutations: Number of permutations mixed; the number of flat states by default.
         device: Where the model is put.
 

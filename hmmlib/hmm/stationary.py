@@ -10,8 +10,8 @@ from torch import Tensor
 from hmmlib._checks import check_tensor
 
 
-def stationary_law(transition: Tensor) -> Tensor:
-    """Stationary law of a row-stochastic matrix; see `HMM.stationary`.
+def stationary_distribution(transition: Tensor) -> Tensor:
+    """Stationary distribution of a row-stochastic matrix; see `HMM.stationary`.
 
     Args:
         transition: Row-stochastic matrix, shape (n, n).
@@ -21,7 +21,7 @@ def stationary_law(transition: Tensor) -> Tensor:
 
     Raises:
         TypeError: `transition` is not a tensor of real numbers.
-        ValueError: There are several closed classes, hence several stationary laws.
+        ValueError: There are several closed classes, hence several stationary distributions.
     """
     check_tensor(transition, "transition")
     matrix = transition.detach().cpu().double().numpy()
@@ -30,11 +30,11 @@ def stationary_law(transition: Tensor) -> Tensor:
         listing = ", ".join("{" + ", ".join(map(str, members)) + "}" for members in closed)
         raise ValueError(
             f"transition: {len(closed)} closed classes of states, {listing}, each with its own stationary "
-            "law; expected one"
+            "distribution; expected one"
         )
-    law = np.zeros(len(matrix))
-    law[closed[0]] = _eliminate_states(matrix[np.ix_(closed[0], closed[0])])
-    return torch.as_tensor(law, dtype=transition.dtype, device=transition.device)
+    distribution = np.zeros(len(matrix))
+    distribution[closed[0]] = _eliminate_states(matrix[np.ix_(closed[0], closed[0])])
+    return torch.as_tensor(distribution, dtype=transition.dtype, device=transition.device)
 
 
 def _closed_classes(edges: np.ndarray) -> list[list[int]]:
@@ -47,7 +47,7 @@ def _closed_classes(edges: np.ndarray) -> list[list[int]]:
 
 
 def _eliminate_states(matrix: np.ndarray) -> np.ndarray:
-    """Stationary law of an irreducible chain: censor the last state again and again, then go back."""
+    """Stationary distribution of an irreducible chain: censor the last state again and again, and go back."""
     n = len(matrix)
     # Ratios of a few probabilities of 1e-40 are beyond the range of doubles; their logarithms are not.
     with np.errstate(divide="ignore"):
@@ -55,8 +55,8 @@ def _eliminate_states(matrix: np.ndarray) -> np.ndarray:
     for k in range(n - 1, 0, -1):
         log[:k, k] -= np.logaddexp.reduce(log[k, :k])
         log[:k, :k] = np.logaddexp(log[:k, :k], log[:k, k, None] + log[k, :k])
-    log_law = np.zeros(n)
+    log_probs = np.zeros(n)
     for k in range(1, n):
-        log_law[k] = np.logaddexp.reduce(log_law[:k] + log[:k, k])
-    law: np.ndarray = np.exp(log_law - log_law.max())
-    return law / law.sum()
+        log_probs[k] = np.logaddexp.reduce(log_probs[:k] + log[:k, k])
+    distribution: np.ndarray = np.exp(log_probs - log_probs.max())
+    return distribution / distribution.sum()

@@ -1,4 +1,4 @@
-"""Hidden Markov models: parameters, stationary law, the paper's random generator."""
+"""Hidden Markov models: parameters, stationary distribution, the paper's random generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hmmlib._checks import (
 )
 from hmmlib._display import card, heat_map
 from hmmlib.hmm.chain import Chain
-from hmmlib.hmm.stationary import stationary_law
+from hmmlib.hmm.stationary import stationary_distribution
 
 if TYPE_CHECKING:
     from hmmlearn.hmm import CategoricalHMM
@@ -30,7 +30,7 @@ class HMM:
     The chain starts in state h with probability ``initial[h]`` *at the first position of a sequence*,
     moves from h to h' with probability ``transition[h, h']`` and emits token x with probability
     ``emission[h, x]``. In the layout (∅, x) of the paper the first position is a blank, so that
-    `initial` is the law of the state H₀ under the blank.
+    `initial` is the distribution of the state H₀ under the blank.
 
     The paper writes the matrices column-stochastic: A = ``transition.T`` and W = ``emission.T``
     (Section 2).
@@ -59,12 +59,12 @@ class HMM:
         dtype: torch.dtype = torch.float64,
     ) -> None:
         at, to = check_device(device), check_dtype(dtype)
-        law = real_tensor(initial, "initial")
+        distribution = real_tensor(initial, "initial")
         moves = real_tensor(transition, "transition")
         words = real_tensor(emission, "emission")
-        if law.ndim != 1 or law.numel() == 0:
-            raise ValueError(f"initial: expected shape (n_states,), got {tuple(law.shape)}")
-        n_states = law.numel()
+        if distribution.ndim != 1 or distribution.numel() == 0:
+            raise ValueError(f"initial: expected shape (n_states,), got {tuple(distribution.shape)}")
+        n_states = distribution.numel()
         if moves.shape != (n_states, n_states):
             raise ValueError(
                 f"transition: expected shape ({n_states}, {n_states}), as initial has {n_states} states, "
@@ -75,7 +75,7 @@ class HMM:
                 f"emission: expected shape ({n_states}, n_tokens), as initial has {n_states} states, "
                 f"got {tuple(words.shape)}"
             )
-        self._initial = distributions(law, "initial", [], to, at)
+        self._initial = distributions(distribution, "initial", [], to, at)
         self._transition = distributions(moves, "transition", ["row"], to, at)
         self._emission = distributions(words, "emission", ["row"], to, at)
 
@@ -155,7 +155,7 @@ class HMM:
         return HMM(self._initial, self._transition, self._emission, device=where, dtype=target)
 
     def with_initial(self, initial: ArrayLike) -> HMM:
-        """Return the same model started from another law, e.g. ``hmm.with_initial(hmm.stationary())``.
+        """Return the same model with another start, e.g. ``hmm.with_initial(hmm.stationary())``.
 
         Args:
             initial: P[first state], shape (H,).
@@ -167,13 +167,13 @@ class HMM:
             TypeError: `initial` does not hold real numbers.
             ValueError: `initial` is not a distribution over the H states.
         """
-        law = real_tensor(initial, "initial")
-        if law.shape != self._initial.shape:
-            raise ValueError(f"initial: expected shape ({self.n_states},), got {tuple(law.shape)}")
-        return HMM(law, self._transition, self._emission, device=self.device, dtype=self.dtype)
+        distribution = real_tensor(initial, "initial")
+        if distribution.shape != self._initial.shape:
+            raise ValueError(f"initial: expected shape ({self.n_states},), got {tuple(distribution.shape)}")
+        return HMM(distribution, self._transition, self._emission, device=self.device, dtype=self.dtype)
 
     def stationary(self) -> Tensor:
-        """Law π with π·transition = π.
+        """Distribution π with π·transition = π.
 
         Computed without subtractions (Grassmann, Taksar and Heyman 1985) and in logarithms, so that it is
         accurate even when states are joined by probabilities of 1e-40 only. States of a probability below
@@ -183,10 +183,10 @@ class HMM:
             π, shape (H,).
 
         Raises:
-            ValueError: The chain has several closed classes of states, hence several such laws; the
+            ValueError: The chain has several closed classes of states, hence several such distributions; the
                 message lists them.
         """
-        return stationary_law(self._transition)
+        return stationary_distribution(self._transition)
 
     @classmethod
     def from_hmmlearn(cls, model: CategoricalHMM) -> HMM:

@@ -43,7 +43,7 @@ def keeps_graph(lm: MaskedLM, prompt: Tensor) -> bool:
 
 
 def at_blank(lm: MaskedLM, texts: Tensor, prompt: Tensor) -> Tensor:
-    """The laws at the blanks of (u_1, …, u_k, ∅, x).
+    """The distributions at the blanks of (u_1, …, u_k, ∅, x).
 
     Args:
         lm: The language model.
@@ -65,7 +65,7 @@ def at_blank(lm: MaskedLM, texts: Tensor, prompt: Tensor) -> Tensor:
 def after_prompt(
     lm: MaskedLM, texts: Tensor, prompt: Tensor, n_blanks: int, blanked: bool, masking: Masking | None
 ) -> Tensor:
-    """The laws at blanks and words of (u_1, …, u_k, ∅, …, ∅, x).
+    """The distributions at blanks and words of (u_1, …, u_k, ∅, …, ∅, x).
 
     Args:
         lm: The language model.
@@ -73,7 +73,7 @@ def after_prompt(
         prompt: u, shape (k, embedding_dim).
         n_blanks: Number of blanks.
         blanked: Whether each word is hidden when it is asked for.
-        masking: What the model was trained under, to be taken out of the laws at words; or None.
+        masking: What the model was trained under, to be taken out of the distributions at words; or None.
 
     Returns:
         Ḡ, shape (n, n_blanks + time, V).
@@ -87,14 +87,14 @@ def after_prompt(
         if blanked:
             passes = (_at(lm, embedded(_hidden(lm, seen, i)), len(prompt) + i) for i in range(seen.shape[1]))
             return torch.stack(list(passes), 1)
-        laws = lm.token_probs(embedded(seen))[:, len(prompt) :]
+        probs = lm.token_probs(embedded(seen))[:, len(prompt) :]
         if masking is None:
-            return laws
-        words = some[..., None].to(laws.device) == torch.arange(lm.n_tokens, device=laws.device)
+            return probs
+        words = some[..., None].to(probs.device) == torch.arange(lm.n_tokens, device=probs.device)
         kept = max(0.0, 1 - masking.blank - masking.random)
         # In single precision, whatever torch's default is.
-        weights = laws[:, n_blanks:] / (kept * words.float() + masking.random / lm.n_tokens)
-        return torch.cat([laws[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
+        weights = probs[:, n_blanks:] / (kept * words.float() + masking.random / lm.n_tokens)
+        return torch.cat([probs[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
 
     if keeps_graph(lm, prompt):
         return asked(texts)

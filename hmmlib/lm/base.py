@@ -24,8 +24,8 @@ class MaskedLM(Protocol):
     """A map from embeddings to token probabilities at every position (Ḡ in the paper's Section 3.1).
 
     Heads and prompts are tuned on this interface and cannot tell whether exact inference or a trained
-    network is behind it. A model that can say one position's law for less than all may offer that besides:
-    see `OnePositionLM`.
+    network is behind it. A model that can say one position's distribution for less than all may offer that
+    besides: see `OnePositionLM`.
 
     What a prediction is conditioned on is told by an attribute `conditioned_on`, which a model need not have:
 

@@ -14,8 +14,9 @@ class ExactCausalLM(ExactLM):
     """The causal language model that has learnt a known HMM perfectly.
 
     At position i it shows P[X_i | e_0, …, e_{i-1}]: the filtered posterior of the state at i − 1, one step
-    on, and at position 0 the law of the first token. No model that predicts each token from those before it
-    has a smaller cross-entropy in expectation, and over a text the exact one's adds up to −log P[x].
+    on, and at position 0 the distribution of the first token. No model that predicts each token from those
+    before it has a smaller cross-entropy in expectation, and over a text the exact one's adds up to −log
+    P[x].
 
     Embeddings are those of `ExactMaskedLM`: a token's likelihood under each state, all ones for the blank,
     any non-negative vector for a soft prompt. The last one changes nothing, but has to be possible after the
@@ -34,7 +35,7 @@ class ExactCausalLM(ExactLM):
     conditioned_on: Context = "past"
 
     def token_probs(self, embeddings: Tensor) -> Tensor:
-        """The law of each position's token given the embeddings before it.
+        """The distribution of each position's token given the embeddings before it.
 
         Args:
             embeddings: Non-negative, shape (batch, time, embedding_dim).

@@ -75,7 +75,7 @@ class ExactMaskedLM(ExactLM):
     conditioned_on: Context = "others"
 
     def token_probs(self, embeddings: Tensor) -> Tensor:
-        """Ḡ: the conditional law of each position's token given the embeddings at the others.
+        """Ḡ: the conditional distribution of each position's token given the embeddings at the others.
 
         Args:
             embeddings: Non-negative, shape (batch, time, embedding_dim).

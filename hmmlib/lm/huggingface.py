@@ -161,8 +161,9 @@ def from_bert(
 class HuggingFaceMaskedLM:
     """Any masked language model of Hugging Face transformers, as a `MaskedLM`.
 
-    The law of a token is a softmax over the logits of the words alone. A text is shown as it is, without
-    [CLS] or [SEP]; their embeddings may be prepended as a prompt is. If it is too long, the model complains.
+    The distribution of a token is a softmax over the logits of the words alone. A text is shown as it is,
+    without [CLS] or [SEP]; their embeddings may be prepended as a prompt is. If it is too long, the model
+    complains.
 
     The model is changed in place: it is put in eval mode and its weights are frozen, as heads and prompts
     expect. Should it be put in train mode later, predictions have dropout, drawn anew in each call.
@@ -175,7 +176,8 @@ class HuggingFaceMaskedLM:
     Raises:
         TypeError: A word or the blank is not an integer.
         ValueError: Words that are repeated, out of range or the blank; or there are none. A model that cannot
-            be given embeddings, or then shows other laws than for the tokens: this is tried on a short text.
+            be given embeddings, or then shows other distributions than for the tokens: this is tried on a
+            short text.
     """
 
     def __init__(self, model: PreTrainedModel, words: Sequence[int] | None, mask_token: int) -> None:
@@ -215,7 +217,7 @@ class HuggingFaceMaskedLM:
         return table(self._entries[checked.to(self._entries.device)].to(table.weight.device))
 
     def token_probs(self, embeddings: Tensor) -> Tensor:
-        """Ḡ: the predicted law of each position's token; conditional on the others at blanks only.
+        """Ḡ: the predicted distribution of each position's token; conditional on the others at blanks only.
 
         Without gradients it works in pieces, in little memory.
 
@@ -234,11 +236,11 @@ class HuggingFaceMaskedLM:
         table = self.model.get_input_embeddings().weight
         words = self._entries[:-1].to(table.device)
 
-        def laws(piece: Tensor) -> Tensor:
+        def probs(piece: Tensor) -> Tensor:
             logits: Tensor = self.model(inputs_embeds=piece.to(table), return_dict=True).logits
             return logits[..., words].float().softmax(-1)
 
-        return in_pieces(self.model, laws, embeddings, _PIECE_POSITIONS)
+        return in_pieces(self.model, probs, embeddings, _PIECE_POSITIONS)
 
 
 def _check_embeddings_are_enough(model: PreTrainedModel, words: list[int], mask: int) -> None:
@@ -272,8 +274,8 @@ def _check_embeddings_are_enough(model: PreTrainedModel, words: list[int], mask:
     # Both ways take the same steps; half precision is allowed for in case they are ordered otherwise.
     if not largest <= (1e-5 if table.weight.dtype in (torch.float32, torch.float64) else 1e-2):
         raise ValueError(
-            f"model: {name} shows another law where it is given embeddings instead of tokens: for the "
-            f"entries {text}, probabilities differ by up to {largest:.3g}; expected no difference (of ESM, "
+            f"model: {name} shows other probabilities where it is given embeddings instead of tokens: for "
+            f"the entries {text} they differ by up to {largest:.3g}; expected no difference (of ESM, "
             "a model trained with token_dropout=False)"
         )
 

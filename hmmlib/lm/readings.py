@@ -1,4 +1,4 @@
-"""What a head is shown of a text: the blank's law alone, or the laws at its words."""
+"""What a head is shown of a text: the blank's distribution alone, or the distributions at its words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: ArrayLike | None = None
         prompt: Soft prompt, shape (k, embedding_dim); none by default.
 
     Returns:
-        Token laws Ḡ_∅, on the model's device, shape (batch, V).
+        Token distributions Ḡ_∅, on the model's device, shape (batch, V).
 
     Raises:
         TypeError: The tokens are not integers, or the prompt is no array of numbers.
@@ -70,11 +70,11 @@ def text_probs(
         n_blanks: Number of blanks between prompt and text, ≥ 0.
         reading: One of the above.
         masking: What the model was trained under; for 'read off' only.
-        with_blanks: Whether the laws at the blanks are wanted too, before those at the words.
+        with_blanks: Whether the distributions at the blanks are wanted too, before those at the words.
 
     Returns:
-        Token laws Ḡ_i, on the model's device, shape (batch, time, V), or (batch, n_blanks + time, V) with
-        those at the blanks.
+        Token distributions Ḡ_i, on the model's device, shape (batch, time, V), or (batch, n_blanks + time, V)
+        with those at the blanks.
 
     Raises:
         TypeError: The tokens are not integers, or the prompt is no array of numbers.
@@ -85,8 +85,8 @@ def text_probs(
     check_reading(reading, masking)
     texts = check_tokens(tokens, lm.n_tokens, advice="")
     count = check_positive_int(n_blanks, "n_blanks", 0)
-    laws = after_prompt(lm, texts, _vectors(lm, prompt), count, reading == "blanked", masking)
-    return laws if with_blanks else laws[:, count:]
+    probs = after_prompt(lm, texts, _vectors(lm, prompt), count, reading == "blanked", masking)
+    return probs if with_blanks else probs[:, count:]
 
 
 def check_reading(reading: Reading, masking: Masking | None) -> None:

@@ -99,17 +99,17 @@ class TransformerMaskedLM(nn.Module):
     """A transformer behind the same interface as exact inference: a bidirectional encoder, or a causal one.
 
     With ``positions='learned'`` and ``norm='post'`` it is BERT (Devlin et al. 2019), up to the constant
-    token-type embedding, which here is part of the positions. The law of a token is a softmax over the V
-    words; the blank is never predicted. Embeddings are what `embed` looks up, before positions are added,
-    so a soft prompt may be any vectors.
+    token-type embedding, which here is part of the positions. The distribution of a token is a softmax over
+    the V words; the blank is never predicted. Embeddings are what `embed` looks up, before positions are
+    added, so a soft prompt may be any vectors.
 
     Only the predictions at blanks are trained to be conditionals P[X_i | X_{-i}]: at a position that shows
     its token, the network sees that token. BERT's masking trains some of these positions too, where a word
     may be right or random; the prediction there weighs what the word says itself
     (`hmmlib.lm.text_probs` can read that off).
 
-    With ``causal=True`` the law at position i is P[X_i | e_0, …, e_{i-1}], at every position: the network
-    reads the blank and then all embeddings but the last, and no position attends to a later one. So
+    With ``causal=True`` the distribution at position i is P[X_i | e_0, …, e_{i-1}], at every position: the
+    network reads the blank and then all embeddings but the last, and no position attends to a later one. So
     `conditioned_on` is 'past', and a prediction never depends on the last embedding.
 
     A new model is ready for training; `pretrain` and `load_lm` return it frozen. Its weights are in single
@@ -196,7 +196,7 @@ class TransformerMaskedLM(nn.Module):
         return self.embedding(check_tokens(tokens, self.n_tokens + 1, advice=advice).to(self.device))
 
     def token_probs(self, embeddings: Tensor) -> Tensor:
-        """Ḡ: the predicted law of each position's token; conditional on the others at blanks only.
+        """Ḡ: the predicted distribution of each position's token; conditional on the others at blanks only.
 
         A causal model's is conditional on the embeddings before the position, everywhere. Without gradients
         it works in pieces, in little memory.

@@ -37,7 +37,7 @@ def two_ways() -> Figure:
         _box(panel, (3, 1.3), (4.86, 0.9), "language model", False)
         _arrow(panel, (5.4, 0.95), (5.4, 1.25))
         _arrow(panel, (7.9, 1.75), (8.35, 1.75))
-        _box(panel, (8.4, 1.3), (2.0, 0.9), "law at ∅", None)
+        _box(panel, (8.4, 1.3), (2.0, 0.9), "distribution at ∅", None)
         _arrow(panel, (10.45, 1.75), (10.85, 1.75))
         _box(panel, (10.9, 1.3), (1.3, 0.9), "head", True)
         _arrow(panel, (12.25, 1.75), (12.65, 1.75))

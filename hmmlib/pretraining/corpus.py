@@ -75,8 +75,8 @@ class CorpusConfig:
 class Corpus:
     """Documents cut into chunks, read in another order in every epoch.
 
-    A chunk that starts within a document starts in a state whose law is that of the chain at that time. What
-    does not fill a chunk, or a batch, is left out of the epoch.
+    A chunk that starts within a document starts in a state whose distribution is that of the chain at that
+    time. What does not fill a chunk, or a batch, is left out of the epoch.
 
     Args:
         model: HMM or memory-augmented HMM that the documents come from, on the device that trains.

@@ -15,22 +15,22 @@ from hmmlib._random import step_generator
 from hmmlib.hmm import HMM, LatentChainModel, MemoryHMM, posteriors, sample_tokens
 from hmmlib.lm import Context, ExactCausalLM, MaskedLM, Masking, conditioned_on
 
-# Texts whose laws and states are in memory at once.
+# Texts whose distributions and states are in memory at once.
 _PIECE = 128
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Texts with blanks, and the exact law of each token under a blank.
+    """Texts with blanks, and the exact distribution of each token under a blank.
 
-    For a causal model nothing is hidden: `masked` is where it is asked, everywhere, and the exact law of a
-    token is that given the tokens before it.
+    For a causal model nothing is hidden: `masked` is where it is asked, everywhere, and the exact
+    distribution of a token is that given the tokens before it.
 
     Attributes:
         tokens: The texts, int64, shape (batch, time).
         masked: Where the blanks are, booleans of the same shape; M in all.
-        conditionals: Exact law of the token at each blank given the tokens that are seen, float64, shape
-            (M, V), in the order of ``masked.nonzero()``.
+        conditionals: Exact distribution of the token at each blank given the tokens that are seen, float64,
+            shape (M, V), in the order of ``masked.nonzero()``.
         conditioned_on: 'others', or 'past' for causal models.
     """
 
@@ -102,8 +102,8 @@ def draw_held_out(
     if conditioned_on == "past":
         everywhere = torch.ones_like(tokens, dtype=torch.bool)
         causal = ExactCausalLM(model)
-        laws = torch.cat([causal.token_probs(causal.embed(some)) for some in tokens.split(_PIECE)])
-        return HeldOut(tokens, everywhere, laws[everywhere].double(), conditioned_on)
+        probs = torch.cat([causal.token_probs(causal.embed(some)) for some in tokens.split(_PIECE)])
+        return HeldOut(tokens, everywhere, probs[everywhere].double(), conditioned_on)
     _, masked = masking.apply(tokens, model.chain.n_tokens, random)
     exact = posteriors(model, tokens, observed=~masked, keep=("conditionals",)).conditionals[masked].double()
     return HeldOut(tokens, masked, exact)
@@ -114,8 +114,8 @@ class Evaluation:
     """A model's predictions beside the exact ones, blank by blank (M of them).
 
     Attributes:
-        divergence: KL(exact ‖ model) of the token's law at each blank, nats, shape (M,).
-        variation: Total variation distance of the two laws, 0 … 1, shape (M,).
+        divergence: KL(exact ‖ model) of the token's distribution at each blank, nats, shape (M,).
+        variation: Total variation distance of the two distributions, 0 … 1, shape (M,).
         surprise: −log of the model's probability of the token, nats, shape (M,).
         floor: The same for the exact probability, nats, shape (M,).
         text: Number of the text that each blank is in, shape (M,).
@@ -224,7 +224,7 @@ def evaluate(lm: MaskedLM, held_out: HeldOut, *, reach: int = 8) -> Evaluation:
         raise ValueError(f"lm: has {lm.n_tokens} words; the held-out texts have {exact.shape[1]}")
     if conditioned_on(lm) != held_out.conditioned_on:
         raise ValueError(
-            f"lm: predicts from the {conditioned_on(lm)}; the held-out laws are conditioned on the "
+            f"lm: predicts from the {conditioned_on(lm)}; the held-out distributions are conditioned on the "
             f"{held_out.conditioned_on} (draw_held_out(…, conditioned_on={conditioned_on(lm)!r}))"
         )
     masked = held_out.masked
@@ -257,7 +257,7 @@ def evaluate(lm: MaskedLM, held_out: HeldOut, *, reach: int = 8) -> Evaluation:
 def kl_divergences(
     exact: Tensor, predicted: Tensor, *, smallest: float = torch.finfo(torch.float64).tiny
 ) -> Tensor:
-    """KL(exact ‖ predicted) of each pair of laws.
+    """KL(exact ‖ predicted) of each pair of distributions.
 
     Args:
         exact: Shape (n, V).
@@ -269,7 +269,7 @@ def kl_divergences(
     """
     exact = exact.double()
     logs = predicted.to(exact).clamp_min(smallest).log()
-    # x log x is 0 at 0, where the exact law excludes a token.
+    # x log x is 0 at 0, where the exact distribution excludes a token.
     return (torch.special.xlogy(exact, exact) - exact * logs).sum(1)
 
 

@@ -26,18 +26,18 @@ class ShownTexts(NamedTuple):
     """What a model shows of labelled texts.
 
     Attributes:
-        laws: Token laws at the blank and the text, shape (n, 1 + time, V).
+        probs: Token distributions at the blank and the text, shape (n, 1 + time, V).
         tokens: The blank and the text, shape (n, 1 + time).
         labels: Classes, shape (n,).
     """
 
-    laws: Tensor
+    probs: Tensor
     tokens: Tensor
     labels: Tensor
 
     def double(self) -> ShownTexts:
         """The same in double precision."""
-        return self._replace(laws=self.laws.double())
+        return self._replace(probs=self.probs.double())
 
 
 class AttentionTraining:
@@ -60,7 +60,7 @@ class AttentionTraining:
         n_classes: int,
     ) -> None:
         self.train_texts, self.validation, self.embeddings = train, validation, embeddings
-        n_positions, n_tokens = train.laws.shape[1:]
+        n_positions, n_tokens = train.probs.shape[1:]
         self.shapes = [(size,), (size, n_tokens), (n_positions, size), (size, n_tokens), (n_classes, size)]
 
     def start(self, recipe: TuningRecipe, number: int) -> list[Tensor]:
@@ -81,7 +81,7 @@ class AttentionTraining:
         query /= len(query) ** 0.5
         positions.zero_()
         weights /= len(query) ** 0.5
-        return [part.to(self.train_texts.laws) for part in parts]
+        return [part.to(self.train_texts.probs) for part in parts]
 
     def head(self, parts: Sequence[Tensor]) -> SoftAttentionHead:
         """The head with given parameters.
@@ -105,15 +105,15 @@ class AttentionTraining:
         Returns:
             The head, and how it was found.
         """
-        laws, tokens, _ = self.train_texts
+        probs, tokens, _ = self.train_texts
 
         def begin() -> Trainable:
             parts = [part.requires_grad_() for part in self.start(recipe, 0)]
             head = self.head(parts)
 
             def train_values(rows: Tensor) -> Tensor:
-                rows = rows.to(laws.device)
-                return head.values(laws[rows], tokens[rows])
+                rows = rows.to(probs.device)
+                return head.values(probs[rows], tokens[rows])
 
             return Trainable(parts, train_values, lambda: head.values(*self.validation[:2]))
 
@@ -143,7 +143,7 @@ class AttentionTraining:
         )
 
     def solve_from(self, start: Sequence[Tensor]) -> Trained:
-        """Minimise by L-BFGS from one start, in the number type of the texts' laws.
+        """Minimise by L-BFGS from one start, in the number type of the texts' distributions.
 
         Args:
             start: Query, projection, positions, readout and weights.
@@ -187,7 +187,7 @@ class AttentionTraining:
         return Trained(best, tuple(history), None, bool(end.success))
 
     def _parts(self, flat: np.ndarray) -> list[Tensor]:
-        numbers = torch.tensor(flat, device=self.train_texts.laws.device)
+        numbers = torch.tensor(flat, device=self.train_texts.probs.device)
         sizes = [int(np.prod(shape)) for shape in self.shapes]
         return [part.reshape(shape) for part, shape in zip(numbers.split(sizes), self.shapes, strict=True)]
 

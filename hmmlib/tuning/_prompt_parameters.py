@@ -21,8 +21,8 @@ _LOG_WEIGHT_SPREADS = (3.0, 10.0)
 # Log-weights stay within this, so that the rarest state still counts in double precision.
 _LARGEST_LOG_WEIGHT = 150.0
 
-# The laws of some of the texts, which are given by their rows, for given parameters.
-Laws = Callable[[Tensor, Tensor], Tensor]
+# The distributions of some of the texts, which are given by their rows, for given parameters.
+TokenProbs = Callable[[Tensor, Tensor], Tensor]
 
 
 class Prompts(Protocol):
@@ -52,7 +52,7 @@ class Prompts(Protocol):
         """The prompt."""
         ...
 
-    def laws(self, texts: Tensor) -> Laws:
+    def probs(self, texts: Tensor) -> TokenProbs:
         """What is shown at the blanks of texts, which are taken as checked."""
         ...
 
@@ -107,16 +107,16 @@ class FreePrompts:
     def prompt(self, theta: Tensor) -> Tensor:
         return theta
 
-    def laws(self, texts: Tensor) -> Laws:
+    def probs(self, texts: Tensor) -> TokenProbs:
         return lambda rows, theta: at_blank(self.lm, texts[rows.to(texts.device)], theta)
 
 
 class ExactPrompts:
     """Prompts of an exact model, non-negative, by the logarithms of their entries.
 
-    With L_ih = P[x_i | H_∅ = h], the model shows Ḡ_i = W(ρ ⊙ L_i)/ρᵀL_i, where ρ is the law of the state
-    under the blank once the prompt has re-weighted the states before it. So texts enter through L alone,
-    which is computed once. With a memory, h is the flat state.
+    With L_ih = P[x_i | H_∅ = h], the model shows Ḡ_i = W(ρ ⊙ L_i)/ρᵀL_i, where ρ is the distribution of
+    the state under the blank once the prompt has re-weighted the states before it. So texts enter through L
+    alone, which is computed once. With a memory, h is the flat state.
 
     Args:
         lm: The model.
@@ -161,15 +161,15 @@ class ExactPrompts:
 
     def prior(self, theta: Tensor) -> Tensor:
         """ρ = A diag(u_k) … A diag(u_1) π₀ of the flat states, summing to one, shape (K·C,)."""
-        *_, (_, law) = self._steps(theta)
-        return law.flatten()
+        *_, (_, distribution) = self._steps(theta)
+        return distribution.flatten()
 
     def likelihood(self, texts: Tensor) -> Tensor:
         """L up to a factor for each text, the largest of each being one, shape (n, K·C)."""
         found = blank_likelihood(self.chain, texts.to(self.emission.device))
         return found / found.amax(1, keepdim=True)
 
-    def laws(self, texts: Tensor) -> Laws:
+    def probs(self, texts: Tensor) -> TokenProbs:
         likelihood = self.likelihood(texts)
 
         def shown(rows: Tensor, theta: Tensor) -> Tensor:
@@ -187,20 +187,20 @@ class ExactPrompts:
         return shown
 
     def _steps(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each prompt vector u_j, and the law of content and chain state one step later.
+        """Each prompt vector u_j, and the distribution of content and chain state one step later.
 
-        A vector's largest entry is one; its shape is (E,), that of the law (K, C).
+        A vector's largest entry is one; its shape is (E,), that of the distribution (K, C).
         """
-        columns, law = self.chain.columns, self.initial
+        columns, distribution = self.chain.columns, self.initial
         for row in theta:
             # A state that cannot be there has no say, not even in the scale.
             there = torch.zeros_like(row, dtype=torch.bool)
-            there[columns[law > 0]] = True
+            there[columns[distribution > 0]] = True
             row = torch.where(there, row, -torch.inf)
             vector = (row - row.amax().detach()).exp()
-            law = law * vector[columns]
-            law = (law / law.sum()) @ self.transition
-            yield vector, law
+            distribution = distribution * vector[columns]
+            distribution = (distribution / distribution.sum()) @ self.transition
+            yield vector, distribution
 
 
 class _ChainOnly(NamedTuple):
@@ -219,6 +219,6 @@ def blank_likelihood(chain: Chain, texts: Tensor) -> Tensor:
     Returns:
         In double precision, each text's summing to one, shape (n, K·C).
     """
-    # Up to a factor for each text, a likelihood is the posterior under the uniform law.
+    # Up to a factor for each text, a likelihood is the posterior under the uniform distribution.
     uniform = torch.full_like(chain.initial, 1 / chain.n_states)
     return blank_posterior(_ChainOnly(replace(chain, initial=uniform)), texts).double()

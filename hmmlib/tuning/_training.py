@@ -228,16 +228,16 @@ def solve_last(
 
     Args:
         trained: The head as it was trained.
-        train: Laws, shape (n, V), and labels of the training texts.
+        train: Distributions, shape (n, V), and labels of the training texts.
         validation: Those of the validation texts.
 
     Returns:
         The head, and how it does.
     """
     fit = logistic_head(*train)
-    laws, labels = validation
+    probs, labels = validation
     solved, kept = (
-        float((head.labels(laws.to(head.weights)) == labels).double().mean()) for head in (fit.head, trained)
+        float((head.labels(probs.to(head.weights)) == labels).double().mean()) for head in (fit.head, trained)
     )
     return LastHead(fit.head if solved >= kept else trained, max(solved, kept), fit.converged)
 

@@ -21,9 +21,9 @@ from hmmlib.tuning.tuned import Tuned
 def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: bool = True) -> Tuned:
     """Train all weights of a copy of a language model together with a linear head.
 
-    The head reads the law at the blank of (∅, x) and starts from zero. With ``recipe.solve_heads`` it is
-    solved in the end, on what the best weights show, and kept unless it gets fewer validation labels right.
-    Weights want smaller learning rates than heads do, 1e-3
+    The head reads the distribution at the blank of (∅, x) and starts from zero. With ``recipe.solve_heads``
+    it is solved in the end, on what the best weights show, and kept unless it gets fewer validation labels
+    right. Weights want smaller learning rates than heads do, 1e-3
     rather than the paper's 1e-2 for prompts.
 
     Args:
@@ -88,7 +88,7 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
     module.eval().requires_grad_(False)
     head, converged = LinearHead(head_weights), found.converged
     if recipe.solve_heads:
-        laws = (shown(split.tokens) for split in (data.train, data.validation))
-        last = solve_last(head, *zip(laws, labels, strict=True))
+        probs = (shown(split.tokens) for split in (data.train, data.validation))
+        last = solve_last(head, *zip(probs, labels, strict=True))
         head, converged = last.head, converged and last.converged
     return Tuned(tuned, head, None, found.history, found.learning_rate, converged)

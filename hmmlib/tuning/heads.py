@@ -37,8 +37,8 @@ def tune_head(
 
     The model is run once, and the head is trained on its outputs:
 
-    - 'linear': the law at the blank before the text, one row of weights per class (Section 3). It starts
-      from zero. With ``recipe.solve_heads`` it is `hmmlib.heads.logistic_head`, for two classes only.
+    - 'linear': the distribution at the blank before the text, one row of weights per class (Section 3). It
+      starts from zero. With ``recipe.solve_heads`` it is `hmmlib.heads.logistic_head`, for two classes only.
     - 'attention': a `SoftAttentionHead` on the blank and all positions of the text, with the model's own
       embeddings of the words that are shown (Section 4). It starts from random numbers. With
       ``recipe.solve_heads`` L-BFGS minimises the loss of all training texts at once from several starts; the
@@ -91,13 +91,13 @@ def tune_head(
         )
 
     def shown(split: Split) -> ShownTexts:
-        laws = after_prompt(lm, split.tokens, no_prompt(lm), 1, reading == "blanked", masking)
-        seen = led_by_blanks(lm, split.tokens).to(laws.device)
-        return ShownTexts(laws, seen, split.labels.to(laws.device))
+        probs = after_prompt(lm, split.tokens, no_prompt(lm), 1, reading == "blanked", masking)
+        seen = led_by_blanks(lm, split.tokens).to(probs.device)
+        return ShownTexts(probs, seen, split.labels.to(probs.device))
 
     with torch.no_grad(), frozen(lm):
         train, validation = shown(data.train), shown(data.validation)
-        embeddings = _embeddings(lm, train.laws) if head == "attention" else None
+        embeddings = _embeddings(lm, train.probs) if head == "attention" else None
     training = AttentionTraining(train, validation, embeddings, lm.embedding_dim, count_classes(data))
     best, found = training.solve(recipe) if recipe.solve_heads else training.train(recipe, progress)
     return Tuned(lm, best, None, found.history, found.learning_rate, found.converged, reading, masking)
@@ -107,20 +107,20 @@ def _linear(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, progress: bool) 
     n_classes = count_classes(data)
     check_solvable(recipe, n_classes)
     with torch.no_grad(), frozen(lm):
-        laws = at_blank(lm, data.train.tokens, no_prompt(lm))
-        labels = data.train.labels.to(laws.device)
+        probs = at_blank(lm, data.train.tokens, no_prompt(lm))
+        labels = data.train.labels.to(probs.device)
         if recipe.solve_heads:
-            fit = logistic_head(laws, labels)
+            fit = logistic_head(probs, labels)
             return Tuned(lm, fit.head, None, (), None, fit.converged)
         validation = at_blank(lm, data.validation.tokens, no_prompt(lm))
 
     def begin() -> Trainable:
-        weights = laws.new_zeros(n_classes, lm.n_tokens, requires_grad=True)
+        weights = probs.new_zeros(n_classes, lm.n_tokens, requires_grad=True)
         return Trainable(
-            [weights], lambda rows: laws[rows.to(laws.device)] @ weights.T, lambda: validation @ weights.T
+            [weights], lambda rows: probs[rows.to(probs.device)] @ weights.T, lambda: validation @ weights.T
         )
 
-    both = labels, data.validation.labels.to(laws.device)
+    both = labels, data.validation.labels.to(probs.device)
     found = train_at_best_rate(begin, both, recipe, progress)
     head = LinearHead(found.parameters[0])
     return Tuned(lm, head, None, found.history, found.learning_rate, found.converged)

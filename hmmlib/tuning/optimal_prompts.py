@@ -80,8 +80,8 @@ def optimal_prompt(
 
     In an exact model a prompt is non-negative, so its logarithm is what varies; a state is switched off in
     the limit only, which comes down to rounding. Texts enter through P[x | H_∅] alone, which is computed
-    once, and the prompt through ρ, the law that it turns the prior under the blank into. Any other model is
-    run on all texts at every step, some of them at a time.
+    once, and the prompt through ρ, the distribution that it turns the prior under the blank into. Any other
+    model is run on all texts at every step, some of them at a time.
 
     Args:
         lm: The frozen language model.
@@ -260,7 +260,7 @@ class _ByPasses:
 
     def __init__(self, prompts: Prompts, texts: Tensor, n_prompt: int) -> None:
         self.shape = prompts.neutral(n_prompt).shape
-        self.laws = prompts.laws(texts)
+        self.probs = prompts.probs(texts)
         self.rows = torch.arange(len(texts), device="cpu")
 
     def theta(self, flat: np.ndarray) -> Tensor:
@@ -269,14 +269,14 @@ class _ByPasses:
 
     def features(self, theta: np.ndarray) -> np.ndarray | None:
         with torch.no_grad():
-            return self.laws(self.rows, self.theta(theta)).numpy(force=True)
+            return self.probs(self.rows, self.theta(theta)).numpy(force=True)
 
     def pull_back(self, theta: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         parameters = self.theta(theta).clone().requires_grad_()
         gradient = torch.zeros_like(parameters)
         starts = torch.from_numpy(np.outer(slopes, weights)).split(_PIECE)
         for rows, start in zip(self.rows.split(_PIECE), starts, strict=True):
-            shown = self.laws(rows, parameters)
+            shown = self.probs(rows, parameters)
             # Of the prompt only: the model's own parameters, if it has any, are left alone.
             gradient += torch.autograd.grad(shown, parameters, start.to(shown))[0]
         return gradient.reshape(-1).numpy()

@@ -1,8 +1,8 @@
-"""Which law of the state under the blank would make exact inference show what a model shows?
+"""Which distribution of the state under the blank would make exact inference show what a model shows?
 
-In the exact model a soft prompt does one thing: it turns the law of the state under the blank into another
-one, ρ, and the model shows W(ρ ⊙ L(x))/ρᵀL(x) with L(x)_h = P[x | H_∅ = h] (Section 3.1). A trained network
-is not so restricted. How near it comes to some ρ is a question to answer by measurement.
+In the exact model a soft prompt does one thing: it turns the distribution of the state under the blank into
+another one, ρ, and the model shows W(ρ ⊙ L(x))/ρᵀL(x) with L(x)_h = P[x | H_∅ = h] (Section 3.1). A trained
+network is not so restricted. How near it comes to some ρ is a question to answer by measurement.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class PriorFit(NamedTuple):
 
     Attributes:
         prior: ρ, shape (H,).
-        divergence: Mean Jensen–Shannon divergence of the law shown and that of exact inference under ρ, nats;
-            at most log 2.
+        divergence: Mean Jensen–Shannon divergence of the distribution shown and that of exact inference under
+            ρ, nats; at most log 2.
         variation: Mean total variation between the two, at most 1.
-        divergence_initial: The divergence under the model's own initial law, which a model without a prompt
-            should show.
+        divergence_initial: The divergence under the model's own initial distribution, which a model without a
+            prompt should show.
         variation_initial: The total variation under it.
     """
 
@@ -55,22 +55,23 @@ class PriorFit(NamedTuple):
 def fit_prior(
     model: HMM,
     tokens: ArrayLike,
-    laws: ArrayLike,
+    probs: ArrayLike,
     *,
     starts: int = 3,
     generator: int | np.random.RandomState,
     max_iterations: int = 500,
 ) -> PriorFit:
-    """Find the law ρ under which exact inference comes nearest to what a model shows at the blank.
+    """Find the distribution ρ under which exact inference comes nearest to what a model shows at the blank.
 
-    Minimises the mean over texts of the Jensen–Shannon divergence between the law and W(ρ ⊙ L)/ρᵀL by L-BFGS
-    in log ρ, from the initial law and from random points around it. (In the Kullback–Leibler divergence, what
-    a network leaves to tokens that are all but impossible would outweigh all else.)
+    Minimises the mean over texts of the Jensen–Shannon divergence between the distribution and W(ρ ⊙ L)/ρᵀL
+    by L-BFGS in log ρ, from the initial distribution and from random points around it. (In the
+    Kullback–Leibler divergence, what a network leaves to tokens that are all but impossible would outweigh
+    all else.)
 
     Args:
         model: Where the texts come from.
         tokens: Texts x without the blank, integers, shape (n, time).
-        laws: What was shown at the blank before each, shape (n, V); rows that sum to one.
+        probs: What was shown at the blank before each, shape (n, V); rows that sum to one.
         starts: Number of starts, ≥ 1.
         generator: Seed of the random ones, or a numpy RandomState (advanced).
         max_iterations: Of L-BFGS from each start, ≥ 1.
@@ -79,21 +80,24 @@ def fit_prior(
         The best of all starts.
 
     Raises:
-        TypeError: Tokens that are not integers, laws that are not numbers, or a generator of another kind.
-        ValueError: Shapes that do not fit, a row that is no law, or a number too small.
+        TypeError: Tokens that are not integers, distributions that are not numbers, or a generator of another
+            kind.
+        ValueError: Shapes that do not fit, a row that is no distribution, or a number too small.
     """
     check_kind(model, HMM, "model", "an HMM")
     texts = check_tokens(tokens, model.n_tokens, advice="")
-    shown = float_tensor(laws, "laws", torch.float64, torch.device("cpu"))
+    shown = float_tensor(probs, "probs", torch.float64, torch.device("cpu"))
     if shown.shape != (len(texts), model.n_tokens):
         raise ValueError(
-            f"laws: expected shape ({len(texts)}, {model.n_tokens}), one law per text, "
+            f"probs: expected shape ({len(texts)}, {model.n_tokens}), one distribution per text, "
             f"got {tuple(shown.shape)}"
         )
     off = ((shown < 0).any(1) | ~((shown.sum(1) - 1).abs() < 1e-4)).nonzero()
     if len(off):
         row = int(off[0])
-        raise ValueError(f"laws: row {row} sums to {float(shown[row].sum()):.6g}; expected a law over tokens")
+        raise ValueError(
+            f"probs: row {row} sums to {float(shown[row].sum()):.6g}; expected a distribution over tokens"
+        )
     starts = check_positive_int(starts, "starts")
     max_iterations = check_positive_int(max_iterations, "max_iterations")
     random = drawing_generator(generator)

@@ -31,8 +31,8 @@ def tune_prompt(
 ) -> Tuned:
     """Train a soft prompt together with a linear head (Section 3.1).
 
-    The prompt's vectors are put before (∅, x), and the head reads the law at the blank. AdamW trains the
-    vectors' entries and one row of weights per class, which starts from zero; of an exact model, where
+    The prompt's vectors are put before (∅, x), and the head reads the distribution at the blank. AdamW trains
+    the vectors' entries and one row of weights per class, which starts from zero; of an exact model, where
     prompts are non-negative, the entries' logarithms. This is done from each of ``recipe.starts`` random
     starts with each learning rate, and the smallest validation loss is kept. With ``recipe.solve_heads`` the
     head is solved after each of these searches; the solved one is kept unless it gets fewer validation
@@ -71,17 +71,19 @@ def tune_prompt(
             if start is None
             else [prompts.parameters(_check_start(start, lm, recipe))]
         )
-        train_laws, validation_laws = (prompts.laws(split.tokens) for split in (data.train, data.validation))
+        train_probs, validation_probs = (
+            prompts.probs(split.tokens) for split in (data.train, data.validation)
+        )
         validation_rows = torch.arange(len(data.validation.labels), device="cpu")
-        first = validation_laws(validation_rows[:1], thetas[0])
+        first = validation_probs(validation_rows[:1], thetas[0])
 
         def begin(theta: Tensor) -> Trainable:
             vectors = theta.detach().clone().requires_grad_()
             weights = first.new_zeros(n_classes, lm.n_tokens).requires_grad_()
             return Trainable(
                 [vectors, weights],
-                lambda rows: train_laws(rows, vectors) @ weights.T,
-                lambda: validation_laws(validation_rows, vectors.detach()) @ weights.T,
+                lambda rows: train_probs(rows, vectors) @ weights.T,
+                lambda: validation_probs(validation_rows, vectors.detach()) @ weights.T,
                 prompt=vectors,
             )
 
@@ -99,8 +101,8 @@ def tune_prompt(
             else:
                 tries = []
                 for one, prompt in zip(found, ends, strict=True):
-                    laws = (at_blank(lm, split.tokens, prompt) for split in (data.train, data.validation))
-                    tries.append(solve_last(LinearHead(one.parameters[1]), *zip(laws, labels, strict=True)))
+                    probs = (at_blank(lm, split.tokens, prompt) for split in (data.train, data.validation))
+                    tries.append(solve_last(LinearHead(one.parameters[1]), *zip(probs, labels, strict=True)))
                 place = best_place([one.accuracy for one in tries], [one.loss for one in found])
                 head, converged = tries[place].head, found[place].converged and tries[place].converged
     best = found[place]

@@ -153,6 +153,6 @@ class Tuned:
         if isinstance(self.head, LinearHead):
             prompt = no_prompt(self.lm) if self.prompt is None else self.prompt
             return self.head.values(at_blank(self.lm, texts, prompt).to(self.head.weights))
-        laws = after_prompt(self.lm, texts, no_prompt(self.lm), 1, self.reading == "blanked", self.masking)
-        seen = led_by_blanks(self.lm, texts).to(laws.device)
-        return self.head.values(laws.to(self.head.weights), seen)
+        probs = after_prompt(self.lm, texts, no_prompt(self.lm), 1, self.reading == "blanked", self.masking)
+        seen = led_by_blanks(self.lm, texts).to(probs.device)
+        return self.head.values(probs.to(self.head.weights), seen)

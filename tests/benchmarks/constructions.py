@@ -37,8 +37,10 @@ def tasks(n_states: int, n_tokens: int) -> dict[str, Callable[[], object]]:
     features, labels = _texts(sparse, mu)
     lm, texts = ExactMaskedLM(dense), sample_tokens(dense, 500, 33, generator=0)[:, 1:]
     return {
-        "law at the blank, 500 texts": lambda: blank_probs(lm, texts),
-        "laws at all positions, 500 texts": lambda: lm.token_probs(lm.embed(prepend_mask(lm, texts))),
+        "distribution at the blank, 500 texts": lambda: blank_probs(lm, texts),
+        "distributions at all positions, 500 texts": lambda: lm.token_probs(
+            lm.embed(prepend_mask(lm, texts))
+        ),
         "linear head, H = V": lambda: linear_head(square, random.standard_normal(n_tokens)),
         "linear head refused, H > V": lambda: _refused(lambda: linear_head(dense, np.arange(n_states))),
         "soft prompt, states searched for": lambda: soft_prompt(sparse, mu),

@@ -157,13 +157,13 @@ def memory_case(model: MemoryHMM, tokens: Tensor, mu: np.ndarray, cell: int) -> 
     }
     if case["states"]:
         head = attention_head(model, mu, cell=cell)
-        laws = found.conditionals[:, 1:]
+        probs = found.conditionals[:, 1:]
         case["projection"] = head.projection.tolist()
         case["head"] = {
-            "keys": head.keys(laws)[0].tolist(),
-            "values": head.position_values(laws, tokens)[0].tolist(),
-            "chosen": (head.attention(laws)[0] > 0).tolist(),
-            "output": float(head.values(laws, tokens)[0]),
+            "keys": head.keys(probs)[0].tolist(),
+            "values": head.position_values(probs, tokens)[0].tolist(),
+            "chosen": (head.attention(probs)[0] > 0).tolist(),
+            "output": float(head.values(probs, tokens)[0]),
         }
     return case
 

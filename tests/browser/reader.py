@@ -92,7 +92,7 @@ def number(text: str) -> float:
 
 
 def truth(reader: Reader) -> tuple[Tensor, Tensor]:
-    """Posteriors of the states, and token laws, at every position of (∅, x), from hmmlib."""
+    """Posteriors of the states, and token distributions, at every position of (∅, x), from hmmlib."""
     state, model = reader.state, reader.model()
     lm = ExactMaskedLM(model)
     evidence = lm.embed(prepend_mask(lm, torch.tensor([state["text"]])))
@@ -107,12 +107,12 @@ def truth(reader: Reader) -> tuple[Tensor, Tensor]:
 
 def check_every_position(reader: Reader) -> None:
     """Every number that is shown of a text is hmmlib's."""
-    states, laws = truth(reader)
+    states, probs = truth(reader)
     if isinstance(model := reader.model(), MemoryHMM):
         states = states.unflatten(-1, (-1, model.n_cells * model.n_syntax)).sum(-2)
-    for position in range(len(laws)):
+    for position in range(len(probs)):
         reader.look_at(position)
-        shown = torch.tensor(reader.bars("law of the hidden state"), dtype=torch.float64)
+        shown = torch.tensor(reader.bars("distribution of the hidden state"), dtype=torch.float64)
         assert (shown - states[position]).abs().max() < SHOWN, position
-        shown = torch.tensor(reader.bars("law of the missing token"), dtype=torch.float64)
-        assert (shown - laws[position]).abs().max() < SHOWN, position
+        shown = torch.tensor(reader.bars("distribution of the missing token"), dtype=torch.float64)
+        assert (shown - probs[position]).abs().max() < SHOWN, position

@@ -131,7 +131,7 @@ def test_the_longest_text(reader: Reader) -> None:
 
 def test_the_empty_text(reader: Reader) -> None:
     reader.write("")
-    shown = torch.tensor(reader.bars("law of the hidden state"), dtype=torch.float64)
+    shown = torch.tensor(reader.bars("distribution of the hidden state"), dtype=torch.float64)
     assert (shown - reader.model().initial).abs().max() < SHOWN
 
 
@@ -230,11 +230,11 @@ def test_the_pin_measures_changes(reader: Reader) -> None:
 def test_the_prompt_changes_what_is_shown_and_not_the_margin(reader: Reader) -> None:
     reader.root.get_by_role("combobox").select_option(index=1)
     assert "No b solves" in reader.root.inner_text()
-    margin, laws = reader.figure("margin"), reader.bars("token law at the blank")
+    margin, probs = reader.figure("margin"), reader.bars("token distribution at the blank")
     switch = reader.root.get_by_role("switch")
     switch.press("Space")
     assert reader.state["prompted"]
-    assert reader.bars("token law at the blank") != laws
+    assert reader.bars("token distribution at the blank") != probs
     assert reader.figure("margin") == margin
     assert "states 0, 1, 4" in reader.root.inner_text()
     assert reader.root.locator(".ex-verdict").inner_text().endswith("head right")
@@ -245,7 +245,7 @@ def test_the_prompt_changes_what_is_shown_and_not_the_margin(reader: Reader) -> 
     check_every_position(reader)
     check_decision(reader)
     switch.press("Space")
-    assert reader.bars("token law at the blank") == laws
+    assert reader.bars("token distribution at the blank") == probs
 
 
 def test_a_little_of_a_prompt_is_as_bad_as_a_lot(reader: Reader) -> None:
@@ -304,13 +304,13 @@ def check_memory(reader: Reader) -> None:
     margin = posterior @ torch.tensor(mu, dtype=torch.float64)
     assert abs(reader.figure("margin") - float(margin)) < SHOWN
     head = attention_head(model, mu, cell=0)
-    laws = truth(reader)[1][None, 1:]
-    assert abs(reader.figure("value") - float(head.values(laws, tokens))) < SHOWN
+    probs = truth(reader)[1][None, 1:]
+    assert abs(reader.figure("value") - float(head.values(probs, tokens))) < SHOWN
     rows = reader.root.locator(".ex-heat .ex-head tr")
     keys = rows.nth(1).locator("td").all_inner_texts()[1:]
-    assert [int(key) for key in keys] == [round(100 * k) for k in head.keys(laws)[0].tolist()]
+    assert [int(key) for key in keys] == [round(100 * k) for k in head.keys(probs)[0].tolist()]
     stars = [text == "★" for text in rows.nth(3).locator("td").all_inner_texts()[1:]]
-    assert stars == (head.attention(laws)[0] > 0).tolist()
+    assert stars == (head.attention(probs)[0] > 0).tolist()
 
 
 def test_memory_keys_values_and_chosen_positions(memory_reader: Reader) -> None:

@@ -143,7 +143,7 @@ def test_a_prompt_that_leaves_nothing_is_told_apart(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "entry", "value", "expected"),
+    ("distribution", "entry", "value", "expected"),
     [
         ([0.5, 0.3, 0.2], 0, 0.75, [0.75, 0.15, 0.1]),
         ([0.5, 0.5, 0.0], 1, 0.0, [1.0, 0.0, 0.0]),
@@ -153,16 +153,19 @@ def test_a_prompt_that_leaves_nothing_is_told_apart(run: Run) -> None:
     ],
 )
 def test_an_edited_row_stays_a_law(
-    run: Run, law: list[float], entry: int, value: float, expected: list[float]
+    run: Run, distribution: list[float], entry: int, value: float, expected: list[float]
 ) -> None:
-    found = run("([law, entry, value]) => ExplorerMaths.setEntry(law, entry, value)", [law, entry, value])
+    found = run(
+        "([distribution, entry, value]) => ExplorerMaths.setEntry(distribution, entry, value)",
+        [distribution, entry, value],
+    )
     np.testing.assert_allclose(found, expected, atol=1e-15)
 
 
 def test_an_entry_dragged_to_one_and_back_leaves_no_trace(run: Run) -> None:
     found = run(
-        """law => { const full = ExplorerMaths.setEntry(law, 0, 1);
-        return ExplorerMaths.setEntry(full, 0, law[0], law); }""",
+        """distribution => { const full = ExplorerMaths.setEntry(distribution, 0, 1);
+        return ExplorerMaths.setEntry(full, 0, distribution[0], distribution); }""",
         [0.5, 0.4, 0.1],
     )
     np.testing.assert_allclose(found, [0.5, 0.4, 0.1], atol=1e-15)
@@ -180,10 +183,10 @@ def test_samples_have_the_law_of_the_machine(run: Run) -> None:
     tokens = np.array([d["tokens"] for d in draws])
     assert states.shape == (20000, 3)
     assert tokens.shape == (20000, 2)
-    law = np.array(machine["initial"])
+    distribution = np.array(machine["initial"])
     for i in range(3):
-        np.testing.assert_allclose(np.bincount(states[:, i], minlength=3) / 20000, law, atol=0.015)
+        np.testing.assert_allclose(np.bincount(states[:, i], minlength=3) / 20000, distribution, atol=0.015)
         if i:
             seen = np.bincount(tokens[:, i - 1], minlength=4) / 20000
-            np.testing.assert_allclose(seen, law @ np.array(machine["emission"]), atol=0.015)
-        law = law @ np.array(machine["transition"])
+            np.testing.assert_allclose(seen, distribution @ np.array(machine["emission"]), atol=0.015)
+        distribution = distribution @ np.array(machine["transition"])

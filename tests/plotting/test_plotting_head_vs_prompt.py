@@ -30,7 +30,14 @@ def test_what_is_trained_has_a_heavy_edge() -> None:
             inside = [text for text in axes.texts if box.get_bbox().contains(*text.get_position())]
             named[box.get_linewidth() > 2] |= set(words(inside))
         assert named[True] - {"", "…"} == vectors | {"head"}
-        assert named[False] - {"", "…"} == {"language model", "∅", "$x_1$", "$x_2$", "$x_T$", "law at ∅"}
+        assert named[False] - {"", "…"} == {
+            "language model",
+            "∅",
+            "$x_1$",
+            "$x_2$",
+            "$x_T$",
+            "distribution at ∅",
+        }
 
 
 def test_descents_show_every_epoch_and_where_they_should_end() -> None:
