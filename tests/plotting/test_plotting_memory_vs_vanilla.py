@@ -15,6 +15,7 @@ from hmmlib.plotting.memory_vs_vanilla import (
     certainty_by_place,
     memory_and_vanilla,
 )
+from plotting.drawn import line
 
 
 def band(*means: float) -> dict[str, list[float]]:
@@ -25,7 +26,8 @@ def test_certainty_has_a_curve_and_a_level_for_each_machine() -> None:
     tables = {"memory": [1.0, 0.9, 0.8], "vanilla": [0.7, 0.3, 0.1]}
     figure = certainty_by_place([1, 8, 64], tables, {"memory": 0.2, "vanilla": 0.05})
     curves = [line.get_ydata() for line in figure.axes[0].lines]
-    assert [list(curve) for curve in curves[::2]] == list(tables.values())
+    for name, values in tables.items():
+        assert line(figure.axes[0], name) == ([1, 8, 64], values)
     assert [curve[0] for curve in curves[1::2]] == [0.2, 0.05]
 
 
@@ -55,6 +57,9 @@ def test_certain_positions_and_their_attention_stand_in_pairs() -> None:
 def test_a_word_that_never_occurs_has_no_letter() -> None:
     figure = attention_by_word(torch.tensor([0.1, 0.2, 0.3]), {"head": torch.tensor([1.0, np.nan, 2.0])})
     assert [text.get_text() for text in figure.axes[0].texts] == ["a", "c"]
+    x, y = line(figure.axes[0], "head")
+    assert (x, y[::2]) == (pytest.approx([0.1, 0.2, 0.3]), [1, 2])
+    assert [text.xy for text in figure.axes[0].texts] == [(x[0], 1), (x[2], 2)]
 
 
 def test_each_kind_of_machine_has_its_own_panel() -> None:
