@@ -1,17 +1,25 @@
 # One file to do everything from a bare clone. `make help` says what there is.
-SHELL := /bin/bash
-# -p: without what BASH_ENV, SHELLOPTS and functions of the shell that make was started from would bring in.
-.SHELLFLAGS := -p -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# What a reader may set, as in `make book PYTHON=python3.12`.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+# What a reader may set, as in `make book PYTHON=python3.12`. What is found out here is found out once, and by sh:
+# bash would read the file that BASH_ENV names before each command of `shell`, whatever its flags, and so would
+# a python that is a script of bash's.
+SHELL := /bin/sh
+ifndef PYTHON
+PYTHON := $(shell unset BASH_ENV; for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	"$$p" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+endif
 TORCH ?= auto
 TORCH_INDEX_URL ?=
-WORKERS ?= $(shell "$(PYTHON)" book/tools/cores.py)
+ifndef WORKERS
+WORKERS := $(shell unset BASH_ENV; "$(PYTHON)" -I book/tools/cores.py)
+endif
+
+SHELL := /bin/bash
+# -p: without what BASH_ENV, SHELLOPTS and functions of the shell that make was started from would bring in.
+.SHELLFLAGS := -p -eu -o pipefail -c
 
 VENV := .venv
 BIN := $(VENV)/bin

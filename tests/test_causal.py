@@ -139,7 +139,7 @@ def test_the_default_is_bidirectional_and_written_as_before(tmp_path):
     save_lm(causal, tmp_path / "lm")
     again = load_lm(tmp_path / "lm")[0]
     assert (again.config, again.conditioned_on) == (causal.config, "past")
-    assert TransformerConfig(**causal.config.to_dict()) == causal.config
+    assert TransformerConfig.from_dict(causal.config.to_dict()) == causal.config
 
 
 def test_calling_a_model_gives_its_logits():
@@ -180,7 +180,7 @@ def test_a_causal_transformer_learns_to_predict_the_next_token():
     turn = 0.9 * torch.eye(4, dtype=torch.float64).roll(1, 1) + 0.025
     model = type(PLAIN)([0.25] * 4, turn, 0.9 * torch.eye(4, dtype=torch.float64) + 0.025)
     recipe = PretrainingRecipe(
-        transformer=TransformerConfig(width=16, n_layers=1, n_heads=2, hidden=32, causal=True),
+        transformer=TransformerConfig(width=16, n_layers=1, n_heads=2, feed_forward=32, causal=True),
         stages=(Stage(80, 16, 16),),
         warmup=10,
         learning_rate=1e-2,

@@ -14,12 +14,12 @@ from hmmlib import TransformerConfig, TransformerMaskedLM, load_lm, save_lm
 from hmmlib._files import read_tensors, write_tensors
 
 SHAPES = {
-    "rotary": TransformerConfig(width=8, n_layers=2, n_heads=2, hidden=12),
+    "rotary": TransformerConfig(width=8, n_layers=2, n_heads=2, feed_forward=12),
     "bert": TransformerConfig(
         width=8,
         n_layers=1,
         n_heads=1,
-        hidden=8,
+        feed_forward=8,
         positions="learned",
         norm="post",
         max_positions=9,
@@ -102,7 +102,7 @@ def test_folders_are_made(tmp_path):
 
 
 def test_numbers_of_numpy_in_a_shape_can_be_saved(tmp_path):
-    config = TransformerConfig(width=np.int64(8), n_layers=np.int64(1), n_heads=2, hidden=8)
+    config = TransformerConfig(width=np.int64(8), n_layers=np.int64(1), n_heads=2, feed_forward=8)
     save_lm(TransformerMaskedLM(np.int64(5), config), tmp_path / "lm")
     assert load_lm(tmp_path / "lm")[0].config == config
 

@@ -48,11 +48,11 @@ def defaults(name):
 OTHERS = ("float64", "bfloat16", "meta")
 HMM = random_hmm(4, 6, generator=0, emission_temperature=0.3)
 SHAPES = {
-    "rotary": TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=16),
+    "rotary": TransformerConfig(width=8, n_layers=1, n_heads=2, feed_forward=16),
     "bert": TransformerConfig(
-        width=8, n_layers=1, n_heads=2, hidden=16, positions="learned", norm="post", max_positions=32
+        width=8, n_layers=1, n_heads=2, feed_forward=16, positions="learned", norm="post", max_positions=32
     ),
-    "causal": TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=16, causal=True),
+    "causal": TransformerConfig(width=8, n_layers=1, n_heads=2, feed_forward=16, causal=True),
 }
 RECIPES = {
     "adamw": PretrainingRecipe(transformer=SHAPES["rotary"], stages=(Stage(6, 4, 10),), warmup=2),

@@ -78,7 +78,7 @@ def shown() -> dict[str, object]:
     probs = blank_probs(lm, data.train.tokens)
     prompt = memory_prompt(MEMORY, [1, -1])
     quick = TuningRecipe(epochs=2, n_prompt=2, warmup=2)
-    small = TransformerConfig(width=8, n_layers=1, n_heads=1, hidden=8)
+    small = TransformerConfig(width=8, n_layers=1, n_heads=1, feed_forward=8)
     recipe = PretrainingRecipe(small, stages=(Stage(2, 2, 8),), warmup=1)
     pretrained = pretrain(MODEL, recipe, held_out=draw_held_out(MODEL, generator=0, n_texts=4, length=8))
     return {

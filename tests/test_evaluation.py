@@ -267,7 +267,7 @@ def test_a_token_that_cannot_be_adds_nothing():
 
 
 def test_a_network_is_measured_as_it_is():
-    lm = TransformerMaskedLM(6, TransformerConfig(width=8, n_layers=1, n_heads=1, hidden=8))
+    lm = TransformerMaskedLM(6, TransformerConfig(width=8, n_layers=1, n_heads=1, feed_forward=8))
     found = evaluate(lm, SHORT)
     with torch.no_grad():
         probs = lm.token_probs(lm.embed(SHORT.tokens.masked_fill(SHORT.masked, 6)))

@@ -86,7 +86,7 @@ def test_laws_may_be_of_any_float_type(attention: AttentionHead, dtype, weights)
 
 
 def test_a_fitted_head_can_be_applied_to_what_a_network_shows():
-    lm = TransformerMaskedLM(4, TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=8))
+    lm = TransformerMaskedLM(4, TransformerConfig(width=8, n_layers=1, n_heads=2, feed_forward=8))
     texts = torch.tensor([[0, 1, 2], [3, 2, 1], [1, 1, 0], [2, 3, 3]])
     with torch.no_grad():
         shown = blank_probs(lm, texts)

@@ -67,7 +67,7 @@ def new_lm(shape=SHAPES[1], dtype=torch.float32, **settings):
         "width": width,
         "n_layers": layers,
         "n_heads": heads,
-        "hidden": hidden,
+        "feed_forward": hidden,
         "positions": "learned",
         "norm": "post",
         "max_positions": positions,
@@ -396,7 +396,7 @@ def shown_both_ways(model, mask, words):
 def test_a_model_that_treats_blanks_only_where_it_sees_tokens_is_refused(train, dtype):
     model = scramble(new_esm(True, dtype)).train(train)
     with pytest.raises(
-        ValueError, match=r"^model: EsmForMaskedLM shows another distribution .* differ by up to 0\.\d"
+        ValueError, match=r"^model: EsmForMaskedLM shows other probabilities .* differ by up to 0\.\d"
     ):
         HuggingFaceMaskedLM(model, None, 11)
     with pytest.raises(ValueError, match="EsmForMaskedLM"):

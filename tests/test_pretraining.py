@@ -41,7 +41,7 @@ from hmmlib.pretraining.trainer import HELD_OUT_SEED, _Run
 
 PLAIN = random_hmm(4, 6, generator=0, emission_temperature=0.3)
 MEMORY = random_memory_hmm(2, 2, 6, generator=0, emission_temperature=0.3)
-SHAPE = TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=16)
+SHAPE = TransformerConfig(width=8, n_layers=1, n_heads=2, feed_forward=16)
 RECIPE = PretrainingRecipe(
     transformer=SHAPE, stages=(Stage(30, 4, 10),), learning_rate=1e-2, warmup=5, seed=3
 )
@@ -109,7 +109,7 @@ def test_it_learns_to_predict_from_context():
     model = HMM([0.25] * 4, 0.96 * identity + 0.01, 0.88 * identity + 0.03)
     held_out = draw_held_out(model, generator=0, n_texts=100, length=16, rate=0.2)
     recipe = PretrainingRecipe(
-        transformer=TransformerConfig(width=16, n_layers=1, n_heads=2, hidden=32),
+        transformer=TransformerConfig(width=16, n_layers=1, n_heads=2, feed_forward=32),
         stages=(Stage(100, 16, 16),),
         masking=Masking(0.3),
         warmup=10,
@@ -169,18 +169,18 @@ sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
 import test_pretraining
-from pathlib import Path
 
-whole, count = Path.write_bytes, 0
+synced, count = os.fsync, 0
 
-def interrupted(draft, data):
+def interrupted(file):
     global count
     count += 1
-    whole(draft, data[:1000] if count == 2 else data)
     if count == 2:
+        os.ftruncate(file, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
+    synced(file)
 
-Path.write_bytes = interrupted
+os.fsync = interrupted
 test_pretraining.go(checkpoint={path!r}, checkpoint_every=9)
 """
 
@@ -549,7 +549,7 @@ def test_the_step_of_a_bad_loss_is_named_and_the_last_checkpoint_stays(tmp_path,
 CHANGES = {
     "seed": {"seed": 4},
     "learning_rate": {"learning_rate": 0.011},
-    "transformer": {"transformer": replace(SHAPE, hidden=17)},
+    "transformer": {"transformer": replace(SHAPE, feed_forward=17)},
     "stages": {"stages": (Stage(31, 4, 10),)},
     "masking": {"masking": Masking(0.2)},
     "corpus": {"corpus": CorpusConfig(5, 50)},

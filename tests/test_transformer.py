@@ -23,7 +23,7 @@ from hmmlib import (
 from hmmlib.lm import transformer
 from hmmlib.lm.transformer import rotary_angles, rotate
 
-ROTARY = TransformerConfig(width=8, n_layers=2, n_heads=2, hidden=12)
+ROTARY = TransformerConfig(width=8, n_layers=2, n_heads=2, feed_forward=12)
 BERT = replace(ROTARY, positions="learned", norm="post", max_positions=12)
 SHAPES = [replace(base, norm=norm) for base in (ROTARY, BERT) for norm in ("pre", "post")]
 TOKENS = torch.tensor([[0, 4, 2, 5, 1, 3, 3], [1, 1, 5, 0, 4, 2, 0]])
@@ -342,7 +342,7 @@ def test_learned_positions_come_to_an_end():
 
 def test_it_says_what_it_is():
     assert repr(TransformerMaskedLM(5, ROTARY)).startswith(
-        "TransformerMaskedLM(n_tokens=5, width=8, n_layers=2, n_heads=2, hidden=12, positions='rotary', "
+        "TransformerMaskedLM(n_tokens=5, width=8, n_layers=2, n_heads=2, feed_forward=12, positions='rot"
     )
 
 
@@ -356,7 +356,7 @@ def test_the_default_has_the_default_shape():
         ({"width": 0}, ValueError, "width: expected at least 1, got 0"),
         ({"n_layers": 0}, ValueError, "n_layers: expected at least 1, got 0"),
         ({"n_heads": -1}, ValueError, "n_heads: expected at least 1, got -1"),
-        ({"hidden": 2.0}, TypeError, "hidden: expected an integer, got 2.0"),
+        ({"feed_forward": 2.0}, TypeError, "feed_forward: expected an integer, got 2.0"),
         ({"max_positions": True}, TypeError, "max_positions: expected an integer, got True"),
         ({"rotary_base": 0.0}, ValueError, "rotary_base: expected a finite number > 0, got 0.0"),
         ({"epsilon": float("nan")}, ValueError, "epsilon: expected a finite number > 0, got nan"),

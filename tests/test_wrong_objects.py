@@ -40,11 +40,13 @@ MEMORY = random_memory_hmm(2, 2, 5, generator=0, **WARM)
 SPARSE = hmm.random_sparse_hmm(3, 4, generator=0)
 CHAIN = hmm.MarkovChain(MODEL.initial, MODEL.transition)
 LM = ExactMaskedLM(MODEL)
-NETWORK = TransformerMaskedLM(4, TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=8))
+NETWORK = TransformerMaskedLM(4, TransformerConfig(width=8, n_layers=1, n_heads=2, feed_forward=8))
 TEXTS = torch.tensor([[0, 1, 2], [3, 2, 1]])
 EVIDENCE = LM.embed(TEXTS)
 DATA = draw_dataset(PosteriorTask(MODEL, np.eye(3)[:2]), generator=0, sizes=(30, 20, 10), length=4)
-RECIPE = PretrainingRecipe(TransformerConfig(width=8, n_layers=1, n_heads=2, hidden=8), (Stage(1, 2, 4),))
+RECIPE = PretrainingRecipe(
+    TransformerConfig(width=8, n_layers=1, n_heads=2, feed_forward=8), (Stage(1, 2, 4),)
+)
 TUNING = TuningRecipe(epochs=1, batch=10, learning_rates=(0.01,))
 HELD_OUT = draw_held_out(MODEL, generator=0, n_texts=4, length=6, rate=0.3)
 MU = np.array([1.0, -1.0, 0.5])
@@ -123,7 +125,7 @@ CALLS = {
     "ExactMaskedLM": {"model": MODEL},
     "ExactCausalLM": {"model": MODEL},
     "Masking": {"rate": 0.3, "blank": 0.8, "random": 0.1},
-    "TransformerConfig": {"width": 8, "n_layers": 1, "n_heads": 2, "hidden": 8, "positions": "rotary"}
+    "TransformerConfig": {"width": 8, "n_layers": 1, "n_heads": 2, "feed_forward": 8, "positions": "rotary"}
     | {"norm": "pre", "max_positions": 16, "dropout": 0.1, "rotary_base": 100.0, "epsilon": 1e-6},
     "TransformerMaskedLM": {"n_tokens": 4, "config": NETWORK.config, "generator": 0},
     "blank_probs": {"lm": LM, "tokens": TEXTS, "prompt": EVIDENCE[0]},

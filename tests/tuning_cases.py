@@ -30,7 +30,7 @@ def word_task(size=200, n_tokens=5, length=8, n_classes=2, seed=0):
 
 def small_transformer(n_tokens=5, seed=0, **changes):
     """Not pretrained, with weights large enough to let words tell on one another."""
-    shape = {"width": 16, "n_layers": 2, "n_heads": 2, "hidden": 32} | changes
+    shape = {"width": 16, "n_layers": 2, "n_heads": 2, "feed_forward": 32} | changes
     lm = TransformerMaskedLM(n_tokens, TransformerConfig(**shape), generator=seed)
     with torch.no_grad():
         for weight in lm.parameters():

@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no notebook {', '.join(unknown)}; there are {', '.join(there)}")
     if asked.workers < 1:
         parser.error(f"--workers has to be at least 1, got {asked.workers}")
-    costs = json.loads(COSTS.read_text(encoding="utf-8"))["notebooks"]
+    costs = json.loads(COSTS.read_text(encoding="utf-8"))["notebooks"] if COSTS.is_file() else {}
     names = longest_first(asked.names or there, {name: cost["seconds"] for name, cost in costs.items()})
     if asked.into is None:
         outcomes = write_anew(names, asked.workers, NOTEBOOKS)

@@ -60,7 +60,7 @@ def load_lm(
     where = check_device(device)
     tensors, notes = read_tensors(check_path(path), _LM_FORMAT)
     config = dict(notes["config"])
-    lm = TransformerMaskedLM(config.pop("n_tokens"), TransformerConfig(**config))
+    lm = TransformerMaskedLM(config.pop("n_tokens"), TransformerConfig.from_dict(config))
     lm.to(tensors["bias"].dtype).load_state_dict(tensors)
     return freeze(lm.to(where)), notes["about"]
 

@@ -60,7 +60,7 @@ def to_bert(lm: TransformerMaskedLM) -> BertForMaskedLM:
         hidden_size=config.width,
         num_hidden_layers=config.n_layers,
         num_attention_heads=config.n_heads,
-        intermediate_size=config.hidden,
+        intermediate_size=config.feed_forward,
         max_position_embeddings=config.max_positions,
         type_vocab_size=1,
         hidden_act="gelu",  # the exact one
@@ -133,7 +133,7 @@ def from_bert(
         width=table.shape[1],
         n_layers=settings.num_hidden_layers,
         n_heads=settings.num_attention_heads,
-        hidden=settings.intermediate_size,
+        feed_forward=settings.intermediate_size,
         positions="learned",
         norm="post",
         max_positions=len(positions),

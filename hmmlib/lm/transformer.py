@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from hmmlib._checks import (
     ArrayLike,
     check_embeddings,
+    check_entries,
     check_fraction,
     check_positive,
     check_positive_int,
@@ -23,6 +25,9 @@ from hmmlib.lm.base import Context
 
 Positions = Literal["rotary", "learned"]
 Norm = Literal["pre", "post"]
+
+# Fields that have another name where shapes are stored: a new one would give stored results new names too.
+_STORED = {"feed_forward": "hidden"}
 
 # What is computed at once where no gradients are kept: bounds the memory for many texts.
 _PIECE_POSITIONS = 65_536
@@ -39,7 +44,7 @@ class TransformerConfig:
         width: Size of an embedding and of each layer's output.
         n_layers: Number of layers, each attention followed by a feed-forward network.
         n_heads: Attention heads per layer; divides `width`.
-        hidden: Width of the feed-forward networks.
+        feed_forward: Width of the feed-forward networks.
         positions: 'rotary' (Su et al. 2021: queries and keys are turned by an angle proportional to their
             position, so that only distances matter) or 'learned' (BERT: a vector added per position).
         norm: Layer normalisation before each part and after the last layer ('pre'), or after each part's
@@ -55,7 +60,7 @@ class TransformerConfig:
     width: int = 64
     n_layers: int = 3
     n_heads: int = 4
-    hidden: int = 256
+    feed_forward: int = 256
     positions: Positions = "rotary"
     norm: Norm = "pre"
     max_positions: int = 512
@@ -67,7 +72,7 @@ class TransformerConfig:
     _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
-        for name in ("width", "n_layers", "n_heads", "hidden", "max_positions"):
+        for name in ("width", "n_layers", "n_heads", "feed_forward", "max_positions"):
             object.__setattr__(self, name, check_positive_int(getattr(self, name), name))
         for name in ("rotary_base", "epsilon"):
             object.__setattr__(self, name, check_positive(getattr(self, name), name))
@@ -86,13 +91,41 @@ class TransformerConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The shape as JSON can hold it; ``TransformerConfig(**…)`` makes it again.
+        """The shape as JSON can hold it; `from_dict` makes it again.
 
         Returns:
-            One entry per attribute; `causal` only where it is true, as what was stored before there were
-            causal models does not have it.
+            One entry per attribute; as in what is stored already, `feed_forward` is called "hidden", and
+            `causal` is there only where it is true.
         """
-        return {name: value for name, value in asdict(self).items() if name != "causal" or value}
+        return {_STORED.get(name, name): value for name, value in self.told()}
+
+    def told(self) -> list[tuple[str, Any]]:
+        """Names and values of the attributes; `causal` only where it is true.
+
+        Returns:
+            Pairs, in the order of the attributes.
+        """
+        return [(name, value) for name, value in asdict(self).items() if name != "causal" or value]
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any], name: str = "stored") -> TransformerConfig:
+        """The shape that `to_dict` made the dictionary from.
+
+        Args:
+            stored: The dictionary.
+            name: What to call it in a message.
+
+        Returns:
+            The shape.
+
+        Raises:
+            TypeError: An entry that a shape does not have, or no mapping.
+            ValueError: A value out of range.
+        """
+        names = {stored_name: field for field, stored_name in _STORED.items()}
+        if isinstance(stored, Mapping):
+            stored = {names.get(entry, entry): value for entry, value in stored.items()}
+        return cls(**check_entries(stored, cls, name))
 
 
 class TransformerMaskedLM(nn.Module):
@@ -162,12 +195,12 @@ class TransformerMaskedLM(nn.Module):
                 nn.init.zeros_(part.bias)
 
     def __repr__(self) -> str:
-        shape = ", ".join(f"{name}={value!r}" for name, value in self.config.to_dict().items())
+        shape = ", ".join(f"{name}={value!r}" for name, value in self.config.told())
         return f"TransformerMaskedLM(n_tokens={self.n_tokens}, {shape})"
 
     def _repr_html_(self) -> str:
         sizes = [("n_tokens", self.n_tokens), ("weights", f"{self.n_parameters:,}")]
-        return card("TransformerMaskedLM", facts([*sizes, *self.config.to_dict().items()]))
+        return card("TransformerMaskedLM", facts([*sizes, *self.config.told()]))
 
     @property
     def device(self) -> torch.device:
@@ -286,8 +319,8 @@ class Layer(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width, **_NEW)
         self.mix = nn.Linear(width, width, **_NEW)
         self.attention_norm = nn.LayerNorm(width, config.epsilon, **_NEW)
-        self.up = nn.Linear(width, config.hidden, **_NEW)
-        self.down = nn.Linear(config.hidden, width, **_NEW)
+        self.up = nn.Linear(width, config.feed_forward, **_NEW)
+        self.down = nn.Linear(config.feed_forward, width, **_NEW)
         self.feed_forward_norm = nn.LayerNorm(width, config.epsilon, **_NEW)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -339,7 +372,7 @@ class Layer(nn.Module):
         Returns:
             Same shape.
         """
-        return self.down(F.gelu(self.up(x)))  # (..., width) → (..., hidden) → (..., width)
+        return self.down(F.gelu(self.up(x)))  # (..., width) → (..., feed_forward) → (..., width)
 
 
 def rotary_angles(time: int, size: int, base: float, like: Tensor) -> tuple[Tensor, Tensor]:

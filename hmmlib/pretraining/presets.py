@@ -13,7 +13,7 @@ PAPER_MASKING = Masking(rate=0.05, blank=0.8, random=0.1)
 """5% of the tokens, by BERT's rule (the paper's appendix on experiments)."""
 
 BERT_SHAPE = TransformerConfig(
-    width=768, n_layers=6, n_heads=12, hidden=3072, positions="learned", norm="post", dropout=0.1
+    width=768, n_layers=6, n_heads=12, feed_forward=3072, positions="learned", norm="post", dropout=0.1
 )
 """BERT-base with six layers, as in the paper."""
 
@@ -32,7 +32,7 @@ def _short_first(tokens: int, steps: tuple[int, int, int]) -> tuple[Stage, ...]:
 PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
     # A few seconds: that everything runs.
     "smoke": PretrainingRecipe(
-        transformer=TransformerConfig(width=32, n_layers=2, n_heads=2, hidden=64),
+        transformer=TransformerConfig(width=32, n_layers=2, n_heads=2, feed_forward=64),
         stages=(Stage(steps=60, batch=32, length=32),),
         masking=Masking(0.3),
         warmup=10,
@@ -48,7 +48,7 @@ PRETRAINING_PRESETS: dict[str, PretrainingRecipe] = {
     ),
     # For one card, best shared by several.
     "gpu": PretrainingRecipe(
-        transformer=TransformerConfig(width=128, n_layers=4, n_heads=4, hidden=512),
+        transformer=TransformerConfig(width=128, n_layers=4, n_heads=4, feed_forward=512),
         stages=_short_first(8192, steps=(800, 700, 1500)),
         masking=Masking(0.3),
         optimiser="muon",

@@ -187,11 +187,8 @@ class PretrainingRecipe:
                 missing.
         """
         entries = check_entries(stored, cls, "stored", ("transformer", "stages", "masking"))
-        for name, kind in (
-            ("transformer", TransformerConfig),
-            ("masking", Masking),
-            ("corpus", CorpusConfig),
-        ):
+        entries["transformer"] = TransformerConfig.from_dict(entries["transformer"], "stored['transformer']")
+        for name, kind in (("masking", Masking), ("corpus", CorpusConfig)):
             if entries.get(name) is not None:
                 entries[name] = kind(**check_entries(entries[name], kind, f"stored[{name!r}]"))
         if not isinstance(entries["stages"], list | tuple):
