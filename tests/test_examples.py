@@ -65,9 +65,8 @@ def test_the_numbers_among_the_findings_are_those_of_the_results():
     assert told[:4] == [round(value) for value in (prompt, head, *theirs)]
     # The nearest neighbour is in a cell of chapter 10, word counts among the results of chapter 9.
     chapter = (ROOT / "notebooks" / "where_the_error_comes_from.ipynb").read_text(encoding="utf-8")
-    shares = re.search(
-        r"neighbour, on G[^0-9]*([\d.]+) ± [\d.]+ +\D*([\d.]+) ± [\d.]+ +\D*([\d.]+) ±", chapter
-    )
+    cells = r" \| ([\d.]+) ± [\d.]+" * 3
+    shares = re.search(rf"\| neighbour, on G{cells} \|", chapter)
     assert shares
     assert told[4] == min(int(float(share)) for share in shares.groups())
     memory = json.loads(

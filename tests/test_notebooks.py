@@ -91,7 +91,6 @@ STILL_ALIGNED = {
     "soft_prompts",
     "text_from_an_hmm",
     "when_heads_fail",
-    "where_the_error_comes_from",
 }
 
 
