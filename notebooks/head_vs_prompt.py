@@ -16,17 +16,17 @@
 # Their theory offers a reason: a head sees states only through their emissions, and a prompt changes which states are possible. But a
 # trained network is not the exact model, and training a head is not the same as having the best one. This chapter runs
 # the experiment again, one step at a time, from the exact posterior down to a prompt trained on a network, so that
-# whatever is lost is lost at one known step. It follows one machine live, then takes the results for many machines from a
+# whatever is lost is lost at one known step. It follows one HMM live, then takes the results for many HMMs from a
 # file, puts an interval on each of the paper's claims, and asks whether a trained prompt does what the theory's prompt
 # does. Running it takes about a minute and a half on two cores.
 
 # %% [markdown]
 # ## Two ways to use a frozen model
 #
-# In both ways the model reads a text behind a blank and shows a law over tokens there. In both a head turns that law into a
-# label. The only difference is what else is trained.
+# In both ways the model reads a text behind a blank and shows a distribution over tokens there. In both a head turns
+# that distribution into a label. The only difference is what else is trained.
 
-# %% mystnb={"figure": {"caption": "What is trained (heavy frames) and what is given. In head tuning only the head. In prompt tuning also the vectors before the blank.", "name": "hp-fig-ways"}, "image": {"alt": "Two diagrams. Above, a text behind a blank enters a language model; the law at the blank goes to a head, which gives a label, and only the head is marked as trained. Below, the same with vectors u_1 to u_k before the blank, which are marked as trained too."}}
+# %% mystnb={"figure": {"caption": "What is trained (heavy frames) and what is given. In head tuning only the head. In prompt tuning also the vectors before the blank.", "name": "hp-fig-ways"}, "image": {"alt": "Two diagrams. Above, a text behind a blank enters a language model; the distribution at the blank goes to a head, which gives a label, and only the head is marked as trained. Below, the same with vectors u_1 to u_k before the blank, which are marked as trained too."}}
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting import use_style
@@ -52,17 +52,17 @@ plt.show()
 # In the exact model $d = H$ and an entry says how likely a state is to emit the fake token, hence $u_j \ge 0$. In a
 # network $d$ is whatever its width is, and an entry means nothing in particular.
 #
-# The task is the paper's. A text $x$ of 128 tokens comes from the machine, and its label is $F^\star(x) = \mathbf{1}(\mu^\top
+# The task is the paper's. A text $x$ of 128 tokens comes from the HMM, and its label is $F^\star(x) = \mathbf{1}(\mu^\top
 # \mathbb{P}[H_0 \mid x] \ge 0)$, where six normal numbers are put at random places of $\mu$. There are 5,000 texts to train on,
 # 500 to choose by and 1,000 to test on. The cell below is the one to change.
 
 # %%
 from hmmlib import ExactMaskedLM, draw_dataset, draw_task, random_hmm
 
-n_states = 25  # change me: 15 or 25, the machines whose networks come with the book
+n_states = 25  # change me: 15 or 25, the HMMs whose networks come with the book
 epochs = 1  # change me: passes over the texts when the network's prompt is trained
-machine = random_hmm(n_states, n_tokens=10, generator=1)
-task = draw_task(machine, generator=1)
+hmm = random_hmm(n_states, n_tokens=10, generator=1)
+task = draw_task(hmm, generator=1)
 data = draw_dataset(task, generator=1, sizes=(5000, 500, 1000), length=128)
 train, _, test = data
 print("states that the task weighs:", task.mu.nonzero().flatten().tolist())
@@ -70,7 +70,7 @@ clear = (test.scores[:, 1] - test.scores[:, 0]).abs() > 1e-9
 print(f"test texts with a margin beyond 1e-9: {clear.double().mean():.2f}")
 
 # %% [markdown]
-# ## One machine, from the top to the bottom
+# ## One HMM, from the top to the bottom
 #
 # ### With the exact model
 #
@@ -81,6 +81,7 @@ print(f"test texts with a margin beyond 1e-9: {clear.double().mean():.2f}")
 # %%
 from hmmlib import blank_probs
 from hmmlib.heads import logistic_head
+from hmmlib.tables import Table
 from hmmlib.tuning import optimal_prompt
 
 right = {}
@@ -95,7 +96,7 @@ def solve(name, on_train, on_test):
 
 
 # %%
-exact = ExactMaskedLM(machine)
+exact = ExactMaskedLM(hmm)
 G, G_test = blank_probs(exact, train.tokens), blank_probs(exact, test.tokens)
 solve("posterior, head", task.posterior(train.tokens), task.posterior(test.tokens))
 exact_head = solve("exact model, head", G, G_test)
@@ -105,17 +106,16 @@ solve("exact model, prompt and head", G_u, G_u_test)
 often = max(
     float(test.labels.double().mean()), float(1 - test.labels.double().mean())
 )
-print(f"more frequent label            {often:.2f}")
-for name, share in right.items():
-    print(f"{name:30s} {share:.2f}")
+rows = [("none: the more frequent label", often), *right.items()]
+Table(["model", "labels right"], rows)
 
 # %% [markdown]
-# The first line is what one gets without reading the text. On the exact model this is {doc}`soft_prompts` again: the head
+# The first row is what one gets without reading the text. On the exact model this is {doc}`soft_prompts` again: the head
 # loses something to the emissions, and the prompt gets it back.
 #
 # ### With a network
 #
-# Now the model is the transformer that the last chapter trained on this machine's text. It never saw a label. The head
+# Now the model is the transformer that the last chapter trained on this HMM's text. It never saw a label. The head
 # is solved again.
 
 # %%
@@ -131,8 +131,8 @@ print(f"network, head: {right['network, head']:.2f}")
 
 # %% [markdown]
 # A network whose KL is about a hundredth of a nat is very nearly perfect as a predictor. Its head still loses something to
-# the exact model's. What the label hangs on is a small part of the law at the blank, and KL does not say which part of
-# the law an error is in.
+# the exact model's. What the label hangs on is a small part of the distribution at the blank, and KL does not say which
+# part of the distribution an error is in.
 
 # %% [markdown]
 # ### With the paper's optimiser
@@ -147,14 +147,15 @@ by_recipe = tune_head(exact, data, PAPER_TUNING, progress=False)
 right["exact model, head by AdamW"] = by_recipe.accuracy(test)
 network_by_recipe = tune_head(network, data, PAPER_TUNING, progress=False)
 right["network, head by AdamW"] = network_by_recipe.accuracy(test)
-for name in ("exact model, head", "network, head"):
-    print(f"{name:18s} solved {right[name]:.2f}", end=", ")
-    print(f"by AdamW {right[name + ' by AdamW']:.2f}")
+names = ("exact model, head", "network, head")
+rows = [(name, right[name], right[f"{name} by AdamW"]) for name in names]
+Table(["labels right", "solved", "by AdamW"], rows)
 
 # %% [markdown]
 # Same model, same texts, same kind of head, and most of what a head can do is gone, on the exact model too. Has the recipe not
-# enough steps, or too small ones? Look at what the solved head needs. Token laws sum to one, so adding a constant to
-# all weights changes only a constant term. What counts is the *spread* of the weights, the largest less the smallest.
+# enough steps, or too small ones? Look at what the solved head needs. Token distributions sum to one, so adding a
+# constant to all weights changes only a constant term. What counts is the *spread* of the weights, the largest less the
+# smallest.
 
 # %%
 spread = {}
@@ -164,17 +165,16 @@ for name, head in (("solved", exact_head.head), ("by AdamW", by_recipe.head)):
 rates = PAPER_TUNING.learning_rates[0]
 steps = PAPER_TUNING.epochs * -(-len(train.labels) // PAPER_TUNING.batch)
 rates *= sum(PAPER_TUNING.learning_rate_factor(i, steps) for i in range(steps))
-print("spread of the weights:")
-print(f"  solved   {spread['solved']:10,.0f}")
-print(f"  by AdamW {spread['by AdamW']:10,.0f}")
 print(f"sum of all learning rates: {rates:.1f}")
+Table(["head", "spread of the weights"], spread.items(), ",.0f")
 
 # %% [markdown]
 # The solved head has one very large weight, on a token that is improbable at most blanks. With such a weight a
 # probability of a thousandth moves the head's value by several units. So the head tells texts after which the token is
-# unlikely from texts after which it is all but impossible, and on this machine that decides labels. AdamW divides each gradient by its typical
-# size. So it moves a weight by about the learning rate in a step, whatever the gradient, and a weight cannot go farther than the
-# sum of all learning rates, roughly. The next proposition removes the *roughly*. The paper does not have it.
+# unlikely from texts after which it is all but impossible, and on this HMM that decides labels. AdamW divides each
+# gradient by its typical size. So it moves a weight by about the learning rate in a step, whatever the gradient, and a
+# weight cannot go farther than the sum of all learning rates, roughly. The next proposition removes the *roughly*. The
+# paper does not have it.
 #
 # :::{prf:proposition} How far AdamW can go
 # :label: hp-prop-reach
@@ -271,17 +271,16 @@ from hmmlib.tuning import QUICK, tune_prompt
 recipe = replace(QUICK, epochs=epochs, starts=1)
 prompted = tune_prompt(network, data, recipe, progress=False)
 share = prompted.accuracy(test)
-print("network, prompt and head:")
-print("  above 0.95:", share > 0.95)
-print("  better than the solved head alone:", share > right["network, head"])
-print("  within 0.05 of the exact model's best prompt:", end=" ")
+print("labels right above 0.95:", share > 0.95)
+print("better than the solved head alone:", share > right["network, head"])
+print("within 0.05 of the exact model's best prompt:", end=" ")
 print(abs(share - right["exact model, prompt and head"]) < 0.05)
 
 # %% [markdown]
 # (Training such a prompt is chaotic: on another processor rounding differs, and after a few hundred steps the prompt
 # does. So the page prints only what stays true.)
 #
-# On this machine the prompt beats the head on a trained network, as in the paper, and it does so by getting nearly all
+# On this HMM the prompt beats the head on a trained network, as in the paper, and it does so by getting nearly all
 # labels right. How? Take each test text of the rarer label, and look for its *twin*: a text of the other label for which
 # the exact model shows nearly the same. Distance is total variation, half the sum of absolute differences.
 
@@ -296,25 +295,25 @@ print(f"{len(twins)} pairs")
 
 
 # %%
-def distance(laws):
-    """Total variation between the laws of each pair of twins."""
-    return laws[twins].double().diff(dim=1).abs().sum((1, 2)) / 2
+def distance(probs):
+    """Total variation between the distributions of each pair of twins."""
+    return probs[twins].double().diff(dim=1).abs().sum((1, 2)) / 2
 
 
 with_prompt = blank_probs(network, test.tokens, prompted.prompt)
 shown = {"exact": G_test, "exact, prompt": G_u_test}
 shown |= {"network": L_test, "network, prompt": with_prompt}
-apart = {name: distance(laws) for name, laws in shown.items()}
+apart = {name: distance(probs) for name, probs in shown.items()}
 for name in ("exact", "network"):
     share = (apart[f"{name}, prompt"] > apart[name]).double().mean()
     print(f"{name}: moved apart at least three in four:", bool(share > 0.75))
 
-# %% mystnb={"figure": {"caption": "Two texts with different labels that look nearly alike to the exact model, and what is shown at the blank before each, by both models, without and with their prompts.", "classes": "wide", "name": "hp-fig-twin"}, "image": {"alt": "Four bar charts of two laws over ten tokens. In the two on the left, without a prompt, the two laws are much alike. In the two on the right, with a prompt, they are far apart."}}
+# %% mystnb={"figure": {"caption": "Two texts with different labels that look nearly alike to the exact model, and what is shown at the blank before each, by both models, without and with their prompts.", "classes": "wide", "name": "hp-fig-twin"}, "image": {"alt": "Four bar charts of two distributions over ten tokens. In the two on the left, without a prompt, the two distributions are much alike. In the two on the right, with a prompt, they are far apart."}}
 from hmmlib.plotting.head_vs_prompt import twin_probs, twins_apart
 
 pair = twins[int((apart["exact"] + apart["network"]).argmin())]
 pair = pair[test.labels[pair].argsort()]
-twin_probs({name: laws[pair] for name, laws in shown.items()})
+twin_probs({name: probs[pair] for name, probs in shown.items()})
 plt.show()
 
 # %% mystnb={"figure": {"caption": "How far apart all pairs of twins are in what is shown, by both models, without and with their prompts: 0 is the same, 1 is nothing in common. Each marker is a pair, lines are medians.", "name": "hp-fig-twins"}, "image": {"alt": "Four columns of markers on an axis from 0 to 1. Without a prompt they lie near 0 for the exact model and mostly low for the network. With a prompt they lie near 1 for both, with some in between."}}
@@ -327,12 +326,12 @@ plt.show()
 # is trained along with the prompt does not mind.
 
 # %% [markdown]
-# ## Many machines
+# ## Many HMMs
 #
-# One machine is an anecdote. The same was done for the machines of the paper's figure, with several seeds for each
+# One HMM is an anecdote. The same was done for the HMMs of the paper's figure, with several seeds for each
 # number of states: text, task, network, heads and prompts. That takes hours, so the numbers come from a file
 # written by `hmmlib sweep head-vs-prompt` and `hmmlib results`. Beside them stand the exact model's, with twenty seeds,
-# from the file of {doc}`soft_prompts`, and the paper's.
+# from the file of {doc}`soft_prompts`, and the paper's. How far the worst network for each number of states is from exact:
 
 # %%
 ours, ideal = read_results("head_vs_prompt_laptop"), read_results("exact_prompts")
@@ -341,10 +340,11 @@ sizes = ours["config"]["n_states"]
 made, config = ours["provenance"], ours["config"]
 print(f"preset {config['preset']!r}, {len(config['seeds'])} seeds for each H")
 print(f"torch {made['versions']['torch']}, {made['machine']['cpu']}")
-print("worst KL of a network:")
+rows = []
 for n in sizes:
     kls = [c["pretraining"]["kl"] for c in ours["cells"] if c["n_states"] == n]
-    print(f"  {n:2d} states: {max(kls):.4f} nats")
+    rows.append((n, max(kls)))
+Table(["$H$", "worst KL (nats)"], rows, ".4f")
 
 
 # %%
@@ -383,26 +383,28 @@ for key in ("head", "prompt"):
     curves[key] = found | {"the paper": paper[f"{key}_tuning"]}
     curves[key] |= [last] if key == "head" else []
 
-# %% mystnb={"figure": {"caption": "The left half of the paper's Figure 3, again. Networks of this book (dots are single machines), the exact model with twenty seeds, and the paper's networks. Heads of the networks and of the exact model are solved; *AdamW heads* are those of the same networks trained by the paper's recipe. Bands are 95% intervals over seeds; with few seeds t intervals are wide.", "name": "hp-fig-figure3"}, "image": {"alt": "Two line charts of labels right against the number of hidden states from 4 to 30, heads on the left and prompts on the right, each with curves and bands for this book's networks, for the exact model and for the paper. On the left there is a fourth curve for the paper's recipe on this book's networks."}}
+# %% mystnb={"figure": {"caption": "The left half of the paper's Figure 3, again. Networks of this book (dots are single HMMs), the exact model with twenty seeds, and the paper's networks. Heads of the networks and of the exact model are solved; *AdamW heads* are those of the same networks trained by the paper's recipe. Bands are 95% intervals over seeds; with few seeds t intervals are wide.", "name": "hp-fig-figure3"}, "image": {"alt": "Two line charts of labels right against the number of hidden states from 4 to 30, heads on the left and prompts on the right, each with curves and bands for this book's networks, for the exact model and for the paper. On the left there is a fourth curve for the paper's recipe on this book's networks."}}
 from hmmlib.plotting.head_vs_prompt import gains, head_and_prompt
 
 dots = {key: dict(zip(sizes, worlds["networks"][key], strict=True)) for key in curves}
 head_and_prompt(curves, sizes, dots, n_tokens=10)
 plt.show()
 
+
 # %%
+def by_states(found):
+    """Rows of a table: H, and each curve's mean and interval there."""
+    curves = [zip(c["mean"], c["interval"], strict=True) for c in found.values()]
+    return [(n, *pairs) for n, *pairs in zip(sizes, *curves, strict=True)]
+
+
 for key, found in curves.items():
-    print(f"{key:6s}" + "".join(f"{name:>15s}" for name in found))
-    for i, n in enumerate(sizes):
-        pairs = [(curve["mean"][i], curve["interval"][i]) for curve in found.values()]
-        print(
-            f"{n:6d}" + "".join(f"{mean:9.1f} ± {half:3.0f}" for mean, half in pairs)
-        )
+    display(Table([f"{key}: $H$", *found], by_states(found), ".1f"))
 
 # %% [markdown]
 # Our networks' prompts stay within a few points of the exact model's at every $H$, where the paper's fall to 75%. Their
 # solved heads fall with the exact model's, and end where they end: at 25 and 30 states the head on the perfect model is hardly
-# better than that on a network. Heads by AdamW fall earlier. At 8 states two of our three machines lose about a fifth of
+# better than that on a network. Heads by AdamW fall earlier. At 8 states two of our three HMMs lose about a fifth of
 # the labels to the recipe alone, and the mean is that of the paper; a solved head loses next to nothing there.
 #
 # The exact model's numbers differ a little from those in {doc}`soft_prompts`, since there each head had the penalty that
@@ -417,9 +419,9 @@ for key, found in curves.items():
 # 2. *A prompt beats a head*: at each $H$, and on average.
 # 3. *Most of all when $H > V$*: the prompt's gain there less its gain where $H \le V$ is positive.
 #
-# Each is a weighted sum of accuracies. Our heads and prompts share machines, texts and networks, so their difference is
+# Each is a weighted sum of accuracies. Our heads and prompts share HMMs, texts and networks, so their difference is
 # taken seed by seed, where the spread that both have in common cancels. Of the paper's runs we have only means and
-# intervals. The intervals of differences below treat its heads and prompts as independent; if machines that were hard for
+# intervals. The intervals of differences below treat its heads and prompts as independent; if HMMs that were hard for
 # heads were hard for prompts too, they are too wide ({ref}`an exercise <hp-ex-paired>`).
 
 # %%
@@ -456,12 +458,12 @@ def compare(weights, key):
 
 # %%
 words = {1: "holds", 0: "cannot be told", -1: "the other way"}
+rows = []
 for claim, (weights, key, sign) in claims.items():
-    print(claim)
     for name, found in compare(weights, key).items():
-        side = int(Mean(**found).side())
-        print(f"   {name:12s}{found['mean']:6.1f} ± {found['interval']:4.1f}", end="")
-        print(f"   {words[sign * side]}")
+        mean = Mean(**found)
+        rows.append((claim[0], name, mean, words[sign * int(mean.side())]))
+Table(["claim", "of", "points", "verdict"], rows, ".1f")
 
 # %% mystnb={"figure": {"caption": "By how much a prompt beats a head, in points of percent, with 95% intervals over seeds. The paper's treat heads and prompts as independent; the others are paired by seed.", "name": "hp-fig-gains"}, "image": {"alt": "For each number of hidden states from 4 to 30, points with error bars for the paper, for this book's networks with solved heads and with the paper's recipe, and for the exact model, with a line at zero. The states beyond the vocabulary size are shaded."}}
 at_each = compare(np.eye(len(sizes)), "gain")
@@ -469,16 +471,14 @@ gains(at_each, sizes, n_tokens=10)
 plt.show()
 
 # %%
-print("ahead at how many H:  prompt   head   cannot be told")
+each = worlds["networks"]["gain"].round(6)
+print("networks whose prompt is no worse than the head:", (each >= 0).sum(), end=" ")
+print(f"of {each.size}; the worst by {min(each.min(), 0):.1f} points")
+rows = []
 for name, found in at_each.items():
     side = Mean(**found).side()
-    counts = [int(sum(side == which)) for which in (1, -1, 0)]
-    print("{:20s} {:7d} {:6d} {:16d}".format(name, *counts))
-each = worlds["networks"]["gain"].round(6)
-print(
-    f"networks whose prompt is no worse than the head: {(each >= 0).sum()}", end=" "
-)
-print(f"of {each.size}; the worst by {min(each.min(), 0):.1f} points")
+    rows.append((name, *(sum(side == which) for which in (1, -1, 0))))
+Table(["ahead at how many $H$", "prompt", "head", "cannot be told"], rows)
 
 # %% [markdown]
 # On the exact model all three hold, by intervals that are far from zero. In the paper's numbers the first two do. The third
@@ -496,27 +496,25 @@ print(f"of {each.size}; the worst by {min(each.min(), 0):.1f} points")
 # %% [markdown]
 # ### The recipe alone
 #
-# On the exact model that can be asked of all twenty machines, since nothing has to be pretrained. Same texts, same $G$, no
-# network: only the way the head is trained differs.
+# On the exact model that can be asked of all twenty HMMs, since nothing has to be pretrained. Same texts, same $G$, no
+# network: only the way the head is trained differs. Labels right in percent:
 
 # %%
 solved, trained = worlds["exact model"]["head"], by_size(ideal["cells"], "head_paper")
 found = {"solved": solved, "by AdamW": trained, "lost": solved - trained}
 found = {name: interval(values) for name, values in found.items()}
 found["the paper's networks"] = paper["head_tuning"]
-print("heads on the exact model, labels right (%)")
-print(" H" + "".join(f"{name:>21s}" for name in found))
-for i, n in enumerate(sizes):
-    pairs = [(column["mean"][i], column["interval"][i]) for column in found.values()]
-    print(f"{n:2d}" + "".join(f"{mean:14.1f} ± {half:4.1f}" for mean, half in pairs))
+Table(["$H$", *found], by_states(found), ".1f")
+
+# %% [markdown]
+# And the third claim, on the exact model with either head:
 
 # %%
-third = claims["3. most of all beyond V"][0]
-print("gain of prompts beyond V less that up to V, exact model")
+third, rows = claims["3. most of all beyond V"][0], []
 for name, heads in (("solved heads", solved), ("AdamW heads", trained)):
-    of = interval(third @ (worlds["exact model"]["prompt"] - heads))
-    side = words[int(Mean(**of).side())]
-    print(f"  {name:14s}{of['mean']:6.1f} ± {of['interval']:4.1f}   {side}")
+    mean = mean_over_seeds(third @ (worlds["exact model"]["prompt"] - heads))
+    rows.append((name, mean, words[int(mean.side())]))
+Table(["prompts against", "gain beyond V less up to V", "the claim"], rows, ".1f")
 
 # %% [markdown]
 # The recipe costs nothing at 4 states, and most at 8 and 10, where a solved head loses next to nothing. So it does favour
@@ -529,22 +527,20 @@ for name, heads in (("solved heads", solved), ("AdamW heads", trained)):
 # ## Where the head's accuracy goes
 #
 # Each rung of the ladder loses something with one cause. From the posterior to $G$: the emissions. From $G$ to
-# $\widehat{G}$: pretraining. From the solved head to the paper's: the recipe. What is printed is the mean over the seeds of
+# $\widehat{G}$: pretraining. From the solved head to the paper's: the recipe. The table has the mean over the seeds of
 # what is lost in points; a minus means that something is gained, by chance or because a log-loss is not an accuracy.
 
 # %%
-ladder = ("posterior", "exact_head", "learnt_head", "learnt_head_paper")
-upper = ("posterior", "exact_prompt", "learnt_prompt")
-rungs = {name: by_size(ours["cells"], name).mean(1) for name in {*ladder, *upper}}
-print("             head loses to                    prompt loses to")
-print(" H  emissions  pretraining   recipe   emissions   network and training")
-for i, n in enumerate(sizes):
-    steps = (np.diff([rungs[name][i] for name in way]) for way in (ladder, upper))
-    down = [
-        0.0 - step.round(1) for step in steps
-    ]  # 0.0 −, lest there are minus zeros
-    print("{:2d} {:10.1f} {:12.1f} {:8.1f}".format(n, *down[0]), end="")
-    print("{:12.1f} {:22.1f}".format(*down[1]))
+ways = {
+    "head": ("posterior", "exact_head", "learnt_head", "learnt_head_paper"),
+    "prompt": ("posterior", "exact_prompt", "learnt_prompt"),
+}
+causes = {"head": ["emissions", "pretraining", "recipe"]}
+causes["prompt"] = ["emissions", "network and training"]
+for name, way in ways.items():
+    rungs = [by_size(ours["cells"], method).mean(1) for method in way]
+    rows = zip(sizes, *-np.diff(rungs, axis=0), strict=True)
+    display(Table([f"{name}: $H$", *causes[name]], rows, ".1f"))
 
 # %% [markdown]
 # For heads the emissions cost most where $H$ is large, from 15 states on, and the recipe where it is small, at 8 and 10.
@@ -559,7 +555,7 @@ for i, n in enumerate(sizes):
 # %% [markdown]
 # ## Is a trained prompt a prior?
 #
-# In the exact model a prompt does one thing: it replaces the law of the state under the blank by another one,
+# In the exact model a prompt does one thing: it replaces the distribution of the state under the blank by another one,
 # $\rho$ ({prf:ref}`sp-lem-prior`). The theory of prompts rests on that. Does a prompt that was trained on a network do
 # that to the network?
 #
@@ -578,11 +574,11 @@ from hmmlib.tuning import fit_prior
 
 few, fits = test.tokens[:300], {}
 fits["exact model, prompt"] = fit_prior(
-    machine, few, blank_probs(exact, few, u), generator=0
+    hmm, few, blank_probs(exact, few, u), generator=0
 )
 for name, prompt in (("network", None), ("network, prompt", prompted.prompt)):
-    law = blank_probs(network, few, prompt)
-    fits[name] = fit_prior(machine, few, law, generator=0)
+    probs = blank_probs(network, few, prompt)
+    fits[name] = fit_prior(hmm, few, probs, generator=0)
 found = fits["exact model, prompt"].variation
 print("exact model, prompt: a prior fits it to 0.02:", found < 0.02)
 print(f"network, no prompt: π₀ is off by {fits['network'].variation_initial:.2f}")
@@ -591,38 +587,37 @@ print("network, prompt: the fitted prior is off by more than 0.2:", found > 0.2)
 
 # %% [markdown]
 # The first line is the check: on the exact model the method finds the prior that it must find. The second says how
-# far the network is from exact inference without a prompt. The third is the answer for this machine: the fitted prior is
-# off by much more. For all machines of the file:
+# far the network is from exact inference without a prompt. The third is the answer for this HMM: the fitted prior is
+# off by much more. For all HMMs of the file, and in the table medians of how far $\pi_0$ and the best prior are off:
 
-# %% mystnb={"figure": {"caption": "How far what our networks show is from exact inference under the prior that suits best, without a prompt and with the trained one: mean total variation between the two laws. Pale markers are single machines, lines their medians.", "name": "hp-fig-prior"}, "image": {"alt": "Chart of total variation from 0 to 1 against the number of hidden states, with markers for single networks and two lines through medians, one without a prompt and one with the trained prompt."}}
+# %% mystnb={"figure": {"caption": "How far what our networks show is from exact inference under the prior that suits best, without a prompt and with the trained one: mean total variation between the two distributions. Pale markers are single HMMs, lines their medians.", "name": "hp-fig-prior"}, "image": {"alt": "Chart of total variation from 0 to 1 against the number of hidden states, with markers for single networks and two lines through medians, one without a prompt and one with the trained prompt."}}
 from hmmlib.plotting.head_vs_prompt import fitted_priors
 
 fitted_priors(ours["cells"])
 plt.show()
 
 # %%
-print("             no prompt               prompt")
-print(" H       π₀  best prior      π₀  best prior   (medians)")
-fits = {n: [c["prior"] for c in ours["cells"] if c["n_states"] == n] for n in sizes}
-for n, found in fits.items():
-    parts = ("variation_initial", "variation")
-    columns = [(w, part) for w in ("without", "with") for part in parts]
-    row = [np.median([fit[w][part] for fit in found]) for w, part in columns]
-    print("{:2d} {:8.3f} {:11.3f} {:7.3f} {:11.3f}".format(n, *row))
-every = [fit for found in fits.values() for fit in found]
+every = [c["prior"] for c in ours["cells"]]
 worse = sum(fit["with"]["variation"] > fit["without"]["variation"] for fit in every)
-print(
-    f"machines on which a prior fits worse with the prompt: {worse} of {len(every)}"
-)
+print("HMMs on which a prior fits worse with the prompt:", worse, "of", len(every))
+parts, rows = ("variation_initial", "variation"), []
+for n in sizes:
+    found = [c["prior"] for c in ours["cells"] if c["n_states"] == n]
+    columns = [(w, part) for w in ("without", "with") for part in parts]
+    rows.append((n, *(np.median([fit[w][p] for fit in found]) for w, p in columns)))
+header = [
+    f"{w} prompt: {prior}" for w in ("no", "with") for prior in (r"$\pi_0$", "best")
+]
+Table(["$H$", *header], rows, ".3f")
 
 # %% [markdown]
 # A prior does explain a part: the best one comes much nearer to what the prompted network shows than $\pi_0$ does. But on nearly
-# all machines what it leaves unexplained is several times what $\pi_0$ leaves without a prompt. So a trained prompt does
+# all HMMs what it leaves unexplained is several times what $\pi_0$ leaves without a prompt. So a trained prompt does
 # something like re-weighting the prior, and something else besides.
 #
 # A caution:
 # a search for $\rho$ has local minima: a bad fit is one that was not found, by the starts that we tried. What the prompt does
-# instead this chapter does not say. A network is trained on text that its machine can write, and a trained
+# instead this chapter does not say. A network is trained on text that its HMM can write, and a trained
 # prompt is like no such text. Nothing in training tells the network what to make of it.
 
 # %% [markdown]
@@ -660,24 +655,25 @@ print(
 # :class: dropdown
 # :::
 #
-# The file has heads solved with the first 50, 150, 500 and 1,500 texts. Means over all machines; where the first texts
-# have one label only, there is nothing to solve, and the machine is left out.
+# The file has heads solved with the first 50, 150, 500 and 1,500 texts. Means over all HMMs; where the first texts
+# have one label only, there is nothing to solve, and the HMM is left out.
 
 # %%
-print(" texts   exact model   networks   difference")
+rows = []
 for count in [*(str(c) for c in config["scale"]["fewer"]), "5000"]:
     both = []
     for cell in ours["cells"]:
         entries = [cell["methods"][name] for name in ("exact_head", "learnt_head")]
         both.append([(e["fewer"] | {"5000": e["test"]})[count] for e in entries])
     exactly, learnt = np.mean([pair for pair in both if None not in pair], axis=0)
-    print(f"{count:>6s} {exactly:13.3f} {learnt:10.3f} {exactly - learnt:12.3f}")
+    rows.append((count, exactly, learnt, exactly - learnt))
+Table(["texts", "exact model", "networks", "difference"], rows, ".3f")
 
 # %% [markdown]
-# The exact model is worth most where labels are few, and less and less as they become many. Its token laws are clean: texts that
-# leave the same states possible show nearly the same law, so fifty labels go a long way. A network's law is that law and
-# an error, and it takes labels to learn which differences to ignore. More than 150 labels hardly help the exact
-# model's head: what it lacks is not labels.
+# The exact model is worth most where labels are few, and less and less as they become many. Its token distributions are
+# clean: texts that leave the same states possible show nearly the same distribution, so fifty labels go a long way. A
+# network shows that distribution and an error, and it takes labels to learn which differences to ignore. More than 150
+# labels hardly help the exact model's head: what it lacks is not labels.
 #
 # :::{solution-end}
 # :::
@@ -686,8 +682,8 @@ for count in [*(str(c) for c in config["scale"]["fewer"]), "5000"]:
 # :::{exercise}
 # :label: hp-ex-paired
 #
-# The gains above are paired: prompt less head on the same machine. Suppose that prompts and heads had been tried on different
-# machines. How much wider would the intervals of the exact model's twenty seeds be? When does pairing not help?
+# The gains above are paired: prompt less head on the same HMM. Suppose that prompts and heads had been tried on different
+# HMMs. How much wider would the intervals of the exact model's twenty seeds be? When does pairing not help?
 # :::
 
 # %% [markdown]
@@ -701,23 +697,24 @@ for count in [*(str(c) for c in config["scale"]["fewer"]), "5000"]:
 # \operatorname{Var}(P - Q) = \operatorname{Var} P + \operatorname{Var} Q - 2 \operatorname{Cov}(P, Q),
 # $$
 #
-# so it helps as far as hard machines are hard for both.
+# so it helps as far as hard HMMs are hard for both.
 
 # %%
-world = worlds["exact model"]
-print(" H   paired   independent   correlation")
+world, rows = worlds["exact model"], []
 for i, n in enumerate(sizes):
     keys = ("prompt", "head", "gain")
     p, h, g = (interval(world[key][i])["interval"] for key in keys)
     spreads = world["prompt"][i].std(), world["head"][i].std()
-    together = "–"
+    together = None
     if min(spreads) > 0:
-        together = f"{np.corrcoef(world['prompt'][i], world['head'][i])[0, 1]:.2f}"
-    print(f"{n:2d} {g:8.2f} {(p**2 + h**2) ** 0.5:13.2f} {together:>13s}")
+        together = np.corrcoef(world["prompt"][i], world["head"][i])[0, 1]
+    rows.append((n, g, (p**2 + h**2) ** 0.5, together))
+Table(["$H$", "paired", "independent", "correlation"], rows)
 
 # %% [markdown]
 # On the exact model prompts are right nearly everywhere, so that there is little variance in common to cancel, and pairing
-# gains little or nothing. Where both fail on the same machines, as networks that are far from $G$ make them, it would gain more.
+# gains little or nothing. Where both fail on the same HMMs, as networks that are far from $G$ make them, it would gain
+# more.
 #
 # :::{solution-end}
 # :::
@@ -748,8 +745,8 @@ first = Split(*(part[:1500] for part in train))
 some, classes = first.tokens[:400], first.labels[:400]
 scores = {}
 for words in product(range(10), repeat=2):
-    laws = blank_probs(exact, some, exact.embed(torch.tensor([words]))[0])
-    scores[words] = logistic_head(laws, classes).loss
+    probs = blank_probs(exact, some, exact.embed(torch.tensor([words]))[0])
+    scores[words] = logistic_head(probs, classes).loss
 best = min(scores, key=scores.get)
 print("best words:", spell(torch.tensor(best)))
 
@@ -766,12 +763,10 @@ def with_words(lm, words):
 # %%
 words_exact, words_network = with_words(exact, best), with_words(network, best)
 ideal_prompt = right["exact model, prompt and head"]
+close = ideal_prompt - words_exact < 0.02
 print("exact model: better than no prompt:", words_exact > right["exact model, head"])
-print(
-    "             as good as its best prompt to 0.02:",
-    ideal_prompt - words_exact < 0.02,
-)
-print("network:     better than no prompt:", words_network > right["network, head"])
+print("exact model: as good as its best prompt to 0.02:", close)
+print("network: better than no prompt:", words_network > right["network, head"])
 
 # %%
 from hmmlib import posteriors
@@ -780,8 +775,8 @@ before = torch.tensor([best]).expand(len(some), -1)
 joined = torch.cat([before, torch.zeros(len(some), 1, dtype=torch.long), some], 1)
 seen_there = torch.ones_like(joined, dtype=torch.bool)
 seen_there[:, 2] = False  # the blank
-together = posteriors(machine, joined, observed=seen_there, keep=()).log_likelihood
-alone = [posteriors(machine, part, keep=()).log_likelihood for part in (before, some)]
+together = posteriors(hmm, joined, observed=seen_there, keep=()).log_likelihood
+alone = [posteriors(hmm, part, keep=()).log_likelihood for part in (before, some)]
 fall = (together - sum(alone)).median()
 print(f"log-probability of a text: {fall:.1f} nats after these words (median)")
 
@@ -789,7 +784,7 @@ print(f"log-probability of a text: {fall:.1f} nats after these words (median)")
 # On the exact model two words do what the best prompt does. The network does not follow it there. The last line says
 # why that may be: to put these words before a text makes the text far less likely. Exact inference weighs one improbable
 # explanation against another, exactly. The network was trained on texts, and met next to none such.
-# So a prompt for the exact model need not be one for a network that is nearly exact *on texts*. On another machine it may be:
+# So a prompt for the exact model need not be one for a network that is nearly exact *on texts*. On another HMM it may be:
 # try `n_states = 15` above.
 #
 # :::{solution-end}
@@ -830,7 +825,7 @@ def last_step(gradients):
 flat = [1e-20] * 8000  # so long that the corrections of the start are over
 growing = [*flat, *(1e-20 * (b2 / b1) ** s for s in range(400))]
 print(f"growing by 1.11 in each step: {last_step(growing):.2f}")
-print(f"all of one size:              {last_step(flat):.2f}")
+print(f"all of one size: {last_step(flat):.2f}")
 
 # %% [markdown]
 # :::{solution-end}
@@ -842,7 +837,7 @@ print(f"all of one size:              {last_step(flat):.2f}")
 #   first is what the theory speaks of.
 # - The paper's recipe for heads cannot reach the best head where that needs large weights: AdamW moves a weight by no more
 #   than a few times the sum of the learning rates.
-# - On the machine that we looked at, a prompt trained on a network gets nearly all labels right, and the solved head does not.
+# - On the HMM that we looked at, a prompt trained on a network gets nearly all labels right, and the solved head does not.
 # - Re-weighting the prior explains only a part of what such a prompt does, and two words that serve the exact model as well
 #   as its best prompt do not help the network.
 # - On the exact model the paper's three claims hold. In the paper's own numbers the third, that the gain is larger beyond

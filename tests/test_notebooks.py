@@ -81,7 +81,6 @@ def test_no_cell_fails_or_warns(notebook: nbformat.NotebookNode) -> None:
 # Chapters that still print tables as aligned lines; to be empty.
 STILL_ALIGNED = {
     "head_tuning",
-    "head_vs_prompt",
     "library_speed",
     "memory_and_attention",
     "memory_vs_vanilla",
