@@ -14,17 +14,17 @@
 # nearly is it true?
 #
 # For real text nobody can say, because nobody knows $G$. Here we do. This chapter trains a transformer on text from a
-# hidden Markov model and measures, at every blank, how far its prediction is from the exact law. It asks what a perfect
-# score would be, watches one training run come down to it, looks at where the remaining error sits, takes the paper's
-# recipe apart to see what makes training slow, and works out what the paper's way of hiding words does to the very
+# hidden Markov model and measures, at every blank, how far its prediction is from the exact distribution. It asks what a
+# perfect score would be, watches one training run come down to it, looks at where the remaining error sits, takes the
+# paper's recipe apart to see what makes training slow, and works out what the paper's way of hiding words does to the very
 # quantity that is to be learnt. One run is trained live. With it, running the chapter takes about two minutes on two
 # cores.
 
 # %% [markdown]
 # ## What is a perfect score?
 #
-# A network is shown a text in which some tokens are hidden, and must give a law for each of them. It pays $-\log$ of
-# the probability that it gave to the token that was there. The mean of what it pays is the *cross-entropy*.
+# A network is shown a text in which some tokens are hidden, and must give a distribution for each of them. It pays
+# $-\log$ of the probability that it gave to the token that was there. The mean of what it pays is the *cross-entropy*.
 #
 # Zero is not the perfect score. Some tokens cannot be foreseen, whatever one knows. The next proposition says what the
 # perfect score is. It does so for any way of hiding tokens, which will be needed later on.
@@ -61,19 +61,19 @@
 # $$
 #
 # by adding and subtracting $\sum_z G[z] \log G[z]$. The second step averages both terms. A divergence is zero only
-# between equal laws.
+# between equal distributions.
 # :::
 #
-# If tokens are hidden by blanks alone, and where the blanks are has nothing to do with the text, the target is the law
-# of the token given all that are seen. With one blank in the text that is $G_i(x)$. With several it is the same
-# conditional, given fewer tokens, and we go on writing $G_i$ for it. {prf:ref}`prop-floor` was the case of one blank.
+# If tokens are hidden by blanks alone, and where the blanks are has nothing to do with the text, the target is the
+# distribution of the token given all that are seen. With one blank in the text that is $G_i(x)$. With several it is the
+# same conditional, given fewer tokens, and we go on writing $G_i$ for it. {prf:ref}`prop-floor` was the case of one blank.
 #
 # So a loss means nothing by itself, and the difference to the floor means everything. On a sample the difference is
 # noisy, since the answers are random. In a world that can be computed, the divergence can be averaged directly,
 # without the answers. *KL* in this chapter is always that: the mean over blanks of $\mathrm{KL}(G_i \| \text{model})$,
 # in nats.
 #
-# The next cell is the one to change. It draws a machine as the paper does and 256 texts that no model is trained on,
+# The next cell is the one to change. It draws an HMM as the paper does and 256 texts that no model is trained on,
 # with 5% of their tokens blank.
 
 # %%
@@ -86,16 +86,16 @@ from hmmlib.pretraining import pretraining_preset
 use_style()
 n_states, seed = 15, 3  # change me: number of hidden states, and the seed
 preset = "laptop"  # change me: "smoke" takes seconds; "gpu" and "paper" need a card
-machine = random_hmm(n_states, n_tokens=10, generator=seed)
+hmm = random_hmm(n_states, n_tokens=10, generator=seed)
 recipe = pretraining_preset(preset, seed=seed)
-held_out = draw_held_out(machine, generator=0, n_texts=256)
+held_out = draw_held_out(hmm, generator=0, n_texts=256)
 print(f"{len(held_out.answers)} blanks in {len(held_out.tokens)} texts")
 print(f"Bayes floor there: {held_out.exact_cross_entropy:.3f} nats")
 
 
 # %% [markdown]
 # How much is a KL of 0.1, or of 0.01? A yardstick that needs no training: exact inference that may look only at the $k$
-# nearest tokens on each side of a blank. With $k = 0$ it knows only how frequent each token is, the *unigram* law.
+# nearest tokens on each side of a blank. With $k = 0$ it knows only how frequent each token is, the *unigram* distribution.
 
 
 # %%
@@ -104,23 +104,26 @@ def sees_only(k):
     text, place = held_out.masked.nonzero(as_tuple=True)
     near = (torch.arange(held_out.tokens.shape[1]) - place[:, None]).abs() <= k
     seen = near & ~held_out.masked[text]
-    found = posteriors(machine, held_out.tokens[text], observed=seen)
-    G, law = held_out.conditionals, found.conditionals[range(len(text)), place]
-    kl = (torch.xlogy(G, G) - torch.xlogy(G, law)).sum(1)
-    loss = -law.gather(1, held_out.answers[:, None])[:, 0].log()
+    found = posteriors(hmm, held_out.tokens[text], observed=seen)
+    G, probs = held_out.conditionals, found.conditionals[range(len(text)), place]
+    kl = (torch.xlogy(G, G) - torch.xlogy(G, probs)).sum(1)
+    loss = -probs.gather(1, held_out.answers[:, None])[:, 0].log()
     return kl.clamp_min(0), loss - held_out.surprise
 
 
 # %%
-windows, agree, floor = {}, [], held_out.exact_cross_entropy
-print(" k      KL   cross-entropy")
+from hmmlib.tables import Table
+
+windows, agree, rows = {}, [], []
+floor = held_out.exact_cross_entropy
 for k in [0, 1, 2, 4, 8]:
     kl, excess = sees_only(k)
     windows[k] = float(kl.mean())
-    print(f"{k:2d} {windows[k]:7.4f} {floor + excess.mean():15.4f}")
+    rows.append((k, windows[k], floor + excess.mean()))
     error = (excess - kl).std() / len(kl) ** 0.5
     agree.append(bool((excess - kl).mean().abs() <= 3 * error + 1e-12))
 print("cross-entropy = floor + KL within three standard errors:", all(agree))
+Table(["$k$", "KL", "cross-entropy"], rows, ".4f")
 
 # %% mystnb={"figure": {"caption": "The cross-entropy of exact inference that sees only a few tokens on each side of a blank. The lower part of each bar is the Bayes floor, which all predictors pay; the upper part is the KL, what this one misses.", "name": "pt-fig-windows"}, "image": {"alt": "Five stacked bars, for 0, 1, 2, 4 and 8 tokens seen on each side. The lower part is the same in all. The upper part is by far the largest in the first bar, and hardly visible from the third bar on."}}
 import matplotlib.pyplot as plt
@@ -139,10 +142,10 @@ plt.show()
 # :label: pt-rem-pinsker
 #
 # A KL bounds what theorems speak about. By Pinsker's inequality ({ref}`an exercise <pt-ex-pinsker>`) the total variation
-# between two laws is at most $\sqrt{\mathrm{KL}/2}$. The 2-norm of their difference is at most twice the total variation.
-# So by {prf:ref}`prop-conditioning` a head of weights $b$, built for the exact model, is off on the learnt one by at
-# most $\lVert b \rVert_2 \sqrt{2\,\mathrm{KL}}$ at that blank. The square root makes this a weak promise: to halve it, KL
-# must fall to a quarter.
+# between two distributions is at most $\sqrt{\mathrm{KL}/2}$. The 2-norm of their difference is at most twice the total
+# variation. So by {prf:ref}`prop-conditioning` a head of weights $b$, built for the exact model, is off on the learnt
+# one by at most $\lVert b \rVert_2 \sqrt{2\,\mathrm{KL}}$ at that blank. The square root makes this a weak promise: to
+# halve it, KL must fall to a quarter.
 # :::
 
 # %% [markdown]
@@ -155,17 +158,18 @@ plt.show()
 from hmmlib import TransformerMaskedLM
 from hmmlib.pretraining import PRETRAINING_PRESETS
 
-print("recipe   parameters   steps   tokens seen   optimiser   texts of")
+rows = []
 for name, r in PRETRAINING_PRESETS.items():
-    size = TransformerMaskedLM(machine.n_tokens, r.transformer).n_parameters
+    size = TransformerMaskedLM(hmm.n_tokens, r.transformer).n_parameters
     lengths = ", ".join(str(stage.length) for stage in r.stages)
-    print(f"{name:7s} {size:11,d} {r.n_steps:7,d} {r.n_tokens_seen:13,d}", end="")
-    print(f"   {r.optimiser:9s}   {lengths}")
+    rows.append((name, size, r.n_steps, r.n_tokens_seen, r.optimiser, lengths))
+header = ["recipe", "parameters", "steps", "tokens seen", "optimiser", "texts of"]
+Table(header, rows, [None, ",", ",", ",", None, None])
 
 # %% [markdown]
 # `smoke` only shows that everything runs, `laptop` is what this book trains, `gpu` is for one graphics card, and `paper` is
 # the paper's own. Text never repeats, except in `paper`, where a fixed corpus is read three times: each batch is drawn
-# fresh from the machine. So there is nothing to overfit, and a held-out text differs from a training text in no way but
+# fresh from the HMM. So there is nothing to overfit, and a held-out text differs from a training text in no way but
 # its length and the share of its blanks.
 #
 # The next cell trains the recipe chosen above. It is the slowest of this chapter.
@@ -174,9 +178,9 @@ for name, r in PRETRAINING_PRESETS.items():
 from hmmlib import pretrain
 
 every = max(1, recipe.n_steps // 24)
-done = pretrain(machine, recipe, held_out=held_out, measure_every=every)
+done = pretrain(hmm, recipe, held_out=held_out, measure_every=every)
 last = done.history.last
-print(f"parameters:  {done.lm.n_parameters:,}")
+print(f"parameters: {done.lm.n_parameters:,}")
 print(f"tokens seen: {last.tokens:,} in {last.step:,} steps")
 print("KL below 0.1 nats:", last.kl < 0.1)
 
@@ -185,7 +189,7 @@ from hmmlib.hmm import unigram_entropy
 from hmmlib.plotting.pretraining import training_curves
 
 yardsticks = {k: kl for k, kl in windows.items() if k}
-training_curves(done.history, unigram_entropy(machine), recipe.stages, yardsticks)
+training_curves(done.history, unigram_entropy(hmm), recipe.stages, yardsticks)
 plt.show()
 
 # %% [markdown]
@@ -201,7 +205,7 @@ plt.show()
 # On the left the end of the curve cannot be told from the floor by eye. On the right it can, and the dotted lines say
 # what it means: has the network learnt to use one neighbour on each side, two, or more?
 
-# %% mystnb={"figure": {"caption": "Exact and learnt predictions at the first 40 blanks of the held-out texts; circles mark the tokens under the blanks. Where the exact law is spread, the learnt one should be spread alike: a perfect model is not one that always guesses right.", "name": "pt-fig-laws"}, "image": {"alt": "Two heat maps of probability by token and blank, exact above and learnt below. They look nearly alike: one bright cell in most columns, two or three paler cells in some, with circles on bright cells nearly everywhere."}}
+# %% mystnb={"figure": {"caption": "Exact and learnt predictions at the first 40 blanks of the held-out texts; circles mark the tokens under the blanks. Where the exact distribution is spread, the learnt one should be spread alike: a perfect model is not one that always guesses right.", "name": "pt-fig-laws"}, "image": {"alt": "Two heat maps of probability by token and blank, exact above and learnt below. They look nearly alike: one bright cell in most columns, two or three paler cells in some, with circles on bright cells nearly everywhere."}}
 from hmmlib.plotting.pretraining import probs_side_by_side
 
 seen = held_out.tokens.masked_fill(held_out.masked, done.lm.mask_token)
@@ -210,10 +214,10 @@ probs_side_by_side(held_out.conditionals[:40], learnt[:40], held_out.answers[:40
 plt.show()
 
 # %% [markdown]
-# ## Every machine of the paper's figure
+# ## Every HMM of the paper's figure
 #
-# One run proves little. The same recipe was trained on the machines of all points of the paper's Figure 3, five seeds
-# each: vanilla machines with 4 to 30 states, and machines with a memory cell of 2 to 7 values and four syntax states.
+# One run proves little. The same recipe was trained on the HMMs of all points of the paper's Figure 3, five seeds
+# each: vanilla HMMs with 4 to 30 states, and HMMs with a memory cell of 2 to 7 values and four syntax states.
 # That takes too long for a page. The numbers come from files that `hmmlib sweep pretraining` and `hmmlib results` made,
 # each with what it was computed on.
 
@@ -223,10 +227,12 @@ from hmmlib.analysis import book_file, read_results
 names = ("laptop", "longer", "ladder")
 results = [read_results(f"pretraining_{name}") for name in names]
 laptop, longer, ladder = results
+rows = []
 for name, result in zip(names, results, strict=True):
     made = result["provenance"]
-    print(f"{name}: {len(result['cells'])} runs, torch {made['versions']['torch']}")
-    print(f"  {made['machine']['cpu']}, {made['machine']['cores']} cores")
+    processor = f"{made['machine']['cpu']}, {made['machine']['cores']} cores"
+    rows.append((name, len(result["cells"]), made["versions"]["torch"], processor))
+Table(["file", "runs", "torch", "processor"], rows)
 
 # %% [markdown]
 # Each trained model was tested on 2,048 new texts with 5% blanks, the paper's rate, and on as many with 30%. *Gap closed*
@@ -236,8 +242,8 @@ for name, result in zip(names, results, strict=True):
 # 1 - \frac{\mathrm{KL}}{\text{unigram cross-entropy} - \text{Bayes floor}} .
 # $$
 #
-# The table has medians over the seeds, and the worst seed. Seconds are those of training on one core, with another run on
-# the other and some more work now and then.
+# The table has medians over the seeds, and the worst seed. *Memory* is the number of values of the memory cell. Seconds
+# are those of training on one core, with another run on the other and some more work now and then.
 
 # %%
 import numpy as np
@@ -256,19 +262,19 @@ def medians(runs):
 
 # %%
 kinds = {(r["n_values"] > 0, r["n_states"], r["n_values"]) for r in laptop["cells"]}
-print("                 KL, 5% blanks   30%         gap closed")
-print("states  memory   median   worst  median    median    worst  seconds")
-trained = {}
+trained, rows = {}, []
 for _, states, values in sorted(kinds):
     key = (states, values)
     runs = [r for r in laptop["cells"] if (r["n_states"], r["n_values"]) == key]
-    trained[key], worst, many, closed, least, seconds = medians(runs)
-    print(f"{states:6d} {values or '–':>7} {trained[key]:8.4f} {worst:7.4f}", end="")
-    print(f" {many:7.4f} {closed:9.2%} {least:8.2%} {seconds:8.0f}")
+    trained[key], *others = medians(runs)
+    rows.append((states, values or None, trained[key], *others))
 tokens = sorted({run["tokens"] for run in laptop["cells"]})
 print("tokens seen in each run:", ", ".join(f"{count:,}" for count in tokens))
+header = ["states", "memory", "KL, 5%", "worst", "KL, 30%", "gap closed"]
+header += ["least", "seconds"]
+Table(header, rows, [None, None, *[".4f"] * 3, ".2%", ".2%", ".0f"])
 
-# %% mystnb={"figure": {"caption": "KL to the exact model after training with the laptop recipe, on texts with 5% blanks: five seeds for each point of the paper's Figure 3 (pale markers), and medians.", "name": "pt-fig-machines"}, "image": {"alt": "Chart of KL on a logarithmic axis against the number of hidden states from 4 to 30, with several pale dots for each number and lines through the medians, one for vanilla machines and one for machines with memory."}}
+# %% mystnb={"figure": {"caption": "KL to the exact model after training with the laptop recipe, on texts with 5% blanks: five seeds for each point of the paper's Figure 3 (pale markers), and medians.", "name": "pt-fig-machines"}, "image": {"alt": "Chart of KL on a logarithmic axis against the number of hidden states from 4 to 30, with several pale dots for each number and lines through the medians, one for vanilla HMMs and one for HMMs with memory."}}
 from hmmlib.plotting.pretraining import kl_by_machine
 
 kl_by_machine(laptop["cells"])
@@ -277,29 +283,28 @@ plt.show()
 # %% [markdown]
 # All runs left the plateau of frequencies, and the worst of the fifty closed more than nine tenths of the gap. So the
 # theory's assumption is a fair approximation. It is not equally fair everywhere: from 4 to 30 states the median KL grows
-# more than a hundredfold, and among the seeds of one point it mostly differs by factors of ten and more. Machines with a memory
+# more than a hundredfold, and among the seeds of one point it mostly differs by factors of ten and more. HMMs with a memory
 # are neither harder nor easier to learn than vanilla ones with as many states.
 #
-# A seed changes the machine, the text and the initial weights together. So the spread over seeds says as much about the
-# machines, of which some are harder to learn than others with the same number of states, as about training.
+# A seed changes the HMM, the text and the initial weights together. So the spread over seeds says as much about the
+# HMMs, of which some are harder to learn than others with the same number of states, as about training.
 #
 # ### With more time
 #
-# Is the recipe at its end on the machines with 30 states, where the median is highest, or would it go on? They were
-# trained once more, with three times as many steps in every stage.
+# Is the recipe at its end on the HMMs with 30 states, where the median is highest, or would it go on? They were
+# trained once more, with three times as many steps in every stage. The KL of each seed, and the median:
 
 # %%
-print(
-    "30 states         KL of each seed                            median       tokens"
-)
+rows = []
 for name, result in (("as above", laptop), ("longer", longer)):
     runs = [r for r in result["cells"] if (r["n_states"], r["n_values"]) == (30, 0)]
     kls = [run["tests"]["0.05"]["kl"] for run in runs]
-    print(f"{name:10s}", "".join(f"{kl:8.4f}" for kl in kls), end="")
-    print(f"{np.median(kls):11.4f}{runs[0]['tokens']:13,d}")
+    rows.append((name, *kls, np.median(kls), runs[0]["tokens"]))
+header = ["30 states", *(f"seed {r['seed']}" for r in runs), "median", "tokens"]
+Table(header, rows, [None, *[".4f"] * 6, ","])
 
 # %% [markdown]
-# It goes on: every machine gains, by a factor of about two. At the end of the laptop recipe, what is missing is time.
+# It goes on: every HMM gains, by a factor of about two. At the end of the laptop recipe, what is missing is time.
 #
 # ## Where the error sits
 #
@@ -316,18 +321,15 @@ plt.show()
 columns = {"first 8": ("by_position", 0), "middle 8": ("by_position", 8)}
 columns |= {"last 8": ("by_position", 15)}
 columns |= {f"{n} near": ("by_neighbours", n) for n in (0, 3, 6, 9)}
-print("      " + "".join(f"{name:>11s}" for name in columns))
+rows = []
 for rate in laptop["cells"][0]["tests"]:
-    tests = [run["tests"][rate] for run in laptop["cells"]]
-    print(f"{float(rate):6.0%}", end="")
+    tests, row = [run["tests"][rate] for run in laptop["cells"]], []
     for table, group in columns.values():
-        parts = [t[table]["kl"][group : group + 1] for t in tests]
-        ratios = [
-            kl / t["kl"] for part, t in zip(parts, tests, strict=True) for kl in part
-        ]
-        typical = f"{np.median(ratios):.2f}" if len(ratios) == len(tests) else "–"
-        print(f"{typical:>11s}", end="")
-    print()
+        some = [t for t in tests if len(t[table]["kl"]) > group]
+        ratios = [t[table]["kl"][group] / t["kl"] for t in some]
+        row.append(np.median(ratios) if len(ratios) == len(tests) else None)
+    rows.append((f"{float(rate):.0%}", *row))
+Table(["blanks", *columns], rows)
 
 # %% [markdown]
 # (Medians over all runs of the KL in that place, where the run's own mean is 1; *3 near* means three other blanks within
@@ -335,11 +337,12 @@ for rate in laptop["cells"][0]["tests"]:
 #
 # Either end of a text costs a quarter to a third more than the run's mean. Blanks nearby make no difference as long as there are few
 # of them, as in texts with 5% blanks. With 30% they do: a blank with nine others around it costs more than twice as much
-# as one with none. And by the table above, the same models have a larger KL on texts with 30% blanks than on texts with
-# 5%, at every point, although 30% is what they were trained with. The paper's rate is the easier test.
+# as one with none. And by the table of all points, the same models have a larger KL on texts with 30% blanks than on
+# texts with 5%, at every point, although 30% is what they were trained with. The paper's rate is the easier test.
 #
-# Two things could make a blank costly. There may be more to work out there, as the exact law depends on words farther
-# away. Or such blanks may be rare in training. {ref}`An exercise <pt-ex-neighbours>` separates the floor from the KL.
+# Two things could make a blank costly. There may be more to work out there, as the exact distribution depends on words
+# farther away. Or such blanks may be rare in training. {ref}`An exercise <pt-ex-neighbours>` separates the floor from
+# the KL.
 #
 # ## From the paper's recipe to ours
 #
@@ -371,7 +374,7 @@ for rate in laptop["cells"][0]["tests"]:
 #    Long texts come later.
 #
 # Each variant was trained with two learning rates (AdamW's; Muon's own, for the matrices, is the recipe's) on two
-# machines with 15 states.
+# HMMs with 15 states; a column of the table is a learning rate and the seed of an HMM.
 
 
 # %%
@@ -384,30 +387,28 @@ def runs_of(variant, rate):
 # %%
 rates, best = ladder["config"]["learning_rates"], {}
 seeds = ladder["config"]["seeds"]
-print("KL with a learning rate of", "".join(f"{rate:18g}" for rate in rates))
-print(
-    "on the machine with seed       ",
-    "".join(f"{s:9d}" for _ in rates for s in seeds),
-)
+header = [f"{rate:g}, {seed}" for rate in rates for seed in seeds]
+rows = []
 for number, name in enumerate(ladder["config"]["variants"], 1):
     kls = [[r["tests"]["0.05"]["kl"] for r in runs_of(name, rate)] for rate in rates]
     best[name] = runs_of(name, rates[int(np.argmin(np.mean(kls, axis=1)))])
-    print(f"{number}. {name:28s}", "".join(f"{kl:9.4f}" for of in kls for kl in of))
+    rows.append((f"{number}. {name}", *(kl for of in kls for kl in of)))
+Table(["KL by rate and seed", *header], rows, ".4f")
 
-# %% mystnb={"figure": {"caption": "From the paper's recipe, scaled down, to the laptop recipe, one change at a time. Cross-entropy on held-out texts of 128 tokens, each variant with the better of its two learning rates. Each seed has its own machine, so that the axis is the share of the gap that is left: at 1, the dotted line, the network knows only how frequent tokens are; at 0, the dashed line, it is at the Bayes floor.", "name": "pt-fig-ladder"}, "image": {"alt": "Seven small line charts against training steps, one for each recipe, each with a line for every seed, a dotted line at 1 for token frequencies and a dashed line at 0 for the Bayes floor."}}
+# %% mystnb={"figure": {"caption": "From the paper's recipe, scaled down, to the laptop recipe, one change at a time. Cross-entropy on held-out texts of 128 tokens, each variant with the better of its two learning rates. Each seed has its own HMM, so that the axis is the share of the gap that is left: at 1, the dotted line, the network knows only how frequent tokens are; at 0, the dashed line, it is at the Bayes floor.", "name": "pt-fig-ladder"}, "image": {"alt": "Seven small line charts against training steps, one for each recipe, each with a line for every seed, a dotted line at 1 for token frequencies and a dashed line at 0 for the Bayes floor."}}
 from hmmlib.plotting.pretraining import ladder_curves
 
 ladder_curves(best)
 plt.show()
 
 # %% [markdown]
-# With learnt positions no run comes near the floor, whatever else is changed. On the first machine, hiding more, leaving
+# With learnt positions no run comes near the floor, whatever else is changed. On the first HMM, hiding more, leaving
 # dropout out and normalising earlier take some of the gap, depending on the learning rate; on the second, next to nothing.
-# Rotary positions change everything: the KL falls by more than an order of magnitude on either machine, with either
-# learning rate. Muon lowers the end further on the second machine. To begin with short texts lowers it there
-# a little more and on the first machine not at all: two machines do not show that it pays.
+# Rotary positions change everything: the KL falls by more than an order of magnitude on either HMM, with either
+# learning rate. Muon lowers the end further on the second HMM. To begin with short texts lowers it there
+# a little more and on the first HMM not at all: two HMMs do not show that it pays.
 #
-# Where do the stuck runs stand? On the second machine at the dotted line, but on the first clearly below it. They have
+# Where do the stuck runs stand? On the second HMM at the dotted line, but on the first clearly below it. They have
 # learnt something beyond frequencies there, and it is worth knowing what. The paper's transition matrix is nearly a
 # permutation, and a permutation has cycles. A text that starts in one cycle stays in it for long. So its *words*, in any
 # order, tell much about the cycle, and an attention that takes the mean over all positions can count words without
@@ -424,22 +425,23 @@ def knowing_the_cycle(world):
     likely = (world.transition > 0.5).numpy()
     _, cycle = connected_components(likely, connection="strong")
     sizes = np.bincount(cycle)
-    laws = [world.emission[cycle == c].mean(0) for c in range(len(sizes))]
-    entropies = [float(-torch.xlogy(law, law).sum()) for law in laws]
+    distributions = [world.emission[cycle == c].mean(0) for c in range(len(sizes))]
+    entropies = [float(-torch.xlogy(probs, probs).sum()) for probs in distributions]
     return np.average(entropies, weights=sizes), sorted(sizes.tolist(), reverse=True)
 
 
 # %%
-print("seed   states in each cycle   left if the cycle is known   left by recipe 1")
+rows = []
 for run in best["the paper's, small"]:
     knows, sizes = knowing_the_cycle(point_model(15, 0, run["seed"]))
     floor, end = run["history"]["bayes_floor"][0], run["history"]["cross_entropy"][-1]
     gap, sizes = run["unigram"] - floor, ", ".join(str(size) for size in sizes)
-    print(f"{run['seed']:4d}   {sizes:20s} {(knows - floor) / gap:28.2f}", end="")
-    print(f"{(end - floor) / gap:19.2f}")
+    rows.append((run["seed"], sizes, (knows - floor) / gap, (end - floor) / gap))
+header = ["seed", "states in each cycle", "left if it is known", "left by recipe 1"]
+Table(header, rows)
 
 # %% [markdown]
-# (Shares of the gap, as in the figure.) On the first machine the stuck run is where the words of the text, without their
+# (Shares of the gap, as in the figure.) On the first HMM the stuck run is where the words of the text, without their
 # order, can bring it. On the second nearly all states are in one cycle, and even to know the cycle would help little.
 #
 # So a training run goes down stairs: frequencies, then the bag of words, then the neighbours. Why is the last step so
@@ -448,7 +450,7 @@ for run in best["the paper's, small"]:
 # and neither is worth anything without the other. Near a plateau the loss hardly depends on either, so gradients are
 # small. With rotary positions one such discovery serves all positions at once.
 #
-# A head or a prompt on a model that never left the plateau sees the same law at every blank and can only give the
+# A head or a prompt on a model that never left the plateau sees the same distribution at every blank and can only give the
 # more frequent label. One that counts words can do better and still know nothing of the order. Nothing in a downstream
 # accuracy tells that apart from lost information. The KL does.
 #
@@ -456,7 +458,7 @@ for run in best["the paper's, small"]:
 #
 # The paper's recipe to the letter is `--preset paper`: 43 million parameters, a corpus of 51 million tokens read three
 # times. That is far more than a laptop can do. It was **not run for this version of the book**, since no
-# GPU was at hand. This command does it, for the machines with 10 and 15 states of the first seed:
+# GPU was at hand. This command does it, for the HMMs with 10 and 15 states of the first seed:
 #
 # ```bash
 # hmmlib sweep pretraining --preset paper \
@@ -474,19 +476,20 @@ for run in best["the paper's, small"]:
 # distance longer than its training texts, and nothing has taught its attention to leave far tokens
 # alone. {ref}`An exercise <pt-ex-long>` trains a small model on texts of 32 tokens only and shows that it is the distance
 # that does it. Learnt positions would be worse off: the vectors of the later positions have never been trained at all.
+# The KL at 128 tokens, after each stage of the last variant:
 
 # %%
 stages = ladder["config"]["recipes"]["short texts first"]["stages"]
-print("KL at 128 tokens after a stage on texts of:")
-print("       " + "".join(f"{stage['length']:7d} tokens" for stage in stages))
+rows = []
 for run in best["short texts first"]:
-    way, end = run["history"], 0
-    print(f"seed {run['seed']:2d}", end="")
+    way, kls, end = run["history"], [], 0
     for stage in stages:
         end += stage["steps"]
         at = max(i for i, step in enumerate(way["step"]) if step <= end)
-        print(f"{way['kl'][at]:14.4f}", end="")
-    print()
+        kls.append(way["kl"][at])
+    rows.append((run["seed"], *kls))
+header = ["seed", *(f"after texts of {stage['length']}" for stage in stages)]
+Table(header, rows, ".4f")
 
 # %% [markdown]
 # (pt-sec-rule)=
@@ -527,8 +530,8 @@ for run in best["short texts first"]:
 # \end{aligned}
 # $$ (pt-eq-noise)
 #
-# and let $\widetilde{\mathbb{P}}$ be the law of a machine with the same chain and the emissions $\widetilde W$. Define
-# $\widetilde G_i(y) = W\, \widetilde{\mathbb{P}}[H_i \mid y_{-i}]$. Then the target at a chosen position $i$ is
+# and let $\widetilde{\mathbb{P}}$ be the distribution of an HMM with the same chain and the emissions $\widetilde W$.
+# Define $\widetilde G_i(y) = W\, \widetilde{\mathbb{P}}[H_i \mid y_{-i}]$. Then the target at a chosen position $i$ is
 #
 # 1. $\widetilde G_i(y)$, if $y_i$ is the blank;
 # 2. proportional to $\widetilde G_i(y)[x] \cdot \bigl(\kappa\, \mathbf{1}[x = z] + r/V\bigr)$ as a function of $x$, if
@@ -583,7 +586,7 @@ for run in best["short texts first"]:
 # attention head of {doc}`memory_and_attention` needs them, it must be asked $T$ times, with a blank put at one position after
 # the other; with BERT's rule once is enough, at a price in precision that we shall see.
 #
-# The proposition is about sums over all texts, so on a small machine it can be checked to the last digit. The machine has
+# The proposition is about sums over all texts, so on a small HMM it can be checked to the last digit. The HMM has
 # two states, three words and texts of four tokens. The tables below follow the rule step by step; `einsum` adds up
 # all paths, texts and replacements.
 
@@ -616,9 +619,9 @@ def with_random_words(model, seen, noise):
 def target(i):
     """P[X_i | Y = y, C_i = 1] for all y, straight from the definitions."""
     tables = [chosen if j == i else shown for j in range(4)]
-    law = torch.einsum("wxyz,wa,xb,yc,zd->abcdwxyz", texts, *tables)
-    law = law.sum([4 + j for j in range(4) if j != i]).reshape(-1, 3)
-    return law / law.sum(1, keepdim=True)
+    probs = torch.einsum("wxyz,wa,xb,yc,zd->abcdwxyz", texts, *tables)
+    probs = probs.sum([4 + j for j in range(4) if j != i]).reshape(-1, 3)
+    return probs / probs.sum(1, keepdim=True)
 
 
 # %%
@@ -627,12 +630,12 @@ G_tilde = with_random_words(tiny, everything, rule.context_noise)
 factor = torch.cat([(1 - share - r) * words + r / 3, torch.ones(1, 3)])
 forward, back = 0.0, 0.0
 for i in range(4):
-    law, weights = target(i), factor[everything[:, i]]
+    probs, weights = target(i), factor[everything[:, i]]
     formula = G_tilde[:, i] * weights
     formula /= formula.sum(1, keepdim=True)
-    read_off = law / weights
+    read_off = probs / weights
     read_off /= read_off.sum(1, keepdim=True)
-    forward = max(forward, float((law - formula).abs().max()))
+    forward = max(forward, float((probs - formula).abs().max()))
     back = max(back, float((read_off - G_tilde[:, i]).abs().max()))
 print(f"{len(everything)} sequences, right to 1e-12: {forward < 1e-12}")
 print(f"G̃ read off at all positions, right to 1e-12: {back < 1e-12}")
@@ -640,20 +643,20 @@ print(f"G̃ read off at all positions, right to 1e-12: {back < 1e-12}")
 # %% [markdown]
 # ### What the doubt costs
 #
-# How far is $\widetilde G$ from $G$ on clean text? That is no matter of training but an exact number for each machine.
+# How far is $\widetilde G$ from $G$ on clean text? That is no matter of training but an exact number for each HMM.
 # A seen word is suspicious if its probability given the rest, $G_j(x_j)$, is below about $\varepsilon/V$: then it is more likely
-# to be random than to be the text's. The paper's machines are nearly deterministic, so that rare words do look like
+# to be random than to be the text's. The paper's HMMs are nearly deterministic, so that rare words do look like
 # mistakes. But clean words below $\varepsilon/V$ are rare by definition: all $V$ of them together have at most
 # probability $\varepsilon$.
 #
 # The next cell computes $\mathrm{KL}(G \,\|\, \widetilde G)$ at the blanks of clean texts for five seeds of each point of
-# Figure 3, for a masking rate of $p = 0.05$, as in the paper, of 0.15, as in BERT, and of 0.3. The last column
-# repeats the median KL of the models trained above, with blanks only.
+# Figure 3, for a masking rate of $p = 0.05$, as in the paper, of 0.15, as in BERT, and of 0.3: first the medians, then the
+# worst seeds. The last column of the first table repeats the median KL of the models trained above, with blanks only.
 
 
 # %%
 def doubt(model, p, n_texts=128):
-    """KL(G ‖ G̃) at each blank of clean texts, and both laws there."""
+    """KL(G ‖ G̃) at each blank of clean texts, and both distributions there."""
     clean = draw_held_out(model, generator=7, n_texts=n_texts)
     seen = clean.tokens.masked_fill(clean.masked, model.n_tokens)
     noise = Masking(p, blank=0.8, random=0.1).context_noise
@@ -663,52 +666,56 @@ def doubt(model, p, n_texts=128):
 
 
 # %%
-print("                  p = 0.05           0.15              0.3       KL that")
-print(
-    "states  memory   median   worst   median   worst   median   worst  training left"
-)
-for states, values in trained:
-    print(f"{states:6d} {values or '–':>7}", end="")
-    for p in (0.05, 0.15, 0.3):
-        models = [point_model(states, values, s) for s in range(1, 6)]
-        means = [float(doubt(model, p)[0].mean()) for model in models]
-        print(f" {np.median(means):8.4f} {max(means):7.4f}", end="")
-    print(f" {trained[states, values]:14.4f}")
+masking_rates, middle, worst = (0.05, 0.15, 0.3), [], []
+for key in trained:
+    models = [point_model(*key, seed) for seed in range(1, 6)]
+    kls = [[float(doubt(m, p)[0].mean()) for m in models] for p in masking_rates]
+    states, values = key
+    middle.append((states, values or None, *np.median(kls, axis=1), trained[key]))
+    worst.append((states, values or None, *np.max(kls, axis=1)))
+for name, rows, last in ("median", middle, ["training left"]), ("worst", worst, []):
+    header = [f"{name}: states", "memory", *(f"$p = {p}$" for p in masking_rates)]
+    display(Table([*header, *last], rows, ".4f"))
 
-# %% mystnb={"figure": {"caption": "What is lost on clean text when any word may be random. Left, the blank on which the best prediction under BERT's rule at $p = 0.05$ is farthest from $G$, among those of five machines with 25 states. Right, for all these blanks, how many have a KL above a given size. Most of the mean comes from a few blanks.", "name": "pt-fig-doubt"}, "image": {"alt": "Left, bars of two laws over ten tokens that differ strongly. Right, on logarithmic axes, falling curves of the share of blanks above a given KL for masking rates 5, 15 and 30 percent; the curves are long and flat, with larger values for larger rates."}}
+# %% mystnb={"figure": {"caption": "What is lost on clean text when any word may be random. Left, the blank on which the best prediction under BERT's rule at $p = 0.05$ is farthest from $G$, among those of five HMMs with 25 states. Right, for all these blanks, how many have a KL above a given size. Most of the mean comes from a few blanks.", "name": "pt-fig-doubt"}, "image": {"alt": "Left, bars of two distributions over ten tokens that differ strongly. Right, on logarithmic axes, falling curves of the share of blanks above a given KL for masking rates 5, 15 and 30 percent; the curves are long and flat, with larger values for larger rates."}}
 from hmmlib.plotting.pretraining import taken_for_noise
 
 models = [random_hmm(25, generator=s) for s in range(1, 6)]
-tables = {p: [doubt(model, p) for model in models] for p in (0.05, 0.15, 0.3)}
+doubts = {p: [doubt(model, p) for model in models] for p in masking_rates}
 kl, exact, noisy, answers = (
-    torch.cat(part) for part in zip(*tables[0.05], strict=True)
+    torch.cat(part) for part in zip(*doubts[0.05], strict=True)
 )
 tails = {
-    f"$p$ = {p:g}": torch.cat([t[0] for t in found]) for p, found in tables.items()
+    f"$p$ = {p:g}": torch.cat([t[0] for t in found]) for p, found in doubts.items()
 }
 at = int(kl.argmax())
 taken_for_noise(exact[at], noisy[at], int(answers[at]), tails)
 plt.show()
 
 # %%
-for p, found in tables.items():
-    kl = torch.cat([table[0] for table in found]).sort(descending=True).values
-    top = kl[: len(kl) // 100].sum() / kl.sum()
-    print(f"p = {p:4.2f}: largest KL {kl[0]:.2f} nats", end=", ")
-    print(f"the highest 1% of the blanks have {top:.0%} of the sum")
+rows = []
+for p, found in doubts.items():
+    kl = torch.cat([of_model[0] for of_model in found]).sort(descending=True).values
+    rows.append((p, kl[0], kl[: len(kl) // 100].sum() / kl.sum()))
+header = [
+    "$p$",
+    "largest KL (nats)",
+    "share of the highest 1% in the sum",
+]
+Table(header, rows, [".2f", ".2f", ".0%"])
 
 # %% [markdown]
 # So the price is real but concentrated: most predictions hardly change, and a few are off by a nat or more. On average it
-# is small. For $p = 0.05$ the median is at most about a quarter of what training left of the KL on the same machines,
+# is small. For $p = 0.05$ the median is at most about a quarter of what training left of the KL on the same HMMs,
 # and mostly far less. The paper could afford its rule. At 0.3 that is no longer so everywhere.
 #
 # ### Does a network learn to doubt?
 #
-# The proposition says what is best, not what a network learns. With the paper's rule the two laws are so close on average
-# that a small network's own error would hide the difference. So we exaggerate: half of the tokens are chosen, 40% of them
-# are replaced by random words, and a quarter of the words that the network sees are random. A small network is trained on
-# a machine of four states, and asked about *clean* texts: at blanks, and at words, where its output is divided by
-# $\kappa\, \mathbf{1}[x = z] + r/V$. Is what it says nearer to $G$ or to $\widetilde G$?
+# The proposition says what is best, not what a network learns. With the paper's rule the two distributions are so close
+# on average that a small network's own error would hide the difference. So we exaggerate: half of the tokens are chosen,
+# 40% of them are replaced by random words, and a quarter of the words that the network sees are random. A small network
+# is trained on an HMM of four states, and asked about *clean* texts: at blanks, and at words, where its output is
+# divided by $\kappa\, \mathbf{1}[x = z] + r/V$. Is what it says nearer to $G$ or to $\widetilde G$?
 
 # %%
 from dataclasses import replace
@@ -734,18 +741,18 @@ def distances(lm, model, clean, rule):
     V, blank = model.n_tokens, clean.masked
     seen = clean.tokens.masked_fill(blank, V)
     G = posteriors(model, clean.tokens, observed=~blank).conditionals
-    law = lm.token_probs(lm.embed(seen)).double().clamp_min(1e-30)
+    probs = lm.token_probs(lm.embed(seen)).double().clamp_min(1e-30)
     same = torch.eye(V + 1).double()[seen][..., :V]
     factor = (1 - rule.blank - rule.random) * same + rule.random / V
-    law = torch.where(blank[..., None], law, law / factor)
-    law = law / law.sum(-1, keepdim=True)
+    probs = torch.where(blank[..., None], probs, probs / factor)
+    probs = probs / probs.sum(-1, keepdim=True)
     targets = (G, with_random_words(model, seen, rule.context_noise))
-    kl = [(torch.xlogy(t, t) - torch.xlogy(t, law)).sum(-1) for t in targets]
+    kl = [(torch.xlogy(t, t) - torch.xlogy(t, probs)).sum(-1) for t in targets]
     places = {"at blanks": blank, "read off at words": ~blank}
     return {name: [float(x[at].mean()) for x in kl] for name, at in places.items()}
 
 
-# %% mystnb={"figure": {"caption": "How far a network that was trained under an exaggerated rule is from $G$ and from $\\widetilde{G}$ on clean texts. It has learnt the law that expects random words, although there are none.", "name": "pt-fig-doubter"}, "image": {"alt": "Two pairs of bars of KL, at blanks and read off at words. In each pair the bar for the distance from G is clearly higher than the bar for the distance from G tilde."}}
+# %% mystnb={"figure": {"caption": "How far a network that was trained under an exaggerated rule is from $G$ and from $\\widetilde{G}$ on clean texts. It has learnt the distribution that expects random words, although there are none.", "name": "pt-fig-doubter"}, "image": {"alt": "Two pairs of bars of KL, at blanks and read off at words. In each pair the bar for the distance from G is clearly higher than the bar for the distance from G tilde."}}
 from hmmlib.plotting.pretraining import two_targets
 
 found = distances(doubter, four, clean, strong)
@@ -769,16 +776,14 @@ for place, (from_G, from_doubting) in found.items():
 # %%
 from hmmlib import load_lm
 
-print(
-    "file                                                    KL      kB   chosen   blank"
-)
+rows = []
 for file in sorted(book_file("checkpoints").glob("*.safetensors")):
     shipped, about = load_lm(file)
     hides = about["recipe"]["masking"]
-    print(f"{file.name:50s} {about['kl']:8.4f}", end="")
-    print(
-        f"{file.stat().st_size / 1000:8.0f} {hides['rate']:8.0%} {hides['blank']:7.0%}"
-    )
+    kilobytes = file.stat().st_size / 1000
+    rows.append((file.stem, about["kl"], kilobytes, hides["rate"], hides["blank"]))
+header = ["file (.safetensors)", "KL", "kB", "chosen", "blank"]
+Table(header, rows, [None, ".4f", ".0f", ".0%", ".0%"])
 
 # %% [markdown]
 # ## Exercises
@@ -788,8 +793,8 @@ for file in sorted(book_file("checkpoints").glob("*.safetensors")):
 # :label: pt-ex-pinsker
 #
 # Prove Pinsker's inequality, $\mathrm{TV}(P, Q)^2 \le \frac12 \mathrm{KL}(P \| Q)$ with
-# $\mathrm{TV}(P, Q) = \frac12 \sum_x |P(x) - Q(x)|$: first for two outcomes, then in general. Check it on random laws, and
-# on the run above.
+# $\mathrm{TV}(P, Q) = \frac12 \sum_x |P(x) - Q(x)|$: first for two outcomes, then in general. Check it on random
+# distributions, and on the run above.
 # :::
 
 # %% [markdown]
@@ -797,15 +802,16 @@ for file in sorted(book_file("checkpoints").glob("*.safetensors")):
 # :class: dropdown
 # :::
 #
-# For laws $(a, 1-a)$ and $(b, 1-b)$ let $f(b) = \mathrm{KL} - 2 (a-b)^2$. Then $f(a) = 0$ and
+# For distributions $(a, 1-a)$ and $(b, 1-b)$ let $f(b) = \mathrm{KL} - 2 (a-b)^2$. Then $f(a) = 0$ and
 #
 # $$
 # f'(b) = (b - a) \Bigl( \frac{1}{b(1-b)} - 4 \Bigr),
 # $$
 #
 # which has the sign of $b - a$, since $b(1-b) \le \frac14$. So $f$ is smallest at $b = a$. In general let
-# $D = \{x : P(x) > Q(x)\}$. Then $\mathrm{TV}(P, Q) = P(D) - Q(D)$, the total variation of the two-outcome laws $(P(D),
-# 1 - P(D))$ and $(Q(D), 1 - Q(D))$; and to tell only whether $x \in D$ cannot increase the KL, by the log-sum inequality.
+# $D = \{x : P(x) > Q(x)\}$. Then $\mathrm{TV}(P, Q) = P(D) - Q(D)$, the total variation of the two-outcome distributions
+# $(P(D), 1 - P(D))$ and $(Q(D), 1 - Q(D))$; and to tell only whether $x \in D$ cannot increase the KL, by the log-sum
+# inequality.
 
 # %%
 from hmmlib import evaluate
@@ -814,7 +820,7 @@ random = torch.Generator().manual_seed(0)
 sharp = 4 * torch.randn(2, 10_000, 10, generator=random).double()
 P, Q = sharp.softmax(-1)
 kl, tv = (torch.xlogy(P, P) - torch.xlogy(P, Q)).sum(1), (P - Q).abs().sum(1) / 2
-print("random laws:", bool((tv <= (kl / 2).sqrt() + 1e-12).all()))
+print("random distributions:", bool((tv <= (kl / 2).sqrt() + 1e-12).all()))
 found = evaluate(done.lm, held_out)
 bound = (found.divergence.clamp_min(0) / 2).sqrt() + 1e-6
 print("the run above, at each blank:", bool((found.variation <= bound).all()))
@@ -830,7 +836,7 @@ print("and on average:", found.total_variation <= (found.kl / 2) ** 0.5 + 1e-6)
 # :::{exercise}
 # :label: pt-ex-all
 #
-# What is the target, and what the floor, if *all* tokens are blank? What if the machine has one state, at any
+# What is the target, and what the floor, if *all* tokens are blank? What if the HMM has one state, at any
 # masking rate, and why is *gap closed* no good measure there?
 # :::
 
@@ -839,24 +845,25 @@ print("and on average:", found.total_variation <= (found.kl / 2) ** 0.5 + 1e-6)
 # :class: dropdown
 # :::
 #
-# With nothing to see, $G_i = W A^i \pi_0$, the law of token $i$, for the blanks say nothing. Far from the start, on a
-# chain that forgets, this is the unigram law, and the floor is its entropy. With one state all tokens are independent,
-# $G_i = W$ whatever is seen, and the floor is the entropy of $W$ at any rate. It equals the unigram cross-entropy: there is
-# no gap, and $1 - \mathrm{KL}/0$ is undefined. A network that has learnt the frequencies has learnt everything.
+# With nothing to see, $G_i = W A^i \pi_0$, the distribution of token $i$, for the blanks say nothing. Far from the
+# start, on a chain that forgets, this is the unigram distribution, and the floor is its entropy. With one state all
+# tokens are independent, $G_i = W$ whatever is seen, and the floor is the entropy of $W$ at any rate. It equals the
+# unigram cross-entropy: there is no gap, and $1 - \mathrm{KL}/0$ is undefined. A network that has learnt the frequencies
+# has learnt everything.
 
 # %%
-blind = draw_held_out(machine, generator=1, n_texts=20, rate=1.0)
-laws = [machine.initial.clone()]
+blind = draw_held_out(hmm, generator=1, n_texts=20, rate=1.0)
+distributions = [hmm.initial.clone()]
 for _ in range(127):
-    laws.append(laws[-1] @ machine.transition)
-expected = (torch.stack(laws) @ machine.emission).repeat(20, 1)
+    distributions.append(distributions[-1] @ hmm.transition)
+expected = (torch.stack(distributions) @ hmm.emission).repeat(20, 1)
 same = torch.allclose(blind.conditionals, expected, atol=1e-12)
-print("all blank: the target is the law of token i:", same)
+print("all blank: the target is the distribution of token i:", same)
 one = random_hmm(1, 10, generator=0, emission_temperature=1.0)
 for rate in (0.05, 0.3, 1.0):
     floors = draw_held_out(one, generator=0, n_texts=20, rate=rate).conditionals
     excess = unigram_entropy(one) + (torch.xlogy(floors, floors)).sum(1)
-    print(f"one state, {rate:4.0%} blank: no gap: {bool(excess.abs().max() < 1e-12)}")
+    print(f"one state, {rate:.0%} blank: no gap: {bool(excess.abs().max() < 1e-12)}")
 
 # %% [markdown]
 # :::{solution-end}
@@ -867,7 +874,7 @@ for rate in (0.05, 0.3, 1.0):
 # :label: pt-ex-neighbours
 #
 # Are blanks among blanks harder for the exact model, too? Compare the Bayes floor by number of other blanks within eight
-# tokens, for texts with 30% blanks of the machine with 15 states and seed 2. What does that say about the KL there?
+# tokens, for texts with 30% blanks of the HMM with 15 states and seed 2. What does that say about the KL there?
 # :::
 
 # %% [markdown]
@@ -885,15 +892,16 @@ many = draw_held_out(hard, generator=0, n_texts=1000, rate=0.3)
 found = evaluate(ExactMaskedLM(hard), many)
 G = many.conditionals
 floor = -torch.xlogy(G, G).sum(1)
-print("other blanks within 8   blanks   Bayes floor")
+rows = []
 for low in range(0, 10, 2):
     group = (found.neighbours == low) | (found.neighbours == low + 1)
-    print(f"{low:17d} or {low + 1} {int(group.sum()):8d} {floor[group].mean():13.3f}")
+    rows.append((f"{low} or {low + 1}", group.sum(), floor[group].mean()))
+Table(["other blanks within 8", "blanks", "Bayes floor"], rows, ".3f")
 
 # %% [markdown]
-# On this machine the floor rises with the number of blanks nearby, once there are four or more: less can be known. That is no reason for a larger KL,
-# which measures what could be known and was not. But with more blanks the exact law depends on tokens farther
-# away, and on more of them, and that may be harder to learn.
+# On this HMM the floor rises with the number of blanks nearby, once there are four or more: less can be known. That is
+# no reason for a larger KL, which measures what could be known and was not. But with more blanks the exact distribution
+# depends on tokens farther away, and on more of them, and that may be harder to learn.
 #
 # :::{solution-end}
 # :::
@@ -928,14 +936,14 @@ print("KL at 128 more than five times as large:", kl_far > 5 * kl_near)
 
 # %%
 pieces = far.tokens.masked_fill(far.masked, lm.mask_token).reshape(-1, 32)
-law = lm.token_probs(lm.embed(pieces)).reshape(*far.tokens.shape, -1)
-G, log_law = far.conditionals, law[far.masked].double().log()
-kl_pieces = float((torch.xlogy(G, G) - G * log_law).sum(1).mean())
+probs = lm.token_probs(lm.embed(pieces)).reshape(*far.tokens.shape, -1)
+G, log_probs = far.conditionals, probs[far.masked].double().log()
+kl_pieces = float((torch.xlogy(G, G) - G * log_probs).sum(1).mean())
 print("in pieces, less than a third of that:", kl_pieces < kl_far / 3)
 
 # %% [markdown]
 # The same texts, the same blanks, the same weights: only the distances differ. In pieces the network knows even less of
-# the text, and does far better. (Not every run fails so clearly. With `generator=1` for the machine and other seeds for
+# the text, and does far better. (Not every run fails so clearly. With `generator=1` for the HMM and other seeds for
 # the recipe, some networks happen to be right at all lengths. Nothing has taught them to be.)
 #
 # :::{solution-end}
@@ -946,7 +954,7 @@ print("in pieces, less than a third of that:", kl_pieces < kl_far / 3)
 # :label: pt-ex-doubt
 #
 # Show that on clean texts of which $n$ tokens are seen, $\mathbb{E}\, \mathrm{KL}\bigl(G_i \,\|\, \widetilde G_i\bigr) \le -n
-# \log(1 - \varepsilon)$. (Compare the clean and the noisy law of all seen tokens together with $X_i$.)
+# \log(1 - \varepsilon)$. (Compare the clean and the noisy distribution of all seen tokens together with $X_i$.)
 # :::
 
 # %% [markdown]
@@ -954,34 +962,34 @@ print("in pieces, less than a third of that:", kl_pieces < kl_far / 3)
 # :class: dropdown
 # :::
 #
-# Let $P$ be the joint law of $X_i$ and the seen tokens in clean text, and $\widetilde P$ that of $X_i$ and the seen words
-# when each of them went through the channel. The channel leaves all $n$ words alone with probability $(1 - \varepsilon)^n$,
-# so $\widetilde P \ge (1 - \varepsilon)^n P$ everywhere, and
+# Let $P$ be the joint distribution of $X_i$ and the seen tokens in clean text, and $\widetilde P$ that of $X_i$ and the
+# seen words when each of them went through the channel. The channel leaves all $n$ words alone with probability $(1 -
+# \varepsilon)^n$, so $\widetilde P \ge (1 - \varepsilon)^n P$ everywhere, and
 #
 # $$
 # \mathrm{KL}(P \,\|\, \widetilde P) = \mathbb{E}_P \log \frac{P}{\widetilde P} \le -n \log (1 - \varepsilon).
 # $$
 #
 # By the chain rule this KL is that of the seen tokens, which is not negative, plus the expected
-# KL of $X_i$ given them, which is ours. For one blank in texts of 128 tokens, on the machine of {numref}`pt-fig-doubt` with
-# the largest mean:
+# KL of $X_i$ given them, which is ours. For one blank in the middle of texts of 128 tokens, on the HMM of
+# {numref}`pt-fig-doubt` with the largest mean:
 
 # %%
-print("   p   noise   bound   KL, one blank in the middle of each text")
-doubtful = models[int(np.argmax([float(table[0].mean()) for table in tables[0.05]]))]
+rows = []
+doubtful = models[int(np.argmax([float(kl.mean()) for kl, *_ in doubts[0.05]]))]
 x = draw_held_out(doubtful, generator=3, n_texts=500).tokens
 middle = torch.zeros_like(x, dtype=torch.bool)
 middle[:, 64] = True
 G = posteriors(doubtful, x, observed=~middle).conditionals[:, 64]
-for p in (0.05, 0.15, 0.3):
+for p in masking_rates:
     noise = Masking(p, blank=0.8, random=0.1).context_noise
-    law = with_random_words(doubtful, x.masked_fill(middle, 10), noise)[:, 64]
-    kl = (torch.xlogy(G, G) - torch.xlogy(G, law)).sum(1).mean().clamp_min(0)
-    bound = -127 * np.log(1 - noise)
-    print(f"{p:4.2f} {noise:7.4f} {bound:7.3f} {kl:10.5f}")
+    probs = with_random_words(doubtful, x.masked_fill(middle, 10), noise)[:, 64]
+    kl = (torch.xlogy(G, G) - torch.xlogy(G, probs)).sum(1).mean().clamp_min(0)
+    rows.append((p, noise, -127 * np.log(1 - noise), kl))
+Table(["$p$", "noise", "bound", "KL"], rows, [".2f", ".4f", ".3f", ".5f"])
 
 # %% [markdown]
-# A bound that counts all $n$ words must be loose on these machines, where only the few words around the blank matter.
+# A bound that counts all $n$ words must be loose on these HMMs, where only the few words around the blank matter.
 #
 # :::{solution-end}
 # :::
@@ -990,7 +998,7 @@ for p in (0.05, 0.15, 0.3):
 #
 # - Cross-entropy is the Bayes floor plus the KL from the target to the model. The floor is known here, so KL can be measured
 #   blank by blank.
-# - A transformer of the size a laptop can train comes close to $G$ in minutes; how close depends on the machine that
+# - A transformer of the size a laptop can train comes close to $G$ in minutes; how close depends on the HMM that
 #   writes the text.
 # - Training goes down stairs: the frequencies of words, the words of the text at hand, and then the neighbours. With learnt
 #   positions small networks stay on the first two; rotary positions take them down.

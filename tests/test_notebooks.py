@@ -84,7 +84,6 @@ STILL_ALIGNED = {
     "library_speed",
     "memory_and_attention",
     "memory_vs_vanilla",
-    "pretraining",
     "prompts_and_memory",
     "reproduction_report",
     "soft_prompts",
