@@ -1,4 +1,4 @@
-"""How objects show themselves: in one line of text, and in notebooks as small HTML tables.
+"""How objects show themselves: in a line of text or a few, and in notebooks as small HTML tables.
 
 Tables bring their style with them and run no scripts. Shades are transparent, so that they suit light and
 dark pages, and every shaded cell has its number, so that nothing depends on seeing a colour. Of large tables
@@ -8,6 +8,7 @@ a part is shown, and only that part is copied from a GPU.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from html import escape
@@ -16,6 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+# Characters in a line of text: as many as a page shows without going on in a second line.
+MOST_CHARACTERS = 80
 
 # Rows and columns shown at most; of more, the first ones, a gap and the last.
 MOST_ROWS = 10
@@ -32,16 +36,35 @@ _NUMBER = "text-align:right;padding:0.1em 0.4em"
 
 
 def compact_repr(thing: Any) -> str:
-    """One line that names the type and every field, with the shapes of arrays in place of their numbers.
+    """The type and every field by its name, with the shapes of arrays in place of their numbers.
 
     Args:
         thing: A data class or a named tuple.
 
     Returns:
-        Such as ``LinearHead(weights=(2, 10))``.
+        Such as ``LinearHead(weights=(2, 10))``, in lines that fit a page.
     """
     parts = (f"{name}={_short(value)}" for name, value in _parts(thing))
-    return f"{type(thing).__name__}({', '.join(parts)})"
+    return in_lines(f"{type(thing).__name__}({', '.join(parts)})")
+
+
+def in_lines(text: str) -> str:
+    """A representation broken between its fields, where it is too long for one line.
+
+    Args:
+        text: Such as ``HMM(n_states=3, n_tokens=4)``; breaks inside of it are made anew.
+
+    Returns:
+        The same in lines of at most `MOST_CHARACTERS`, as far as single fields allow.
+    """
+    first, *others = re.split(r"(?<=,) (?=[A-Za-z])", re.sub(r"\n +", " ", text))
+    lines = [first]
+    for field in others:
+        if len(lines[-1]) + 1 + len(field) <= MOST_CHARACTERS:
+            lines[-1] += f" {field}"
+        else:
+            lines.append(f"    {field}")
+    return "\n".join(lines)
 
 
 def fields_html(thing: Any) -> str:

@@ -19,7 +19,7 @@ from hmmlib._checks import (
     float_tensor,
     own_copy,
 )
-from hmmlib._display import card, compact_repr, heat_map, listing
+from hmmlib._display import card, compact_repr, heat_map, in_lines, listing
 from hmmlib._precision import exact_products
 from hmmlib._random import drawing_generator
 from hmmlib.hmm import HMM, MemoryHMM, blank_posterior, sample_tokens
@@ -104,7 +104,7 @@ class PosteriorTask:
 
     def __repr__(self) -> str:
         target = "H_0" if isinstance(self.model, HMM) else f"M_{self.cell}"
-        return (
+        return in_lines(
             f"PosteriorTask(target={target}, n_classes={self.n_classes}, "
             f"non-zero weights={int((self._weights != 0).sum())}, redraws={self.redraws}, {self.model!r})"
         )

@@ -262,7 +262,7 @@ def test_neither_the_default_type_nor_gradient_modes_matter():
 def test_a_fit_shows_what_it_is():
     fit = fit_hmm([[0, 1]], 1, generator=0)
     assert repr(fit) == (
-        "HMMFit(HMM(n_states=1, n_tokens=2), log_likelihood=-1.38629, n_iterations=2, converged=True)"
+        "HMMFit(HMM(n_states=1, n_tokens=2), log_likelihood=-1.38629, n_iterations=2,\n    converged=True)"
     )
 
 

@@ -1,4 +1,4 @@
-"""How objects show themselves: one line of text, and small HTML tables in notebooks."""
+"""How objects show themselves: text in lines that fit a page, and small HTML tables in notebooks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,17 @@ from hmmlib import (
     pretrain,
     sample,
 )
-from hmmlib._display import MOST_COLUMNS, MOST_ROWS, card, compact_repr, facts, heat_map, listing
+from hmmlib._display import (
+    MOST_CHARACTERS,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    card,
+    compact_repr,
+    facts,
+    heat_map,
+    in_lines,
+    listing,
+)
 from hmmlib.certificates import best_accuracy, row_space_test, separate
 from hmmlib.constructions import memory_prompt, recovery, soft_prompt
 from hmmlib.heads import SoftAttentionHead, logistic_head
@@ -114,10 +124,17 @@ def shown() -> dict[str, object]:
     }
 
 
-def test_objects_are_one_line_and_a_table(shown: dict[str, object]):
+# Their text is the one that Python makes, an expression to copy.
+CONFIGURATIONS = ("TransformerConfig", "PretrainingRecipe", "TuningRecipe")
+
+
+def test_objects_are_text_that_fits_a_page_and_a_table(shown: dict[str, object]):
     for kind, thing in shown.items():
         assert type(thing).__name__ == kind
-        assert re.fullmatch(rf"{kind}\([^\n]*\)", repr(thing)), kind
+        text = repr(thing)
+        assert re.fullmatch(rf"{kind}\([^\n]*(\n    [^ \n][^\n]*)*\)", text), kind
+        if kind not in CONFIGURATIONS:
+            assert max(map(len, text.splitlines())) <= MOST_CHARACTERS, kind
         assert "tensor(" not in repr(thing), kind
         html = thing._repr_html_()
         elements = parsed(html)
@@ -166,8 +183,8 @@ def test_what_was_tuned_shows_its_way_head_and_prompt(shown: dict[str, object]):
         (LinearHead(torch.ones(2, 3)), "LinearHead(weights=(2, 3))"),
         (
             AttentionHead(torch.ones(2, 3), torch.ones(2), torch.ones(2), torch.ones(4, 2), 0.123456789),
-            "AttentionHead(projection=(2, 3), key=(2,), weights=(2,), embeddings=(4, 2), "
-            "temperature=0.12346, tolerance=1e-09)",
+            "AttentionHead(projection=(2, 3), key=(2,), weights=(2,), embeddings=(4, 2),\n"
+            "    temperature=0.12346, tolerance=1e-09)",
         ),
         (sample(MODEL, 2, 5, generator=0), "Sample(tokens=(2, 5), states=(2, 5), content=(2,))"),
     ],
@@ -176,10 +193,25 @@ def test_arrays_are_told_by_their_shapes(thing: object, line: str):
     assert repr(thing) == line
 
 
+def test_a_long_text_is_broken_between_fields_alone():
+    task = PosteriorTask.two_class(MODEL, [1, -1, 0.2])
+    assert repr(task).splitlines() == [
+        "PosteriorTask(target=H_0, n_classes=2, non-zero weights=6, redraws=0,",
+        "    HMM(n_states=3, n_tokens=3))",
+    ]
+    assert in_lines(f"Two({task!r})").splitlines() == [
+        "Two(PosteriorTask(target=H_0, n_classes=2, non-zero weights=6, redraws=0,",
+        "    HMM(n_states=3, n_tokens=3)))",
+    ]
+    shapes = ", ".join(["x=(1, 24, 15)"] * 6)
+    assert in_lines(f"T({shapes})") == f"T({', '.join(['x=(1, 24, 15)'] * 5)},\n    x=(1, 24, 15))"
+    assert in_lines("T(x=1, y=2)") == "T(x=1, y=2)"
+
+
 def test_long_tuples_are_counted():
     fit = logistic_head(torch.eye(2), [0, 1], l2=1.0)
     assert compact_repr(fit._replace(loss=tuple(map(float, range(100))))).endswith(
-        f"loss=100 floats, accuracy={fit.accuracy:.5g}, converged=True)"
+        f"loss=100 floats, accuracy={fit.accuracy:.5g},\n    converged=True)"
     )
 
 

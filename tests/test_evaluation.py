@@ -235,7 +235,7 @@ def test_groups_that_do_not_fit_are_named(group, message):
 def test_it_says_what_it_found():
     found = made([1.0, 2.0, 6.0, 3.0], [0, 0, 1, 2])
     assert repr(found) == (
-        "Evaluation(kl=3 ± 1.3, total_variation=0, cross_entropy=0, exact_cross_entropy=0, blanks=4)"
+        "Evaluation(kl=3 ± 1.3, total_variation=0, cross_entropy=0,\n    exact_cross_entropy=0, blanks=4)"
     )
 
 

@@ -91,7 +91,7 @@ def test_mu_needs_two_classes():
 def test_the_task_says_what_it_is():
     task = PosteriorTask(MEMORY, [[0, 1.0, 0], [0, 0, 0]], cell=1, redraws=2)
     assert repr(task).startswith(
-        "PosteriorTask(target=M_1, n_classes=2, non-zero weights=1, redraws=2, MemoryHMM("
+        "PosteriorTask(target=M_1, n_classes=2, non-zero weights=1, redraws=2,\n    MemoryHMM("
     )
     assert "target=H_0" in repr(PosteriorTask(MODEL, np.zeros((2, 3))))
 

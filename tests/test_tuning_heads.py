@@ -247,5 +247,5 @@ def test_a_tuned_model_says_what_it_is(exact):
     lm, data = exact
     tuned = tune_head(lm, data, FAST)
     assert isinstance(tuned.head, LinearHead)
-    assert repr(tuned).startswith("Tuned(head=LinearHead, prompt=None, epochs=5, learning_rate=0.1, ")
+    assert repr(tuned).startswith("Tuned(head=LinearHead, prompt=None, epochs=5, learning_rate=0.1,")
     assert _training.score(torch.tensor([0.0, -1.0]), torch.tensor([1, 0]))[1] == 1.0

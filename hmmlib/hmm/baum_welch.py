@@ -17,6 +17,7 @@ from hmmlib._checks import (
     check_text_shape,
     check_tokens,
 )
+from hmmlib._display import in_lines
 from hmmlib._random import drawing_generator
 from hmmlib.hmm._counts import ExpectedCounts, Texts
 from hmmlib.hmm._evidence import positions_read
@@ -74,7 +75,7 @@ class HMMFit:
         return len(self.log_likelihoods) - 1
 
     def __repr__(self) -> str:
-        return (
+        return in_lines(
             f"HMMFit({self.model!r}, log_likelihood={float(self.log_likelihoods[-1]):.6g}, "
             f"n_iterations={self.n_iterations}, converged={self.converged})"
         )

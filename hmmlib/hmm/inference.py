@@ -21,7 +21,7 @@ from hmmlib._checks import (
     check_text_shape,
     check_tokens,
 )
-from hmmlib._display import card, heat_map
+from hmmlib._display import card, heat_map, in_lines
 from hmmlib.hmm._batches import Batch, run, run_with_gradients
 from hmmlib.hmm._evidence import check_evidence, positions_read
 from hmmlib.hmm._sweeps import Scratch
@@ -73,7 +73,7 @@ class Posteriors:
 
     def __repr__(self) -> str:
         tables = "".join(f", {kind} {tuple(table.shape)}" for kind, table in self.kept.items())
-        return f"Posteriors(log_likelihood {tuple(self.log_likelihood.shape)}{tables})"
+        return in_lines(f"Posteriors(log_likelihood {tuple(self.log_likelihood.shape)}{tables})")
 
     def _repr_html_(self) -> str:
         columns = dict.fromkeys(KINDS, "state") | {"conditionals": "token"}

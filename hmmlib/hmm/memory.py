@@ -18,7 +18,7 @@ from hmmlib._checks import (
     own_copy,
     real_tensor,
 )
-from hmmlib._display import card, heat_map
+from hmmlib._display import card, heat_map, in_lines
 from hmmlib.hmm.chain import Chain
 from hmmlib.hmm.stationary import stationary_distribution
 from hmmlib.hmm.vanilla import HMM
@@ -162,7 +162,7 @@ class MemoryHMM:
     def __repr__(self) -> str:
         kind = "" if self.device.type == "cpu" else f", device={str(self.device)!r}"
         kind += "" if self.dtype == torch.float64 else f", dtype={self.dtype}"
-        return (
+        return in_lines(
             f"MemoryHMM(n_cells={self.n_cells}, n_values={self.n_values}, n_syntax={self.n_syntax}, "
             f"n_tokens={self.n_tokens}{kind}; {self.n_states} flat states)"
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_tokens
-from hmmlib._display import card
+from hmmlib._display import card, in_lines
 from hmmlib.hmm import HMM, MemoryHMM, conditionals_at, posteriors_from_evidence
 from hmmlib.lm.base import Context
 
@@ -34,7 +34,7 @@ class ExactLM:
             self._embeddings = torch.cat([emission.T, torch.ones_like(emission.T[:1])])
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
+        return in_lines(f"{type(self).__name__}({self.model!r})")
 
     def _repr_html_(self) -> str:
         return card(type(self).__name__, self.model._repr_html_())

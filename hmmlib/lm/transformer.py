@@ -19,7 +19,7 @@ from hmmlib._checks import (
     check_positive_int,
     check_tokens,
 )
-from hmmlib._display import card, facts, fields_html
+from hmmlib._display import card, facts, fields_html, in_lines
 from hmmlib.lm._pieces import in_pieces
 from hmmlib.lm.base import Context
 
@@ -196,7 +196,7 @@ class TransformerMaskedLM(nn.Module):
 
     def __repr__(self) -> str:
         shape = ", ".join(f"{name}={value!r}" for name, value in self.config.told())
-        return f"TransformerMaskedLM(n_tokens={self.n_tokens}, {shape})"
+        return in_lines(f"TransformerMaskedLM(n_tokens={self.n_tokens}, {shape})")
 
     def _repr_html_(self) -> str:
         sizes = [("n_tokens", self.n_tokens), ("weights", f"{self.n_parameters:,}")]

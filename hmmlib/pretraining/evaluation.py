@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int
-from hmmlib._display import card, compact_repr, facts, fields_html
+from hmmlib._display import card, compact_repr, facts, fields_html, in_lines
 from hmmlib._random import step_generator
 from hmmlib.hmm import HMM, LatentChainModel, MemoryHMM, posteriors, sample_tokens
 from hmmlib.lm import Context, ExactCausalLM, MaskedLM, Masking, conditioned_on
@@ -185,7 +185,7 @@ class Evaluation:
         return found
 
     def __repr__(self) -> str:
-        return (
+        return in_lines(
             f"Evaluation(kl={self.kl:.4g} ± {self.kl_error:.2g}, total_variation={self.total_variation:.4g}, "
             f"cross_entropy={self.cross_entropy:.4g}, exact_cross_entropy={self.exact_cross_entropy:.4g}, "
             f"blanks={len(self.divergence)})"

@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hmmlib._checks import check_positive_int
-from hmmlib._display import card
+from hmmlib._display import card, in_lines
 from hmmlib._files import digest, read_tensors, write_tensors
 from hmmlib._random import step_generator
 from hmmlib.hmm import HMM, LatentChainModel, MemoryHMM, fingerprint
@@ -52,7 +52,7 @@ class Pretrained:
 
     def __repr__(self) -> str:
         last = self.history.last
-        return (
+        return in_lines(
             f"Pretrained(kl={last.kl:.4g}, cross_entropy={last.cross_entropy:.4g}, "
             f"exact_cross_entropy={self.history.exact_cross_entropy:.4g}, steps={last.step}, "
             f"parameters={self.lm.n_parameters:,})"

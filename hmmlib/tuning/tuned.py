@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_tokens
-from hmmlib._display import card, facts, listing
+from hmmlib._display import card, facts, in_lines, listing
 from hmmlib.heads import LinearHead, SoftAttentionHead
 from hmmlib.heads._values import labels_of
 from hmmlib.lm import MaskedLM, Masking, Reading
@@ -83,7 +83,7 @@ class Tuned:
 
     def __repr__(self) -> str:
         prompt = "None" if self.prompt is None else f"{len(self.prompt)} vectors"
-        return (
+        return in_lines(
             f"Tuned(head={type(self.head).__name__}, prompt={prompt}, {self._length()}, "
             f"learning_rate={self.learning_rate}, converged={self.converged}, {self.lm!r})"
         )
