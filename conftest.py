@@ -18,9 +18,10 @@ ABSOLUTE_TOLERANCE = 1e-9
 # How the text of a PNG begins in a notebook.
 PNG = "iVBORw0KGgo"
 
-# A decimal has a point or an exponent; an integer has neither, and is compared as text.
+# A decimal has a point or an exponent; an integer has neither, and is compared as text. Tables have a true
+# minus sign.
 _DECIMAL = re.compile(
-    r"(?<![\w.])[-+]?(?:\d+\.\d+(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|\d+e[-+]?\d+)(?!\w|\.\d)"
+    r"(?<![\w.])[-+−]?(?:\d+\.\d+(?:e[-+−]?\d+)?|\.\d+(?:e[-+−]?\d+)?|\d+e[-+−]?\d+)(?!\w|\.\d)"
 )
 
 
@@ -55,7 +56,7 @@ def _skeleton(text: str) -> list[str]:
 
 
 def _decimals(text: str) -> list[float]:
-    return [float(number) for number in _DECIMAL.findall(text)]
+    return [float(number.replace("−", "-")) for number in _DECIMAL.findall(text)]
 
 
 def pytest_configure(config: pytest.Config) -> None:

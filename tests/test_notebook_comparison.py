@@ -26,11 +26,15 @@ DRAW = """
 """
 STORED = new_output("display_data", {"text/plain": "<Figure>", "image/png": "iVBORw0KGgoAAA=="})
 PRINTED = new_output("stream", name="stdout", text="0.25 of 3\n")
+TABLED = new_output("stream", name="stdout", text="| 4 | −0.25 | 2e−16 |\n")
 
 CASES = {
     "same": ("print('0.25 of 3')", PRINTED, True),
     "close": ("print('0.25001 of 3')", PRINTED, True),
     "number": ("print('0.26 of 3')", PRINTED, False),
+    "table_close": ("print('| 4 | −0.25001 | 7e−16 |')", TABLED, True),
+    "table_sign": ("print('| 4 | 0.25 | 2e−16 |')", TABLED, False),
+    "table_size": ("print('| 4 | −0.25 | 2e−06 |')", TABLED, False),
     "silent": ("pass", PRINTED, False),
     "picture": (f"{SHOW}{DRAW}display(Figure())", STORED, True),
     "no_picture": (f"{SHOW}\n\ndisplay(Figure())", STORED, False),
