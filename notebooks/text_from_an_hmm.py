@@ -21,12 +21,12 @@
 # their proofs. Running this one takes about ten seconds.
 
 # %% [markdown]
-# ## A machine that writes
+# ## A model that writes
 #
 # :::{prf:definition} Hidden Markov model
 # :label: def-hmm
 #
-# There are $H$ hidden states and $V$ tokens. The first state is drawn from the *initial law* $\pi_0$. From
+# There are $H$ hidden states and $V$ tokens. The first state is drawn from the *initial distribution* $\pi_0$. From
 # then on, state $h$ is followed by state $h'$ with probability $A[h', h]$, whatever came before; and at each
 # step state $h$ emits token $x$ with probability $W[x, h]$. Only the tokens are seen.
 # :::
@@ -35,7 +35,7 @@
 # libraries: `transition` is $A^\top$ and `emission` is $W^\top$. {doc}`../book/notation` keeps the two side
 # by side.
 #
-# Here is a machine small enough to read. State 0 mostly writes `a` and then hands over to state 1, which
+# Here is a model small enough to read. State 0 mostly writes `a` and then hands over to state 1, which
 # mostly writes `b`, and so on round.
 
 # %%
@@ -46,13 +46,13 @@ from hmmlib.plotting import spell, use_style
 from hmmlib.plotting.text_from_an_hmm import text_with_states
 
 use_style()
-hmm = HMM(
+small = HMM(
     initial=[1.0, 0.0, 0.0],
     transition=[[0.7, 0.3, 0.0], [0.0, 0.7, 0.3], [0.4, 0.0, 0.6]],
     emission=[[0.9, 0.1, 0.0, 0.0], [0.0, 0.8, 0.2, 0.0], [0.0, 0.0, 0.3, 0.7]],
 )
-text = sample(hmm, batch=1, time=30, generator=1)
-print(hmm)
+text = sample(small, batch=1, time=30, generator=1)
+print(small)
 print(spell(text.tokens[0]))
 
 # %% mystnb={"figure": {"caption": "A text and the hidden states that wrote it. A reader sees the letters only.", "name": "fig-text-with-states"}, "image": {"alt": "Step plot of hidden states 0, 1 and 2 over thirty tokens; the letters of the text stand below the horizontal axis, and each state writes mostly one letter."}}
@@ -62,9 +62,9 @@ text_with_states(text.tokens[0], text.states[0])
 plt.show()
 
 # %% [markdown]
-# ## The paper's machines
+# ## The paper's HMMs
 #
-# The experiments of {cite:t}`wei2021why` draw their machines at random. With $V = 10$ tokens and a temperature
+# The experiments of {cite:t}`wei2021why` draw their HMMs at random. With $V = 10$ tokens and a temperature
 # $\tau = 0.01$,
 #
 # $$
@@ -73,23 +73,23 @@ plt.show()
 # $$ (eq-generator)
 #
 # where the $P_k$ are random permutation matrices and all entries of $U_w, U_h$ are uniform on $[0, 1]$. The
-# initial law is a softmax of uniform numbers over a temperature of 10, so it is nearly uniform.
+# initial distribution is a softmax of uniform numbers over a temperature of 10, so it is nearly uniform.
 #
 # The next cell is the one to play with: change the sizes or the seeds and run everything below again. A seed
-# gives the very machine that the paper's own code draws from it.
+# gives the very HMM that the paper's own code draws from it.
 
 # %%
 sizes = [4, 10, 30]  # change me: numbers of hidden states H
 seed = 1  # change me
-machines = [random_hmm(n_states, n_tokens=10, generator=seed) for n_states in sizes]
-machine = random_hmm(
+hmms = [random_hmm(n_states, n_tokens=10, generator=seed) for n_states in sizes]
+hmm = random_hmm(
     15, n_tokens=10, generator=8
 )  # change me: the one to follow in what comes next
 
-# %% mystnb={"figure": {"caption": "Three of the paper's random machines. Above, the probability of moving from the state of a row to the state of a column. Below, the probability that the state of a row writes each token.", "name": "fig-random-machines"}, "image": {"alt": "Heat maps of transition matrices (above) and emission matrices (below) for 4, 10 and 30 states. Most rows have one bright entry, and in the emission maps several rows share the column of their bright entry."}}
+# %% mystnb={"figure": {"caption": "Three of the paper's random HMMs. Above, the probability of moving from the state of a row to the state of a column. Below, the probability that the state of a row writes each token.", "name": "fig-random-machines"}, "image": {"alt": "Heat maps of transition matrices (above) and emission matrices (below) for 4, 10 and 30 states. Most rows have one bright entry, and in the emission maps several rows share the column of their bright entry."}}
 from hmmlib.plotting.text_from_an_hmm import parameter_maps
 
-parameter_maps(machines)
+parameter_maps(hmms)
 plt.show()
 
 # %% [markdown]
@@ -101,23 +101,27 @@ plt.show()
 # share their favourite token. Let us count over twenty seeds.
 
 # %%
-print(" H   favourite emission   different favourites   strongest permutation")
+from hmmlib.tables import Table
+
+rows = []
 for n_states in [4, 8, 10, 15, 25, 30]:
     drawn = [random_hmm(n_states, generator=seed) for seed in range(1, 21)]
     peak = torch.stack([h.emission.amax(-1).mean() for h in drawn]).mean()
     distinct = sum(len(h.emission.argmax(-1).unique()) for h in drawn) / len(drawn)
     strongest = torch.stack([h.transition.amax(-1).mean() for h in drawn]).mean()
-    print(f"{n_states:2d} {peak:16.2f} {distinct:20.2f} {strongest:23.2f}")
+    rows.append((n_states, peak, distinct, strongest))
+names = ["favourite emission", "different favourites", "strongest permutation"]
+Table(["$H$", *names], rows)
 
 # %% [markdown]
-# The columns are averages over the seeds: the probability of a state's favourite token, how many different
+# The last three columns are averages over the seeds: the probability of a state's favourite token, how many different
 # tokens are somebody's favourite, and the probability of a state's favourite successor. Already with
 # $H \le V$ there are fewer favourites than states.
 
 # %% [markdown]
 # ## What a text reveals
 #
-# Someone who knows the machine but sees only the text can say how probable each hidden state is. What they
+# Someone who knows the HMM but sees only the text can say how probable each hidden state is. What they
 # may look at makes three different answers.
 #
 # :::{prf:definition} Posteriors
@@ -146,11 +150,11 @@ for n_states in [4, 8, 10, 15, 25, 30]:
 # $\beta_{i-1} = A^\top (\beta_i \odot W[x_i, :])$. This is the forward–backward algorithm
 # {cite:p}`rabiner1989tutorial`. The library rescales the messages at each step so that they do not underflow.
 #
-# We follow one machine of fifteen states, chosen because its texts leave more open than most.
+# We follow one HMM of fifteen states, chosen because its texts leave more open than most.
 
 # %%
-text = sample(machine, batch=1, time=24, generator=5)
-known = posteriors(machine, text.tokens)
+text = sample(hmm, batch=1, time=24, generator=5)
+known = posteriors(hmm, text.tokens)
 print(spell(text.tokens[0]))
 print(known)
 
@@ -172,17 +176,17 @@ plt.show()
 # %%
 from itertools import pairwise, product
 
-x = sample(hmm, batch=1, time=6, generator=3).tokens
+x = sample(small, batch=1, time=6, generator=3).tokens
 total, smoothed = 0.0, torch.zeros(6, 3, dtype=torch.float64)
 for path in product(range(3), repeat=6):
-    moves = [hmm.transition[h, k] for h, k in pairwise(path)]
-    emissions = [hmm.emission[h, z] for h, z in zip(path, x[0], strict=True)]
-    p = float(hmm.initial[path[0]]) * float(torch.stack(moves + emissions).prod())
+    moves = [small.transition[h, k] for h, k in pairwise(path)]
+    emissions = [small.emission[h, z] for h, z in zip(path, x[0], strict=True)]
+    p = float(small.initial[path[0]]) * float(torch.stack(moves + emissions).prod())
     total += p
     smoothed[range(6), path] += p
-exact = posteriors(hmm, x)
+exact = posteriors(small, x)
 error = (smoothed / total - exact.smoothed[0]).abs().max()
-print("posteriors agree: ", bool(error < 1e-12))
+print("posteriors agree:", bool(error < 1e-12))
 print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e-12))
 
 # %% [markdown]
@@ -223,9 +227,9 @@ print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e
 
 # %%
 i = 7
-variants = text.tokens.repeat(machine.n_tokens, 1)
-variants[:, i] = torch.arange(machine.n_tokens)
-likelihoods = posteriors(machine, variants, keep=()).log_likelihood.softmax(0)
+variants = text.tokens.repeat(hmm.n_tokens, 1)
+variants[:, i] = torch.arange(hmm.n_tokens)
+likelihoods = posteriors(hmm, variants, keep=()).log_likelihood.softmax(0)
 difference = (likelihoods - known.conditionals[0, i]).abs().max()
 print(f"G_{i}(x) =", [round(float(p), 3) for p in known.conditionals[0, i]])
 print("agrees with the definition to 1e-12:", bool(difference < 1e-12))
@@ -240,19 +244,17 @@ print("agrees with the definition to 1e-12:", bool(difference < 1e-12))
 # %%
 observed = torch.ones_like(text.tokens, dtype=torch.bool)
 observed[0, i] = False
-blank = posteriors(machine, text.tokens, observed=observed, keep=("smoothed",))
-summed = posteriors(machine, variants, keep=()).log_likelihood.logsumexp(0)
-print(
-    "a blank is a sum over tokens:   ",
-    torch.allclose(blank.log_likelihood, summed, atol=1e-12),
-)
+blank = posteriors(hmm, text.tokens, observed=observed, keep=("smoothed",))
+summed = posteriors(hmm, variants, keep=()).log_likelihood.logsumexp(0)
+same = torch.allclose(blank.log_likelihood, summed, atol=1e-12)
+print("a blank is a sum over tokens:", same)
 same = torch.allclose(blank.smoothed[0, i], known.leave_one_out[0, i], atol=1e-12)
-print("smoothed there = leave-one-out: ", same)
+print("smoothed there = leave-one-out:", same)
 
 # %% [markdown]
 # The second line is worth a thought: under a blank, reading everything and leaving that position out are the
 # same. The tasks in this book are about a state of which no token is seen. They put one blank in front,
-# $(\varnothing, x_1, \dots, x_T)$, and ask about the state $H_0$ under it; $\pi_0$ is its law. Then
+# $(\varnothing, x_1, \dots, x_T)$, and ask about the state $H_0$ under it; $\pi_0$ is its distribution. Then
 #
 # $$
 # G_\varnothing(\varnothing, x) = W\, \mathbb{P}[H_0 \mid X_{1:T} = x].
@@ -267,10 +269,10 @@ from hmmlib import prepend_blank
 padded, seen = prepend_blank(text.tokens)
 first_three = seen & (torch.arange(padded.shape[1]) <= 3)
 tables = {
-    "three tokens seen": posteriors(machine, padded, observed=first_three).smoothed[
+    "three tokens seen": posteriors(hmm, padded, observed=first_three).smoothed[
         0, :12
     ],
-    "whole text seen": posteriors(machine, padded, observed=seen).smoothed[0, :12],
+    "whole text seen": posteriors(hmm, padded, observed=seen).smoothed[0, :12],
 }
 letters = torch.where(seen, padded, -1)
 posterior_maps(tables, letters[0, :12])
@@ -279,15 +281,15 @@ plt.show()
 # %% [markdown]
 # ### Change it
 #
-# The small machine from the beginning, to type on and to drag, computed in your browser as you go. Make state 0 write
+# The small HMM from the beginning, to type on and to drag, computed in your browser as you go. Make state 0 write
 # `d` now and then: which positions become less certain? What does the model expect at the blank, and can any
-# text change its mind, as long as the machine starts in state 0?
+# text change its mind, as long as the HMM starts in state 0?
 #
-# :::{explorer} A text and its machine
+# :::{explorer} A text and its HMM
 # :machines: letters
 # :panels: reveal, machine
 #
-# The small machine of this chapter can be changed here. That needs JavaScript, which is switched off; the figures above
+# The small HMM of this chapter can be changed here. That needs JavaScript, which is switched off; the figures above
 # show the same quantities for fixed texts.
 # :::
 
@@ -324,10 +326,10 @@ plt.show()
 # %%
 from hmmlib.hmm import bayes_floor, entropy
 
-tokens = sample(machine, batch=500, time=128, generator=2).tokens
-laws = posteriors(machine, tokens, keep=("conditionals",)).conditionals
-surprise = -laws.gather(-1, tokens[..., None]).log().mean((1, 2))
-entropies = entropy(laws).mean(1)
+tokens = sample(hmm, batch=500, time=128, generator=2).tokens
+probs = posteriors(hmm, tokens, keep=("conditionals",)).conditionals
+surprise = -probs.gather(-1, tokens[..., None]).log().mean((1, 2))
+entropies = entropy(probs).mean(1)
 for name, per_text in (
     ("mean of -log G(X)", surprise),
     ("mean entropy of G", entropies),
@@ -341,20 +343,17 @@ for name, per_text in (
 # should be its divergence from $G$.
 
 # %%
-unigram = machine.stationary() @ machine.emission
+unigram = hmm.stationary() @ hmm.emission
 loss = -unigram[tokens].log().mean(1)
-divergence = (torch.xlogy(laws, laws) - laws * unigram.log()).sum(-1).mean(1)
+divergence = (torch.xlogy(probs, probs) - probs * unigram.log()).sum(-1).mean(1)
 gap = loss - entropies - divergence
-print(
-    f"loss {loss.mean():.3f}, floor {entropies.mean():.3f}, divergence {divergence.mean():.3f}"
-)
-print(
-    "gap within three standard errors:",
-    bool(gap.mean().abs() < 3 * gap.std() / 500**0.5),
-)
+parts = {"loss": loss, "floor": entropies, "divergence": divergence}
+print(", ".join(f"{name} {part.mean():.3f}" for name, part in parts.items()))
+close = gap.mean().abs() < 3 * gap.std() / 500**0.5
+print("gap within three standard errors:", bool(close))
 
 # %% [markdown]
-# How low is the floor on the paper's machines? The next figure draws twenty of them for each number of states
+# How low is the floor on the paper's HMMs? The next figure draws twenty of them for each number of states
 # in the paper's first experiment.
 
 # %%
@@ -369,7 +368,7 @@ for n_states in [4, 8, 10, 15, 25, 30]:
         for h in drawn
     ]
 
-# %% mystnb={"figure": {"caption": "The loss of a predictor that knows only token frequencies, and the Bayes floor, for twenty of the paper's machines at each number of states (dots) and on average (lines). A pretraining run has to come down from the upper line to the lower one.", "name": "fig-floor"}, "image": {"alt": "Line chart of loss in nats against number of hidden states from 4 to 30. The unigram loss rises and levels off, the Bayes floor stays far below it throughout; dots of single machines scatter around both."}}
+# %% mystnb={"figure": {"caption": "The loss of a predictor that knows only token frequencies, and the Bayes floor, for twenty of the paper's HMMs at each number of states (dots) and on average (lines). A pretraining run has to come down from the upper line to the lower one.", "name": "fig-floor"}, "image": {"alt": "Line chart of loss in nats against number of hidden states from 4 to 30. The unigram loss rises and levels off, the Bayes floor stays far below it throughout; dots of single HMMs scatter around both."}}
 from hmmlib.plotting.text_from_an_hmm import floor_against_states
 
 floor_against_states(rows)
@@ -383,11 +382,12 @@ plt.show()
 # may be blank too, and the floor is higher. The rate matters:
 
 # %%
-print("masked   Bayes floor (nats per masked token)")
+rows = []
 for rate in [None, 0.05, 0.15, 0.4, 0.8]:
-    floor = bayes_floor(machine, mask_rate=rate, generator=0)
-    name = "  one" if rate is None else f"{rate:5.0%}"
-    print(f"{name} {floor.value:12.3f} ± {floor.standard_error:.3f}")
+    floor = bayes_floor(hmm, mask_rate=rate, generator=0)
+    name = "one" if rate is None else f"{rate:.0%}"
+    rows.append((name, (floor.value, floor.standard_error)))
+Table(["masked", "Bayes floor (nats per masked token)"], rows, ".3f")
 
 # %% [markdown]
 # ## Exercises
@@ -412,16 +412,15 @@ for rate in [None, 0.05, 0.15, 0.4, 0.8]:
 # :::
 #
 # Where $W[x_i, h] = 0$ the smoothed posterior is zero too, and $0/0$ says nothing about a state that the other
-# tokens may well allow. In the small machine above, a `b` at position $i$ rules out state 2. If only the other tokens
+# tokens may well allow. In the small HMM above, a `b` at position $i$ rules out state 2. If only the other tokens
 # are read, state 2 is possible again:
 
 # %%
 x = torch.tensor([[0, 1, 1, 2, 1, 3]])
-found = posteriors(hmm, x)
-divided = (found.smoothed[0, 4] / hmm.emission[:, x[0, 4]]).nan_to_num(
-    0.0
-)  # 0/0 taken as 0
-print("by division:   ", [round(float(p), 3) for p in divided / divided.sum()])
+found = posteriors(small, x)
+divided = found.smoothed[0, 4] / small.emission[:, x[0, 4]]
+divided = divided.nan_to_num(0.0)  # 0/0 taken as 0
+print("by division:", [round(float(p), 3) for p in divided / divided.sum()])
 print("by the product:", [round(float(p), 3) for p in found.leave_one_out[0, 4]])
 
 # %% [markdown]
@@ -432,7 +431,7 @@ print("by the product:", [round(float(p), 3) for p in found.leave_one_out[0, 4]]
 # :::{exercise}
 # :label: ex-forgetting
 #
-# How far does the model look? For one of the machines, compare the conditional in the middle of a text given all other
+# How far does the model look? For one of the HMMs, compare the conditional in the middle of a text given all other
 # tokens with the conditional given only the $k$ nearest tokens on each side, and print the mean total variation
 # between the two against $k$.
 # :::
@@ -446,15 +445,14 @@ print("by the product:", [round(float(p), 3) for p in found.leave_one_out[0, 4]]
 
 # %%
 middle = 64
-full = laws[:, middle]
-distance = (torch.arange(128) - middle).abs()
-print(" k   total variation from the full conditional")
+full = probs[:, middle]
+distance, rows = (torch.arange(128) - middle).abs(), []
 for k in [0, 1, 2, 4, 8, 16, 32]:
     window = (distance <= k).expand(500, 128)
-    near = posteriors(
-        machine, tokens, observed=window, keep=("conditionals",)
-    ).conditionals
-    print(f"{k:2d} {0.5 * (near[:, middle] - full).abs().sum(-1).mean():14.4f}")
+    near = posteriors(hmm, tokens, observed=window, keep=("conditionals",))
+    apart = (near.conditionals[:, middle] - full).abs().sum(-1) / 2
+    rows.append((k, apart.mean()))
+Table(["$k$", "total variation from the full conditional"], rows, ".4f")
 
 # %% [markdown]
 # :::{solution-end}

@@ -35,7 +35,7 @@ def assigned(notebook: str, *names: str) -> dict[str, Any]:
 
 
 def test_the_machines_are_those_of_the_chapters() -> None:
-    letters = assigned("text_from_an_hmm", "hmm")["hmm"]
+    letters = assigned("text_from_an_hmm", "small")["small"]
     head = assigned("head_tuning", "seed", "mu", "warm", "machine")
     prompt = assigned("soft_prompts", "A", "W", "five", "u")
     for name, hmm in (("letters", letters), ("head", head["machine"]), ("prompt", prompt["five"])):
