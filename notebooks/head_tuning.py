@@ -20,7 +20,7 @@
 # ## The task
 #
 # Put a blank in front of a text, $(\varnothing, x)$. A task asks about the hidden state $H_0$ under the blank, the
-# state that the machine was in just before the text began.
+# state that the HMM was in just before the text began.
 #
 # :::{prf:definition} Downstream task
 # :label: def-task
@@ -35,8 +35,8 @@
 # :::
 #
 # Labels follow the *posterior*, not the state itself: they ask what can be known, and so every text has one right
-# answer. The frozen model does not show the posterior. It shows $G_\varnothing(\varnothing, x)$, a law over tokens,
-# and a head may use nothing else:
+# answer. The frozen model does not show the posterior. It shows $G_\varnothing(\varnothing, x)$, a distribution over
+# tokens, and a head may use nothing else:
 #
 # :::{prf:definition} Linear head
 # :label: def-head
@@ -57,22 +57,22 @@ use_style()
 seed = 76  # change me
 mu = [1.0, -1.5, 0.8]  # change me: one weight per state
 warm = {"transition_temperature": 0.3, "emission_temperature": 0.3}  # change me
-machine = random_hmm(3, n_tokens=3, generator=seed, **warm)  # three: to be drawn
-task = PosteriorTask.two_class(machine, mu)
+hmm = random_hmm(3, n_tokens=3, generator=seed, **warm)  # three: to be drawn
+task = PosteriorTask.two_class(hmm, mu)
 print(task)
 
 
 # %%
 from hmmlib import ExactMaskedLM, blank_probs, sample_tokens
 
-texts = sample_tokens(machine, batch=400, time=129, generator=0)
+texts = sample_tokens(hmm, batch=400, time=129, generator=0)
 texts = texts[:, 1:]  # x_1 … x_T; the dropped token belongs to H_0
 
 # %%
-G = blank_probs(ExactMaskedLM(machine), texts)  # what the frozen model shows
+G = blank_probs(ExactMaskedLM(hmm), texts)  # what the frozen model shows
 posterior = task.posterior(texts)  # what the labels are made from
 labels = task.labels(texts)
-print("G at the blank: ", [round(float(p), 3) for p in G[0]])
+print("G at the blank:", [round(float(p), 3) for p in G[0]])
 print("posterior of H0:", [round(float(p), 3) for p in posterior[0]])
 print("share of label 1:", round(float(labels.double().mean()), 3))
 
@@ -110,7 +110,7 @@ print("share of label 1:", round(float(labels.double().mean()), 3))
 # $$ (eq-through-w)
 #
 # as in equation {eq}`eq-blank`: the matrix $W$ maps the simplex of posteriors linearly into the simplex of token
-# laws. A line that splits the labels on one side is carried to a line that splits them on the other, as long as
+# distributions. A line that splits the labels on one side is carried to a line that splits them on the other, as long as
 # $W$ does not flatten the simplex.
 
 # %% mystnb={"figure": {"caption": "Left, the posterior of each text over three hidden states, and the line on which the margin is zero. Right, what the frozen model shows at the blank for the same texts. The emissions have pressed the triangle together, but a straight line still splits the labels: the head of the theorem below.", "name": "fig-simplices"}, "image": {"alt": "Two triangles with points of two labels. On the left the points spread over the triangle of hidden states and a straight line separates the labels. On the right the same points lie in a smaller part of the triangle of tokens, again separated by a straight line."}}
@@ -118,7 +118,7 @@ import matplotlib.pyplot as plt
 
 from hmmlib.plotting.head_tuning import two_simplices
 
-b = torch.linalg.pinv(machine.emission.T).T @ task.mu
+b = torch.linalg.pinv(hmm.emission.T).T @ task.mu
 two_simplices(posterior, G, labels, task.mu, b)
 plt.show()
 
@@ -128,7 +128,7 @@ plt.show()
 # :::{prf:definition} Non-degenerate emissions
 # :label: def-non-degenerate
 #
-# The columns of $W$ are linearly independent: no state's emission law is a combination of the others'.
+# The columns of $W$ are linearly independent: no state's emission distribution is a combination of the others'.
 # In particular $H \le V$.
 # :::
 #
@@ -177,42 +177,41 @@ def theorem_head(hmm, mu):
     return torch.linalg.pinv(hmm.emission.T).T @ mu
 
 
-value = G @ theorem_head(machine, task.mu)
+value = G @ theorem_head(hmm, task.mu)
 margin = posterior @ task.mu
-print(
-    f"deviation from the margin below 1e-12: {bool((value - margin).abs().max() < 1e-12)}"
-)
+largest = (value - margin).abs().max()
+print("deviation from the margin below 1e-12:", bool(largest < 1e-12))
 print(f"wrong labels: {int(((value >= 0).long() != labels).sum())} of {len(labels)}")
 
 # %% [markdown]
 # ### Change it
 #
-# The machine above, computed in your browser. *Keep this b*, drag the emissions, and watch the head's value leave the
+# The HMM above, computed in your browser. *Keep this b*, drag the emissions, and watch the head's value leave the
 # margin; choose *b rebuilt* and it is back. Then make two rows of the emissions equal. {doc}`../book/explorer` has more to try.
 #
-# :::{explorer} A head and its machine
+# :::{explorer} A head and its HMM
 # :machines: head
 # :panels: head, machine
 #
-# The machine of this chapter can be changed here. That needs JavaScript, which is switched off; the cell above prints the head's
-# deviation from the margin for 400 texts.
+# The HMM of this chapter can be changed here. That needs JavaScript, which is switched off; the cell above prints the
+# head's deviation from the margin for 400 texts.
 # :::
 
 # %% [markdown]
 # ## A check over many random draws
 #
-# One machine proves little. The next cell draws 300 machines of 2 to 10 states with ten tokens, a random task for
+# One HMM proves little. The next cell draws 300 HMMs of 2 to 10 states with ten tokens, a random task for
 # each, and 40 texts for each task. A label counts as wrong only if its margin is farther than $10^{-9}$ from zero:
 # closer than that, double precision decides nothing.
 
 # %%
 largest, wrong, total = 0.0, 0, 0
 for seed in range(300):
-    hmm = random_hmm(2 + seed % 9, 10, generator=seed, **warm)
-    weights = np.random.default_rng(seed).standard_normal(hmm.n_states)
-    drawn = PosteriorTask.two_class(hmm, weights)
-    x = sample_tokens(hmm, batch=40, time=33, generator=seed)[:, 1:]
-    value = blank_probs(ExactMaskedLM(hmm), x) @ theorem_head(hmm, drawn.mu)
+    model = random_hmm(2 + seed % 9, 10, generator=seed, **warm)
+    weights = np.random.default_rng(seed).standard_normal(model.n_states)
+    drawn = PosteriorTask.two_class(model, weights)
+    x = sample_tokens(model, batch=40, time=33, generator=seed)[:, 1:]
+    value = blank_probs(ExactMaskedLM(model), x) @ theorem_head(model, drawn.mu)
     margin = drawn.posterior(x) @ drawn.mu
     largest = max(largest, float((value - margin).abs().max()))
     wrong += int(((value >= 0) != (margin >= 0))[margin.abs() > 1e-9].sum())
@@ -240,7 +239,7 @@ print(f"{total} texts: largest deviation {largest:.0e}, wrong labels {wrong}")
 #
 # So the theorem's yes-or-no condition has a size: the smallest singular value of $W$. When two states emit nearly
 # the same tokens, $\sigma_{\min}$ is small, $b$ is large, and small errors of the model are blown up. We add noise
-# of a known size to exact predictions and watch the labels, for machines whose emissions are blurred more and more.
+# of a known size to exact predictions and watch the labels, for HMMs whose emissions are blurred more and more.
 
 # %%
 noise, curves = torch.logspace(-5, -0.5, 10), {}
@@ -249,12 +248,12 @@ weights = rng.standard_normal(10)
 error = torch.tensor(rng.standard_normal((2000, 10)))
 for temperature in [0.1, 0.3, 1.0]:
     mild = {"transition_temperature": 0.05, "emission_temperature": temperature}
-    hmm = random_hmm(10, 10, generator=2, **mild)
-    drawn = PosteriorTask.two_class(hmm, weights)
-    x = sample_tokens(hmm, batch=2000, time=65, generator=2)[:, 1:]
-    head, exact = theorem_head(hmm, drawn.mu), blank_probs(ExactMaskedLM(hmm), x)
+    model = random_hmm(10, 10, generator=2, **mild)
+    drawn = PosteriorTask.two_class(model, weights)
+    x = sample_tokens(model, batch=2000, time=65, generator=2)[:, 1:]
+    head, exact = theorem_head(model, drawn.mu), blank_probs(ExactMaskedLM(model), x)
     answers = [((exact + size * error) @ head >= 0).long() for size in noise]
-    name = f"τ = {temperature:g}, σ = {torch.linalg.svdvals(hmm.emission)[-1]:.1g}"
+    name = f"τ = {temperature:g}, σ = {torch.linalg.svdvals(model.emission)[-1]:.1g}"
     curves[name] = [float((a == drawn.labels(x)).double().mean()) for a in answers]
 
 # %% mystnb={"figure": {"caption": "Labels that the theorem's head gets right when noise is added to each entry of $G$, for emissions of three temperatures \u03c4 with smallest singular value \u03c3. The blurrier the emissions, the less noise the head can bear.", "name": "fig-noise"}, "image": {"alt": "Line chart of accuracy against noise level on a logarithmic axis. All three curves start at 100 percent and fall; the curve of the blurriest emissions falls first, at the smallest noise."}}
@@ -266,7 +265,7 @@ accuracy_curves(
 plt.show()
 
 # %% [markdown]
-# ## The paper's own machines
+# ## The paper's own HMMs
 #
 # The paper's experiments have $V = 10$ tokens and emissions at temperature 0.01. For $H \le 10$ the columns of $W$
 # are linearly independent with probability one, so the theorem applies. But the {doc}`previous chapter
@@ -274,14 +273,16 @@ plt.show()
 # Here are the condition numbers $\sigma_{\max}/\sigma_{\min}$ over the paper's twenty seeds.
 
 # %%
-print(" H   median of log10(condition number)   seeds above 1e6")
+from hmmlib.tables import Table
+
+rows = []
 for n_states in [4, 8, 10]:
-    spectra = [
-        torch.linalg.svdvals(random_hmm(n_states, generator=s).emission)
-        for s in range(1, 21)
-    ]
+    drawn = [random_hmm(n_states, generator=seed) for seed in range(1, 21)]
+    spectra = [torch.linalg.svdvals(h.emission) for h in drawn]
     logs = torch.stack([(s[0] / s[-1]).log10() for s in spectra])
-    print(f"{n_states:2d} {logs.median():22.1f} {int((logs > 6).sum()):24d}")
+    rows.append((n_states, logs.median(), (logs > 6).sum()))
+header = ["$H$", "median of log10(condition number)", "seeds above 1e6"]
+Table(header, rows, ".1f")
 
 # %% [markdown]
 # A condition number of $10^{11}$ costs eleven of the sixteen digits of double precision, and a trained network has
@@ -289,7 +290,7 @@ for n_states in [4, 8, 10]:
 # {prf:ref}`prop-conditioning` the model would have to be accurate to many more digits than it has.
 #
 # A second thing is easily missed. The paper's tasks give weight to a few states only, and posteriors on these
-# machines are nearly one-hot. A text whose posterior sits on states of weight zero has a margin of almost nothing:
+# HMMs are nearly one-hot. A text whose posterior sits on states of weight zero has a margin of almost nothing:
 # its label is well defined, but decided by probabilities that no model will ever see.
 
 # %%
@@ -315,11 +316,10 @@ sizes = [4, 8, 10, 15, 25, 30]
 cells = {
     h: torch.tensor([paper_cell(h, seed) for seed in range(1, 21)]) for h in sizes
 }
-print(" H   labels with a margin beyond 1e-9 (mean of 20 seeds)")
-for n_states, cell in cells.items():
-    print(f"{n_states:2d} {cell[:, 0].mean():16.2f}")
+rows = [(n_states, cell[:, 0].mean()) for n_states, cell in cells.items()]
+Table(["$H$", "labels with a margin beyond 1e-9 (mean of 20 seeds)"], rows)
 
-# %% mystnb={"figure": {"caption": "The theorem's head on the paper's machines and tasks, twenty seeds for each number of states (dots) and their mean. Up to $H = V$ the theorem applies; what is lost there is lost to rounding. Beyond, no $b$ with $W^\\top b = \\mu$ exists.", "name": "fig-paper-machines"}, "image": {"alt": "Line chart of labels right against number of hidden states. The head's mean on labels with a clear margin is near 100 percent for 4 and 8 states, lower at 10, and falls to the level of always giving the more frequent label at 25 and 30 states."}}
+# %% mystnb={"figure": {"caption": "The theorem's head on the paper's HMMs and tasks, twenty seeds for each number of states (dots) and their mean. Up to $H = V$ the theorem applies; what is lost there is lost to rounding. Beyond, no $b$ with $W^\\top b = \\mu$ exists.", "name": "fig-paper-machines"}, "image": {"alt": "Line chart of labels right against number of hidden states. The head's mean on labels with a clear margin is near 100 percent for 4 and 8 states, lower at 10, and falls to the level of always giving the more frequent label at 25 and 30 states."}}
 from hmmlib.plotting import accuracy_by_states
 
 series = {
@@ -333,9 +333,9 @@ plt.show()
 # %% [markdown]
 # ## When there are more states than tokens
 #
-# With $H > V$ the columns of $W$ cannot be independent. Then $W$ sends different posteriors to the same token law,
-# and there are tasks for which *no* head can be right, linear or not. Here is the smallest kind of example: states
-# 0 and 1 emit alike, but what follows them differs.
+# With $H > V$ the columns of $W$ cannot be independent. Then $W$ sends different posteriors to the same token
+# distribution, and there are tasks for which *no* head can be right, linear or not. Here is the smallest kind of
+# example: states 0 and 1 emit alike, but what follows them differs.
 
 # %%
 from hmmlib import HMM
@@ -348,7 +348,7 @@ fork = HMM(
 zero_or_one = PosteriorTask.two_class(fork, [1, -1, 0, 0])
 x = torch.tensor([[1, 0, 1], [2, 0, 1]])
 print("posteriors:", zero_or_one.posterior(x).tolist())
-print("labels:    ", zero_or_one.labels(x).tolist())
+print("labels:", zero_or_one.labels(x).tolist())
 print("G at blank:", blank_probs(ExactMaskedLM(fork), x).tolist())
 
 # %% [markdown]
@@ -380,15 +380,17 @@ print("G at blank:", blank_probs(ExactMaskedLM(fork), x).tolist())
 # $B^\top G_\varnothing = M^\top W^+ W\, p = M^\top p$, so all scores are reproduced, and with them the largest.
 
 # %%
-hmm = random_hmm(
+model = random_hmm(
     6, 10, generator=4, transition_temperature=0.1, emission_temperature=0.1
 )
 M = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
-four = PosteriorTask(hmm, M.T)
-x = sample_tokens(hmm, batch=1000, time=33, generator=4)[:, 1:]
-scores = blank_probs(ExactMaskedLM(hmm), x) @ torch.linalg.pinv(hmm.emission.T).T @ M
+four = PosteriorTask(model, M.T)
+x = sample_tokens(model, batch=1000, time=33, generator=4)[:, 1:]
+scores = (
+    blank_probs(ExactMaskedLM(model), x) @ torch.linalg.pinv(model.emission.T).T @ M
+)
 print("texts per class:", torch.bincount(four.labels(x), minlength=4).tolist())
-print("wrong labels:   ", int((scores.argmax(-1) != four.labels(x)).sum()))
+print("wrong labels:", int((scores.argmax(-1) != four.labels(x)).sum()))
 
 # %% [markdown]
 # :::{solution-end}
@@ -398,7 +400,7 @@ print("wrong labels:   ", int((scores.argmax(-1) != four.labels(x)).sum()))
 # :::{exercise}
 # :label: ex-row-space
 #
-# Find a task on the machine `fork` above that a linear head *does* solve, although the columns of its $W$ are
+# Find a task on the HMM `fork` above that a linear head *does* solve, although the columns of its $W$ are
 # dependent, and its head $b$.
 # :::
 
@@ -408,7 +410,7 @@ print("wrong labels:   ", int((scores.argmax(-1) != four.labels(x)).sum()))
 # :::
 #
 # By the remark after the theorem, any $\mu$ in the row space of $W$ will do: one that gives states 0 and 1 the same
-# weight. For instance, "is the machine in state 2 rather than 3?" has $\mu = (0, 0, 1, -1)$, and $W^\top b = \mu$ is
+# weight. For instance, "is the HMM in state 2 rather than 3?" has $\mu = (0, 0, 1, -1)$, and $W^\top b = \mu$ is
 # solved by $b = (0, 1, -1)$.
 
 # %%
@@ -426,6 +428,6 @@ print("solves W'b = mu:", torch.allclose(W.T @ b, wanted, atol=1e-12))
 #
 # - At the blank the frozen model shows $G_\varnothing = W\,\mathbb{P}[H_0 \mid x]$, and a head can use nothing else.
 # - If the columns of $W$ are independent, $b = (W^+)^\top \mu$ reproduces every margin, hence every label.
-# - How well it does so on an imperfect model depends on $\sigma_{\min}(W)$. On the paper's machines that number is
+# - How well it does so on an imperfect model depends on $\sigma_{\min}(W)$. On the paper's HMMs that number is
 #   often tiny, already for $H \le V$.
 # - With $H > V$ different posteriors can look alike at the blank, and then no head can tell them apart.

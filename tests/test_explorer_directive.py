@@ -36,9 +36,9 @@ def assigned(notebook: str, *names: str) -> dict[str, Any]:
 
 def test_the_machines_are_those_of_the_chapters() -> None:
     letters = assigned("text_from_an_hmm", "small")["small"]
-    head = assigned("head_tuning", "seed", "mu", "warm", "machine")
+    head = assigned("head_tuning", "seed", "mu", "warm", "hmm")
     prompt = assigned("soft_prompts", "A", "W", "five", "u")
-    for name, hmm in (("letters", letters), ("head", head["machine"]), ("prompt", prompt["five"])):
+    for name, hmm in (("letters", letters), ("head", head["hmm"]), ("prompt", prompt["five"])):
         machine = MACHINES[name]()
         for part in ("initial", "transition", "emission"):
             assert machine[part] == getattr(hmm, part).tolist(), (name, part)
