@@ -60,7 +60,7 @@ plt.show()
 # Nothing was trained, so nothing was trained badly. The posterior separates the labels by a line; $W$ has pressed the
 # triangle flat, and the line with it.
 #
-# The machine below is larger. Change it; the rest of the chapter follows, apart from examples with a name.
+# The HMM below is larger. Change it; the rest of the chapter follows, apart from examples with a name.
 
 # %%
 from hmmlib import random_hmm
@@ -69,10 +69,10 @@ n_states, n_tokens, seed = 6, 3, 2  # change me: H, V and the seed
 mu = np.random.default_rng(seed).standard_normal(n_states)  # change me: the task
 length = 6  # change me: tokens in a text
 warm = {"transition_temperature": 0.3, "emission_temperature": 0.12}
-machine = random_hmm(n_states, n_tokens, generator=seed, **warm)
-task = PosteriorTask.two_class(machine, mu)
-texts = sample_tokens(machine, batch=300, time=length + 1, generator=seed)[:, 1:]
-G = blank_probs(ExactMaskedLM(machine), texts)
+hmm = random_hmm(n_states, n_tokens, generator=seed, **warm)
+task = PosteriorTask.two_class(hmm, mu)
+texts = sample_tokens(hmm, batch=300, time=length + 1, generator=seed)[:, 1:]
+G = blank_probs(ExactMaskedLM(hmm), texts)
 labels = task.labels(texts)
 print(task)
 
@@ -80,7 +80,7 @@ print(task)
 # ## First question: every margin?
 #
 # The theorem's head does more than is asked of it: it reproduces the margin $\mu^\top \mathbb{P}[H_0 \mid x]$ itself. What
-# stops other heads from doing that is a direction in which posteriors differ and token laws do not.
+# stops other heads from doing that is a direction in which posteriors differ and token distributions do not.
 #
 # :::{prf:definition} Posterior span, lost direction
 # :label: def-fail-lost
@@ -124,44 +124,41 @@ print(task)
 
 # %%
 from hmmlib.certificates import posterior_span
+from hmmlib.tables import Table
 
-print("longest text   dimension of the span   a head has every margin")
+rows = []
 for longest in range(n_states):
-    span = posterior_span(machine, longest)
-    verdict = row_space_test(machine, mu, length=longest).representable
-    print(f"{longest:12d} {span.shape[1]:23d}   {verdict}")
+    span = posterior_span(hmm, longest)
+    verdict = row_space_test(hmm, mu, length=longest).representable
+    rows.append((longest, span.shape[1], verdict))
+Table(["longest text", "dimension of the span", "a head has every margin"], rows)
 
 # %% [markdown]
-# Short texts leave the posterior little room, and a head may do. Where the last line says no, the test hands out a
+# Short texts leave the posterior little room, and a head may do. Where the last row says no, the test hands out a
 # lost direction. It is a proof: anyone can check that the model does not see it and the task does.
 
 # %%
-test = row_space_test(machine, mu)
+test = row_space_test(hmm, mu)
 if test.lost is not None:
     v = test.lost
-    inside = posterior_span(machine)
-    print(
-        "unseen by the model,     |Wv| < 1e-9:",
-        bool((v @ machine.emission).norm() < 1e-9),
-    )
-    print(
-        "made of posteriors, |v - PP'v| < 1e-9:",
-        bool((v - inside @ (inside.T @ v)).norm() < 1e-9),
-    )
-    print("weighed by the task,     mu'v =", round(float(v @ task.mu), 3))
+    inside = posterior_span(hmm)
+    unseen, outside = v @ hmm.emission, v - inside @ (inside.T @ v)
+    print("unseen by the model, |Wv| < 1e-9:", bool(unseen.norm() < 1e-9))
+    print("made of posteriors, |v - PP'v| < 1e-9:", bool(outside.norm() < 1e-9))
+    print("weighed by the task, mu'v =", round(float(v @ task.mu), 3))
 
 # %% [markdown]
 # ## Second question: every label?
 #
 # Not to reproduce margins is no crime. A head that gets every *label* right is all we want, and there may be one
 # although some direction is lost. For a finite set of texts that is a question about two clouds of points: the token
-# laws $g_i$ of label 1 and those of label 0. Write $y_i = \pm 1$ for the labels, and keep the weights in a box, as only
-# their direction matters.
+# distributions $g_i$ of label 1 and those of label 0. Write $y_i = \pm 1$ for the labels, and keep the weights in a
+# box, as only their direction matters.
 #
 # :::{prf:proposition} Head or certificate
 # :label: prop-fail-farkas
 #
-# For token laws $g_1, \dots, g_n$ with labels $y_i = \pm 1$, the two numbers
+# For token distributions $g_1, \dots, g_n$ with labels $y_i = \pm 1$, the two numbers
 #
 # $$
 # \begin{aligned}
@@ -198,12 +195,11 @@ from hmmlib.certificates import separate
 
 verdict = separate(shown, fair.labels(tosses))
 print("some head gets every label right:", verdict.separable)
-support = verdict.certificate.nonzero().flatten()
+support, rows = verdict.certificate.nonzero().flatten(), []
 for i in support[shown[support, 0].argsort()]:
     word = "".join("ab"[token] for token in tosses[i])
-    print(
-        f"{word}  label {int(fair.labels(tosses)[i])}  P[a] = {float(shown[i, 0]):.3f}"
-    )
+    rows.append((f"`{word}`", fair.labels(tosses)[i], shown[i, 0]))
+Table(["text", "label", r"$\mathbb{P}[a]$"], rows, ".3f")
 
 # %% [markdown]
 # A text of label 1 lies between two of label 0, and the $\lambda$'s say where. How small is zero? The bound can be
@@ -216,7 +212,7 @@ bound = certificate_bound(shown, fair.labels(tosses), verdict.certificate)
 print("no head has all margins above 1e-12:", bound < 1e-12)
 
 # %% [markdown]
-# And the larger machine? With three tokens the token laws lie in a triangle, and we can look at the certificate.
+# And the larger HMM? With three tokens the token distributions lie in a triangle, and we can look at the certificate.
 
 # %%
 verdict = separate(G, labels)
@@ -224,7 +220,7 @@ print("some head gets every label right:", verdict.separable)
 print("texts in the certificate:", int((verdict.certificate > 0).sum()))
 print("largest margin of a head:", round(max(verdict.margin, 0.0), 6))
 
-# %% mystnb={"figure": {"caption": "What the model shows for the texts of the machine above, if it has three tokens. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point, as one of label 0 is here. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token laws with points of two labels that overlap. A star is joined by solid lines to three points of label 1; a point of label 0 lies in the star."}}
+# %% mystnb={"figure": {"caption": "What the model shows for the texts of the HMM above, if it has three tokens. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point, as one of label 0 is here. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token distributions with points of two labels that overlap. A star is joined by solid lines to three points of label 1; a point of label 0 lies in the star."}}
 from hmmlib.plotting.when_heads_fail import overlap
 
 if n_tokens == 3 and not verdict.separable:
@@ -236,8 +232,8 @@ if n_tokens == 3 and not verdict.separable:
 # :label: rem-fail-linear
 #
 # A certificate of this kind rules out *linear* heads. For the coins a head that can bend would do: label 1 wherever
-# $\mathbb{P}[a]$ is between two thresholds. When two texts of different labels show the *same* token law, as on the machine
-# `fork` of the previous chapter, no function of it whatever can be right. That is the special case in which
+# $\mathbb{P}[a]$ is between two thresholds. When two texts of different labels show the *same* token distribution, as
+# on the HMM `fork` of the previous chapter, no function of it whatever can be right. That is the special case in which
 # $\lambda$ has two entries.
 # :::
 
@@ -250,7 +246,7 @@ fork = HMM(
 zero_or_one = PosteriorTask.two_class(fork, [1, -1, 0, 0])
 x = torch.tensor([[1, 0, 1], [2, 0, 1]])
 verdict = separate(blank_probs(ExactMaskedLM(fork), x), zero_or_one.labels(x))
-print("certificate:", verdict.certificate.tolist(), " bound:", verdict.bound)
+print("certificate:", verdict.certificate.tolist(), "bound:", verdict.bound)
 
 # %% [markdown]
 # ## The margin is the noise that can be borne
@@ -275,11 +271,11 @@ print("certificate:", verdict.certificate.tolist(), " bound:", verdict.bound)
 # certificate for the $\hat g_i$.
 # :::
 #
-# So the margin is a budget for the errors of pretraining. We now spend it on the paper's machines.
+# So the margin is a budget for the errors of pretraining. We now spend it on the paper's HMMs.
 #
-# ## The paper's machines, twenty seeds
+# ## The paper's HMMs, twenty seeds
 #
-# For each number of states and each seed, 500 texts of the paper's machine and task. Labels with a margin within
+# For each number of states and each seed, 500 texts of the paper's HMM and task. Labels with a margin within
 # $10^{-9}$ of zero are left out, as before. For the others we ask the second question, and then the third: if no head
 # gets all labels right, how many does the best one get?
 
@@ -297,13 +293,12 @@ print("certificate:", verdict.certificate.tolist(), " bound:", verdict.bound)
 # %%
 from hmmlib.certificates import best_accuracy
 
-few, shapes = slice(40), "texts {}, at least {:.3f}, at most {:.3f}, exact: {}"
-for name, laws, truth in [
-    ("coins", shown, fair.labels(tosses)),
-    ("machine", G, labels),
-]:
-    best = best_accuracy(laws[few], truth[few])
-    print(f"{name:8s}" + shapes.format(40, best.lower, best.upper, best.exact))
+few, rows = slice(40), []
+questions = {"coins": (shown, fair.labels(tosses)), "the larger HMM": (G, labels)}
+for name, (probs, truth) in questions.items():
+    best = best_accuracy(probs[few], truth[few])
+    rows.append((name, len(truth[few]), best.lower, best.upper, best.exact))
+Table(["labels right", "texts", "at least", "at most", "exact"], rows, ".3f")
 
 # %%
 from hmmlib import draw_task
@@ -318,24 +313,24 @@ def paper_cell(n_states, seed):
     x = sample_tokens(hmm, batch=500, time=65, generator=seed)[:, 1:]
     margin = task.posterior(x) @ task.mu
     clear = margin.abs() > 1e-9
-    laws = blank_probs(ExactMaskedLM(hmm), x)[clear]
+    probs = blank_probs(ExactMaskedLM(hmm), x)[clear]
     truth = (margin[clear] >= 0).long()
-    best = best_accuracy(laws, truth, exact_up_to=0).lower
+    best = best_accuracy(probs, truth, exact_up_to=0).lower
     ones = float(truth.double().mean())
-    return max(separate(laws, truth).margin, 0.0), best, max(ones, 1 - ones)
+    return max(separate(probs, truth).margin, 0.0), best, max(ones, 1 - ones)
 
 
 # %%
 sizes = [4, 8, 10, 15, 25, 30]
 cells = {h: np.array([paper_cell(h, seed) for seed in range(1, 21)]) for h in sizes}
-print(" H   seeds with a margin     of the best head found")
-print("     < 1e-2     < 1e-9      mean   worst   (majority)")
+rows = []
 for h, cell in cells.items():
     margins, best, majority = cell.T
-    counts = f"{int((margins < 1e-2).sum()):8d} {int((margins < 1e-9).sum()):10d}"
-    print(
-        f"{h:2d} {counts} {best.mean():12.2f} {best.min():7.2f} {majority.mean():9.2f}"
-    )
+    counts = [(margins < size).sum() for size in (1e-2, 1e-9)]
+    rows.append((h, *counts, best.mean(), best.min(), majority.mean()))
+header = ["$H$", "seeds with a margin < 1e-2", "< 1e-9"]
+header += ["labels right by the best head found: mean", "worst seed", "majority"]
+Table(header, rows)
 
 # %% mystnb={"figure": {"caption": "The largest margin of any head with weights of size at most 1, one dot for each of twenty seeds; crosses, seeds for which a certificate shows that no head has all margins above $10^{-9}$. A margin is also the error in $G$, per text and in $\\ell_1$, that can be borne.", "name": "fig-fail-margins"}, "image": {"alt": "Dots of margins on a logarithmic axis for 4 to 30 hidden states. At 4 states nearly all are near one; with more states they spread down to a millionth and less; at 25 and 30 states most are crosses at the bottom, meaning none."}}
 from hmmlib.plotting.when_heads_fail import margins_by_states
@@ -360,7 +355,7 @@ plt.show()
 # head learns from one set of texts and gets right on another is lower; the
 # {doc}`next chapter <soft_prompts>` has those numbers.
 
-# %% mystnb={"figure": {"caption": "The best head found for the exact predictions of the paper's machines, on labels with a clear margin of the 500 texts that it was chosen on: twenty seeds (dots) and their mean, with the share of the more frequent label.", "name": "fig-fail-best"}, "image": {"alt": "Line chart of labels right against hidden states. The best head is at 100 percent up to 10 states and falls to somewhat above 90 percent at 30; the more frequent label stays near 65 to 70 percent."}}
+# %% mystnb={"figure": {"caption": "The best head found for the exact predictions of the paper's HMMs, on labels with a clear margin of the 500 texts that it was chosen on: twenty seeds (dots) and their mean, with the share of the more frequent label.", "name": "fig-fail-best"}, "image": {"alt": "Line chart of labels right against hidden states. The best head is at 100 percent up to 10 states and falls to somewhat above 90 percent at 30; the more frequent label stays near 65 to 70 percent."}}
 from hmmlib.plotting import accuracy_by_states
 
 series = {
@@ -373,7 +368,7 @@ plt.show()
 # %% [markdown]
 # ## A check over many random draws
 #
-# The next cells put both answers to the test on 1,000 machines of 2 to 9 states and 2 to 5 tokens with sparse
+# The next cells put both answers to the test on 1,000 HMMs of 2 to 9 states and 2 to 5 tokens with sparse
 # transitions, thirty texts each. A *yes* to the first question has to reproduce every margin. A *no* has to come with
 # a $v$ that the model does not see, that the task sees, and that lies in the span. The verdict on labels has to come
 # with a head that gets them all right, or with a bound at rounding level.
@@ -386,35 +381,35 @@ def check(seed):
     hmm = random_sparse_hmm(2 + seed % 8, 2 + seed % 4, generator=seed)
     task = PosteriorTask.two_class(hmm, rng.standard_normal(hmm.n_states))
     x = sample_tokens(hmm, batch=30, time=9, generator=seed)[:, 1:]
-    laws, margin = blank_probs(ExactMaskedLM(hmm), x), task.posterior(x) @ task.mu
+    probs, margin = blank_probs(ExactMaskedLM(hmm), x), task.posterior(x) @ task.mu
     test = row_space_test(hmm, task.mu)
     if test.head is not None:
-        return test, (test.head.values(laws) - margin).abs().max(), laws, margin
+        return test, (test.head.values(probs) - margin).abs().max(), probs, margin
     v, span = test.lost, posterior_span(hmm)
     assert v @ task.mu > 1e-9
     outside = (v - span @ (span.T @ v)).norm()
-    return test, max((v @ hmm.emission).norm(), outside), laws, margin
+    return test, max((v @ hmm.emission).norm(), outside), probs, margin
 
 
 # %%
 yes = wrong = bounded = separable = 0
 largest = 0.0
 for seed in range(1000):
-    test, error, laws, margin = check(seed)
+    test, error, probs, margin = check(seed)
     yes, largest = yes + test.representable, max(largest, float(error))
-    verdict = separate(laws, (margin >= 0).long())
+    verdict = separate(probs, (margin >= 0).long())
     separable += verdict.separable
     if verdict.separable:
-        right = verdict.head.labels(laws) == (margin >= 0)
+        right = verdict.head.labels(probs) == (margin >= 0)
         wrong += int((~right)[margin.abs() > 1e-9].sum())
     else:
         bounded += verdict.bound <= 1e-9
 
 # %%
-print(f"margins: {yes} machines with a head, {1000 - yes} with a lost direction")
+print(f"margins: {yes} HMMs with a head, {1000 - yes} with a lost direction")
 print(f"largest deviation in a margin, in Wv = 0 or from the span: {largest:.0e}")
 print(f"labels: {separable} sets with a head, {wrong} wrong labels beyond 1e-9")
-print(f"        {1000 - separable} sets without, {bounded} certificates below 1e-9")
+print(f"{1000 - separable} sets without a head, {bounded} certificates below 1e-9")
 
 # %% [markdown]
 # ## What each assumption is for
@@ -423,16 +418,18 @@ print(f"        {1000 - separable} sets without, {bounded} certificates below 1e
 # are dependent, $W_{:,1} = \tfrac12 W_{:,0} + \tfrac12 W_{:,2}$. The library's construction says so.
 
 # %%
+from textwrap import fill
+
 from hmmlib.constructions import AssumptionError, linear_head
 
 try:
     linear_head(coins, fair.mu)
 except AssumptionError as error:
-    print(error)
+    print(fill(str(error), 78))
 
 # %% [markdown]
 # The converse has a condition too: a lost direction has to lie in the *posterior span*. Take it away, and there are
-# machines with dependent columns on which a head has every margin. In the next one state 2 is followed as states 0 and 1
+# HMMs with dependent columns on which a head has every margin. In the next one state 2 is followed as states 0 and 1
 # are on average and emits as they do on average, so that texts move the weight of state 2 only together with theirs.
 
 # %%
@@ -442,14 +439,8 @@ mixture = HMM(
     emission=[[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]],
 )
 for weights in [[1, -1, 0], [1, -1, 0.5]]:
-    test = row_space_test(mixture, weights)
-    print(
-        weights,
-        "span:",
-        posterior_span(mixture).shape[1],
-        "head:",
-        test.representable,
-    )
+    span, test = posterior_span(mixture), row_space_test(mixture, weights)
+    print(weights, "span:", span.shape[1], "head:", test.representable)
 
 # %% [markdown]
 # ## Exercises
@@ -476,7 +467,7 @@ squares = (shown[:, :, None] * shown[:, None, :]).flatten(1)
 bent = separate(torch.cat([shown, squares], 1), fair.labels(tosses))
 print("with products:", bent.separable)
 pair = blank_probs(ExactMaskedLM(fork), x)
-print("on fork the two token laws are equal:", torch.equal(pair[0], pair[1]))
+print("on fork the two token distributions are equal:", torch.equal(pair[0], pair[1]))
 
 # %% [markdown]
 # :::{solution-end}
@@ -486,8 +477,8 @@ print("on fork the two token laws are equal:", torch.equal(pair[0], pair[1]))
 # :::{exercise}
 # :label: ex-fail-noise
 #
-# Carry out the proof of {prf:ref}`prop-fail-noise`: take a machine with $H \le V$ and texts with $t^\star > 0$, move each $g_i$ as
-# the proof does, by a factor of 0.99 and of 1, and let `separate` judge.
+# Carry out the proof of {prf:ref}`prop-fail-noise`: take an HMM with $H \le V$ and texts with $t^\star > 0$, move each
+# $g_i$ as the proof does, by a factor of 0.99 and of 1, and let `separate` judge.
 # :::
 
 # %% [markdown]
@@ -501,14 +492,15 @@ print("on fork the two token laws are equal:", torch.equal(pair[0], pair[1]))
 small = random_hmm(3, 4, generator=1, **warm)
 which = PosteriorTask.two_class(small, [1, -1, 0.5])
 x = sample_tokens(small, batch=60, time=7, generator=1)[:, 1:]
-laws, y = blank_probs(ExactMaskedLM(small), x), which.labels(x)
-before = separate(laws, y)
+probs, y = blank_probs(ExactMaskedLM(small), x), which.labels(x)
+before = separate(probs, y)
 sign = (2 * y - 1)[:, None]
-r = (before.certificate[:, None] * sign * laws).sum(0)
+r = (before.certificate[:, None] * sign * probs).sum(0)
+rows = []
 for share in [0.99, 1.0]:
-    after = separate(laws - share * sign * r, y)
-    ratio = max(after.margin, 0.0) / before.margin
-    print(share, after.separable, round(ratio, 4))
+    after = separate(probs - share * sign * r, y)
+    rows.append((share, after.separable, max(after.margin, 0.0) / before.margin))
+Table(["moved by", "a head is right", "share of its margin left"], rows, ".4g")
 
 # %% [markdown]
 # :::{solution-end}
@@ -518,7 +510,7 @@ for share in [0.99, 1.0]:
 # :::{exercise}
 # :label: ex-fail-period
 #
-# Find a machine with $H > V$ on which a head has every margin of *every* task. (Hint: the posterior span must be
+# Find an HMM with $H > V$ on which a head has every margin of *every* task. (Hint: the posterior span must be
 # small.)
 # :::
 
@@ -553,7 +545,7 @@ print(
 #   posterior in and that $W$ does not show.
 # - For a finite set of texts a linear program finds a head with its margin, or weights $\lambda$ that prove that no
 #   head exists. Neither has to be trusted: both are checked by a sum.
-# - The best margin is also the error in $G$ that can be borne. On the paper's machines it is often tiny already for
+# - The best margin is also the error in $G$ that can be borne. On the paper's HMMs it is often tiny already for
 #   $H \le V$.
 # - For $H > V$ the labels of most of the paper's tasks cannot all be right, but the best head on the perfect model loses
 #   far fewer than the paper's trained models do.
