@@ -16,7 +16,7 @@
 # It must not. {cite:t}`wei2021why` show that a head that may *look for the right positions* needs far less of the
 # emissions than the linear head of {doc}`head_tuning`. This chapter states and proves their theorem, simplifies its
 # assumption, watches the head read one text, asks what is left when no position is certain, and takes the
-# assumptions away one by one. On the paper's own machines the theorem turns out to say little, and we look at what
+# assumptions away one by one. On the paper's own HMMs the theorem turns out to say little, and we look at what
 # else could explain their result. Running the chapter takes about half a minute.
 
 # %% [markdown]
@@ -35,7 +35,7 @@
 # :::
 #
 # So a hidden state is an *address*: it says where to look in the memory, not what is found there. The next cell
-# writes down a small machine of this kind. Its memory has two cells, a scene and a mood. Nouns are drawn from what
+# writes down a small HMM of this kind. Its memory has two cells, a scene and a mood. Nouns are drawn from what
 # the scene holds, adjectives from what the mood holds; `the`, `is` and `and` are the same whatever the memory. Some
 # words are ambiguous: a `light` may be a lamp, or not heavy.
 
@@ -78,9 +78,9 @@ use_style()
 names = ["scene, article", "scene, noun", "mood, link", "mood, adjective"]
 moves = [[0, 1, 0, 0], [0.2, 0, 0.8, 0], [0, 0.3, 0, 0.7], [0.5, 0.2, 0.3, 0]]
 start = torch.full([len(pairs), len(pairs), 2, 2], 1 / (4 * len(pairs) ** 2))
-machine = MemoryHMM(start.double(), moves, emission)
-task = PosteriorTask.two_class(machine, mu, cell=0)
-print(machine)
+hmm = MemoryHMM(start.double(), moves, emission)
+task = PosteriorTask.two_class(hmm, mu, cell=0)
+print(hmm)
 
 # %% mystnb={"figure": {"caption": "A text, and what each of its tokens reads. Nouns (full markers) are read from the scene, adjectives from the mood; the memory itself never changes.", "name": "att-fig-reader"}, "image": {"alt": "Step plot over the words of a text; the four rows are the scene read as article and as noun, and the mood read as link and as adjective. Full markers show the nouns."}}
 import matplotlib.pyplot as plt
@@ -88,9 +88,9 @@ import matplotlib.pyplot as plt
 from hmmlib import sample
 from hmmlib.plotting.memory_and_attention import text_and_reader
 
-drawn = sample(machine, batch=400, time=length + 1, generator=seed)
+drawn = sample(hmm, batch=400, time=length + 1, generator=seed)
 texts, states = drawn.tokens[:, 1:], drawn.states[:, 1:] % 4  # x_1 … x_T, and H
-scene, mood = machine.contents[drawn.states[0, 0] // 4].tolist()
+scene, mood = hmm.contents[drawn.states[0, 0] // 4].tolist()
 title = f"memory: scene = {list(nouns)[scene]}, mood = {list(adjectives)[mood]}"
 spelt = [words[z] for z in texts[0]]
 text_and_reader(spelt, states[0], names, starred=[1], title=title)
@@ -111,7 +111,7 @@ plt.show()
 # %%
 from hmmlib import ExactMaskedLM, text_probs
 
-lm = ExactMaskedLM(machine)
+lm = ExactMaskedLM(hmm)
 G = text_probs(lm, texts)
 margin = task.posterior(texts) @ task.mu
 print("shape of G (texts, positions, tokens):", tuple(G.shape))
@@ -132,10 +132,10 @@ print("share of label 1:", round(float(task.labels(texts).double().mean()), 3))
 # $|\mathcal{M}| \cdot N \cdot |\mathcal{S}|$ columns $W_{:,(m, j, s)}$, and these are what we shall work with.
 
 # %%
-W = machine.emission.flatten(0, 2).T  # a column for each (m, j, s)
-print("flat states:", machine.n_states)
+W = hmm.emission.flatten(0, 2).T  # a column for each (m, j, s)
+print("flat states:", hmm.n_states)
 print("columns (m, j, s):", W.shape[1])
-print("tokens:", machine.n_tokens)
+print("tokens:", hmm.n_tokens)
 print("independent columns:", int(torch.linalg.matrix_rank(W)))
 
 # %% [markdown]
@@ -187,18 +187,18 @@ from hmmlib.constructions import recoverable_states
 from hmmlib.plotting.memory_and_attention import emission_columns
 
 kinds = ["article", "noun", "link", "adjective"]
-rows = [(m, k) for k in range(4) for m in range(machine.n_values)]
+rows = [(m, k) for k in range(4) for m in range(hmm.n_values)]
 value_names = [list(nouns)] * 2 + [list(adjectives)] * 2
 labelled = [f"{value_names[k][m]}, {kinds[k]}" for m, k in rows]
 columns = torch.stack([W[:, 4 * m + k] for m, k in rows])
-largest = recoverable_states(machine, cell=0)
+largest = recoverable_states(hmm, cell=0)
 emission_columns(
     columns, words, labelled, [i for i, (_, k) in enumerate(rows) if k in largest]
 )
 plt.show()
 
 # %% [markdown]
-# What recoverable states are good for is that they can be *read off a token law*, blind to all other states.
+# What recoverable states are good for is that they can be *read off a token distribution*, blind to all other states.
 #
 # :::{prf:proposition} The map Φ
 # :label: att-prop-phi
@@ -218,13 +218,13 @@ plt.show()
 # $\mathcal{H}^\star$.
 # :::
 #
-# The paper builds its $\Phi$ in another way, by dividing out the span of the other columns first. On token laws the
-# two agree, and an exercise below shows more.
+# The paper builds its $\Phi$ in another way, by dividing out the span of the other columns first. On token
+# distributions the two agree, and an exercise below shows more.
 
 # %%
 from hmmlib.constructions import recovery
 
-found = recovery(machine, cell=0, states=largest or [1])  # an error if there is none
+found = recovery(hmm, cell=0, states=largest or [1])  # an error if there is none
 wanted = torch.zeros(len(found.columns), W.shape[1], dtype=W.dtype)
 wanted[range(len(found.columns)), found.columns] = 1
 print("largest S*:", [kinds[s] for s in found.states])
@@ -271,8 +271,8 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 # In three steps:
 #
 # 1. Let $Z_i = (M_{J_i}, J_i, S_i)$ be the column that position $i$ uses. Given $M$ and $H_i$, the token $X_i$ is
-#    independent of the others and its law is the column $Z_i$. So given $Z_i$ it is independent of the others too,
-#    and {prf:ref}`lem-middle` gives $G_i(x) = W\, \mathbb{P}[Z_i \mid x_{-i}]$.
+#    independent of the others and its distribution is the column $Z_i$. So given $Z_i$ it is independent of the others
+#    too, and {prf:ref}`lem-middle` gives $G_i(x) = W\, \mathbb{P}[Z_i \mid x_{-i}]$.
 # 2. Apply $\Phi$: the entry $(m, h)$ of $\Phi\, G_i(x)$ is $\mathbb{P}[M_{j^\star} = m,\, H_i = h \mid x_{-i}]$. Summing over
 #    all entries gives the key.
 # 3. Multiply the entry by $W_{x_i,(m, h)}$, the probability of the token that is seen. The result is the
@@ -312,7 +312,7 @@ print("Phi W as wanted:", torch.allclose(found.projection @ W, wanted, atol=1e-1
 # %%
 from hmmlib.constructions import attention_head
 
-head = attention_head(machine, mu, cell=0)
+head = attention_head(hmm, mu, cell=0)
 keys = head.keys(G)
 covered = keys.amax(1) > 1 - 1e-9
 values, clear = head.values(G, texts), margin.abs() > 1e-9
@@ -338,24 +338,24 @@ plt.show()
 # %% [markdown]
 # ### Change it
 #
-# The same machine, computed in your browser, with texts to type or sample. Replace one noun by another: the values
+# The same HMM, computed in your browser, with texts to type or sample. Replace one noun by another: the values
 # move at *all* starred positions, as the memory is one for the whole text. {doc}`../book/explorer` has the
-# machine's tables to drag as well.
+# HMM's tables to drag as well.
 #
 # :::{explorer} A memory and an attention head
 # :machines: memory
 # :panels: reveal, head
 #
-# The machine of scene and mood can be changed here. That needs JavaScript, which is switched off; the figure above shows the head
-# on one text.
+# The HMM of scene and mood can be changed here. That needs JavaScript, which is switched off; the figure above shows
+# the head on one text.
 # :::
 
 # %% [markdown]
-# ## A check over many random machines
+# ## A check over many random HMMs
 #
-# The next cells draw 1,000 machines with one or two cells, 2 to 4 values, and one or two recoverable syntax states;
-# all other columns are mixtures of one or two token laws, so that they are dependent in plenty. Some texts have a
-# certain position and some do not. Only the first are the theorem's.
+# The next cells draw 1,000 HMMs with one or two cells, 2 to 4 values, and one or two recoverable syntax states;
+# all other columns are mixtures of one or two token distributions, so that they are dependent in plenty. Some texts
+# have a certain position and some do not. Only the first are the theorem's.
 
 # %%
 import numpy as np
@@ -363,8 +363,8 @@ import numpy as np
 from hmmlib.hmm import random_recoverable_hmm
 
 
-def random_machine(seed, n_cells):
-    """A random machine whose cell 0 is recoverable, and weights for its values."""
+def random_task(seed, n_cells):
+    """A random HMM whose cell 0 is recoverable, and weights for its values."""
     sizes = {"n_recoverable": 1 + seed % 2, "n_patterns": 1 + seed // 2 % 2}
     sizes |= {"n_values": 2 + seed // 4 % 3, "n_cells": n_cells, "n_syntax": 3}
     hmm = random_recoverable_hmm(n_tokens=12, generator=seed, **sizes)
@@ -376,8 +376,8 @@ from hmmlib import sample_tokens
 
 
 def random_case(seed, n_cells):
-    """The head of a random machine, with texts, their G and their margins."""
-    hmm, mu = random_machine(seed, n_cells)
+    """The head of a random HMM, with texts, their G and their margins."""
+    hmm, mu = random_task(seed, n_cells)
     x = sample_tokens(hmm, batch=8, time=13, generator=seed)[:, 1:]
     margin = PosteriorTask.two_class(hmm, mu).posterior(x) @ torch.tensor(mu)
     return attention_head(hmm, mu), x, text_probs(ExactMaskedLM(hmm), x), margin
@@ -405,8 +405,9 @@ def count(head, x, G, margin):
 
 
 # %%
-excess = 0.0
-print("cells  machines  texts  with a certain position  wrong labels there")
+from hmmlib.tables import Table
+
+excess, rows = 0.0, []
 for n_cells in [1, 2]:
     counts = 0
     for seed in range(500):
@@ -415,8 +416,9 @@ for n_cells in [1, 2]:
         error, bound = error_and_bound(*case)
         over = (error - bound) * seen_probs(*case[1:3])  # for later
         excess = max(excess, float(over.max()))
-    total, sure, wrong = counts.tolist()
-    print(f"{n_cells:5d} {500:9d} {total:6d} {sure:24d} {wrong:19d}")
+    rows.append((n_cells, 500, *counts.tolist()))
+header = ["cells", "HMMs", "texts", "with a certain position", "wrong labels there"]
+Table(header, rows)
 
 # %% [markdown]
 # ## Soft attention
@@ -465,10 +467,9 @@ moved = torch.stack([(soft.values(G, texts) - values).abs() for soft in softened
 limit = length * torch.stack([(-gap / t).exp() for t in temperatures])
 most = 2 * task.mu.abs().max()
 some = (~inside).any(1)  # texts in which attention can go astray
-print(
-    "stray attention within its bound:", bool((stray - limit)[:, some].max() < 1e-12)
-)
-print("output within its bound:", bool((moved - most * limit)[:, some].max() < 1e-12))
+over = {"stray attention": stray - limit, "output": moved - most * limit}
+for name, size in over.items():
+    print(f"{name} within its bound:", bool(size[:, some].max() < 1e-12))
 
 # %% mystnb={"figure": {"caption": "Softmax attention at different temperatures, for three texts of different gap \u0394 (markers), and the bounds of the proposition (thin lines). Left, the share of attention outside of the best positions; right, how far the output is from that of hard attention.", "name": "att-fig-soft"}, "image": {"alt": "Two panels against the temperature, both axes logarithmic. In each, three curves with markers rise with temperature and level off, each below a thin line of its own; the curve of the largest gap is the lowest."}}
 from hmmlib.plotting.memory_and_attention import soft_attention
@@ -485,7 +486,7 @@ plt.show()
 # %%
 agree = torch.stack([(s.values(G, texts) >= 0) == (margin >= 0) for s in softened])
 agree = agree[:, covered & clear].double().mean(1)
-print(f"labels right at the lowest temperature:  {100 * agree[0]:.1f}%")
+print(f"labels right at the lowest temperature: {100 * agree[0]:.1f}%")
 print(f"labels right at the highest temperature: {100 * agree[-1]:.1f}%")
 
 # %% [markdown]
@@ -537,7 +538,7 @@ print(f"labels right at the highest temperature: {100 * agree[-1]:.1f}%")
 # run here on texts of five words, which often have no article.
 
 # %%
-short = sample_tokens(machine, batch=400, time=6, generator=seed)[:, 1:]
+short = sample_tokens(hmm, batch=400, time=6, generator=seed)[:, 1:]
 G_short = text_probs(lm, short)
 margin_short = task.posterior(short) @ task.mu
 error, bound = error_and_bound(head, short, G_short, margin_short)
@@ -550,9 +551,9 @@ print(f"certified labels: {int(certified.sum())}")
 print(f"wrong among certified: {int((off & (read.abs() > bound + 1e-9)).sum())}")
 
 # %% [markdown]
-# The next figure shows the bound at work on a hundred of the random machines, at every third position of their texts.
+# The next figure shows the bound at work on a hundred of the random HMMs, at every third position of their texts.
 
-# %% mystnb={"figure": {"caption": "How far the scaled value at a position is from the margin, against what the proposition allows, both divided by $\\max_m \\lvert \\mu_m \\rvert$: a hundred random machines. On the far right are positions that do not read the recoverable states at all. No dot is above the line.", "name": "att-fig-robust"}, "image": {"alt": "Scatter plot of deviation against bound; all dots lie on or below the dashed diagonal, some close to it, with a cluster at the origin and a column at the right edge."}}
+# %% mystnb={"figure": {"caption": "How far the scaled value at a position is from the margin, against what the proposition allows, both divided by $\\max_m \\lvert \\mu_m \\rvert$: a hundred random HMMs. On the far right are positions that do not read the recoverable states at all. No dot is above the line.", "name": "att-fig-robust"}, "image": {"alt": "Scatter plot of deviation against bound; all dots lie on or below the dashed diagonal, some close to it, with a cluster at the origin and a column at the right edge."}}
 from hmmlib.plotting.memory_and_attention import deviation_against_bound
 
 dots = []
@@ -565,12 +566,12 @@ deviation_against_bound(allowed, deviations)
 plt.show()
 
 # %% [markdown]
-# The check over the thousand random machines kept an eye on the same bound. Over all of their positions, certain or
+# The check over the thousand random HMMs kept an eye on the same bound. Over all of their positions, certain or
 # not, the largest excess of the deviation over the bound was nothing but rounding (both times $G_i(x)[x_i]$, as
 # dividing by a small probability would blow rounding errors up):
 
 # %%
-print(f"largest excess over 1,000 machines: {excess:.0e}")
+print(f"largest excess over 1,000 HMMs: {excess:.0e}")
 
 # %% [markdown]
 # ## What each assumption is for
@@ -586,6 +587,8 @@ print(f"largest excess over 1,000 machines: {excess:.0e}")
 # certain, there are no other columns. But with two tokens, three columns are dependent.
 
 # %%
+from textwrap import fill
+
 from hmmlib.constructions import AssumptionError
 
 urns = [[0.1, 0.9], [0.5, 0.5], [0.9, 0.1]]  # P[a], P[b] for each value
@@ -595,7 +598,7 @@ ends = [1, -1, 1]  # the middle value against the two outer ones
 try:
     attention_head(topic, ends)
 except AssumptionError as problem:
-    print(problem)
+    print(fill(str(problem), 78))
 
 # %%
 from hmmlib.plotting import turning_labels
@@ -606,24 +609,24 @@ def runs_of_a(hmm, lengths, mu):
     asked = PosteriorTask.two_class(hmm, mu)
     all_a = [torch.zeros(1, n, dtype=torch.long) for n in lengths]
     margins = [float(asked.posterior(x)[0] @ asked.mu) for x in all_a]
-    laws = [text_probs(ExactMaskedLM(hmm), x)[0] for x in all_a]
-    assert all(torch.allclose(law, law[:1], atol=1e-12) for law in laws)
-    return margins, torch.stack([law[0] for law in laws])
+    probs = [text_probs(ExactMaskedLM(hmm), x)[0] for x in all_a]
+    assert all(torch.allclose(p, p[:1], atol=1e-12) for p in probs)
+    return margins, torch.stack([p[0] for p in probs])
 
 
 # %% mystnb={"figure": {"caption": "Texts $a^n$ of growing length. The posterior moves from the first value to the second and on to the third, so the label goes 1, 0, 1. What the model shows moves along a segment, from mostly b to mostly a.", "name": "att-fig-turning"}, "image": {"alt": "Two panels against the length of the text. Left, the margin starts positive, falls below zero for middle lengths and ends positive; full markers are label 1, open markers label 0. Right, the probability of token a rises steadily, with full, then open, then full markers."}}
 lengths = list(range(1, 15))
-margins, laws = runs_of_a(topic, lengths, ends)
+margins, probs = runs_of_a(topic, lengths, ends)
 names = {"x_label": "length $n$ of the text $a^n$"}
 names["y_labels"] = r"margin $\mu^\top P[M | x]$", "$G_i(x)[a]$"
-turning_labels(lengths, margins, laws[None, :, 0], **names)
+turning_labels(lengths, margins, probs[None, :, 0], **names)
 plt.show()
 
 # %% [markdown]
 # In the text $a^n$ every position shows the same token and the same $G$. Attention has nothing to choose from: it
 # averages equal values, and the head's output is $v^\top G$ with $v = \Phi^\top(b \odot e^\star(a))$, a linear
 # function. Along a segment a linear function that is $\ge 0$ at both ends is $\ge 0$ in between. So one label of
-# three is wrong. The certificate is the combination of the three laws that says so: for all $v$,
+# three is wrong. The certificate is the combination of the three distributions that says so: for all $v$,
 # $\sum_n \lambda_n y_n v^\top G(a^n) = 0$ with $\lambda \ge 0$ and $y_n = \pm 1$ the labels.
 
 # %%
@@ -632,9 +635,9 @@ from hmmlib.certificates import separate
 
 def verdict(hmm, mu):
     """Is some attention head right on the texts a², a⁴ and a¹⁰?"""
-    margins, laws = runs_of_a(hmm, [2, 4, 10], mu)
+    margins, probs = runs_of_a(hmm, [2, 4, 10], mu)
     labels = torch.tensor([int(m >= 0) for m in margins])
-    tried = separate(laws, labels)
+    tried = separate(probs, labels)
     print("margins:", [round(m, 3) for m in margins], "labels:", labels.tolist())
     print("some head gets all three right:", tried.separable)
     print("certificate:", [round(float(share), 4) for share in tried.certificate])
@@ -673,12 +676,12 @@ print("the same pairs (token, G), equally often:", rows[0] == rows[1])
 try:
     attention_head(alternating, [1, -1], states=[0])
 except AssumptionError as problem:
-    print(problem)
+    print(fill(str(problem), 78))
 
 # %% [markdown]
 # ### A certain position
 #
-# At last a machine with a recoverable state that some texts never visit. State 0 has three tokens of its own, one
+# At last an HMM with a recoverable state that some texts never visit. State 0 has three tokens of its own, one
 # per value. State 1 emits `a` and `b` just as the topic model above. The chain starts in one of them and stays.
 
 # %%
@@ -700,11 +703,11 @@ verdict(closed, ends)
 # text of two or more `a` each token shows to every other that the chain is in state 1. There the head has nothing to
 # read, and since what the model shows is that of the topic model, neither has any other.
 #
-# ## The paper's own machines
+# ## The paper's own HMMs
 #
-# The paper's second experiment draws machines with one cell, $|\mathcal{S}| = 4$ and $V = 10$, for
+# The paper's second experiment draws HMMs with one cell, $|\mathcal{S}| = 4$ and $V = 10$, for
 # $|\mathcal{M}| = 2, 3, 5, 7$, and reports that attention heads get nearly all labels right. Is it this theorem at
-# work? The machines have $4\,|\mathcal{M}|$ columns, so for $|\mathcal{M}| \ge 3$ more than $V$.
+# work? The HMMs have $4\,|\mathcal{M}|$ columns, so for $|\mathcal{M}| \ge 3$ more than $V$.
 #
 # :::{prf:remark} More columns than tokens (ours)
 # :label: att-rem-generic
@@ -718,14 +721,14 @@ verdict(closed, ends)
 # %%
 from hmmlib import random_memory_hmm
 
-print("values  columns  seeds with a recoverable state  with all states recoverable")
+rows = []
 for n_values in [2, 3, 5, 7]:
-    sizes = [
-        len(recoverable_states(random_memory_hmm(n_values, 4, 10, generator=s)))
-        for s in range(1, 21)
-    ]
+    drawn = (random_memory_hmm(n_values, 4, 10, generator=s) for s in range(1, 21))
+    sizes = [len(recoverable_states(h)) for h in drawn]
     some, every = sum(k > 0 for k in sizes), sum(k == 4 for k in sizes)
-    print(f"{n_values:6d} {4 * n_values:8d} {some:31d} {every:28d}")
+    rows.append((n_values, 4 * n_values, some, every))
+header = ["seeds with a recoverable state", "with all states recoverable"]
+Table(["values", "columns", *header], rows)
 
 # %% [markdown]
 # The counts are over seeds 1 to 20, and treat singular values below $10^{-7}$ of the largest as zero, as anything
@@ -737,7 +740,7 @@ for n_values in [2, 3, 5, 7]:
 # So why do heads succeed? We do not know what the paper's trained heads do. But a simple measurement shows how much
 # of the task can be had without any of this: no language model and no attention, only a weight for each token,
 # averaged over the text. We fit such a *word count* head to 2,000 texts and test it on 1,000, with the
-# paper's tasks on the machines of its five seeds.
+# paper's tasks on the HMMs of its five seeds: labels right in percent, means over the seeds.
 
 # %%
 from hmmlib import draw_task
@@ -762,16 +765,16 @@ from hmmlib.analysis import read_results
 
 paper = read_results("figure3_paper")["experiment_2"]
 paper = paper["memory_hmm_attention_head"]["mean"]
-print("         labels right (%), mean of five seeds")
-print("values   word counts  more frequent label  paper's attention head")
+rows = []
 for n_values, reported in zip([2, 3, 5, 7], paper, strict=True):
     cells = torch.tensor([word_counts(n_values, seed) for seed in range(1, 6)])
-    counted, majority = (100 * cells.mean(0)).tolist()
-    print(f"{n_values:6d} {counted:12.1f} {majority:20.1f} {reported:22.1f}")
+    rows.append((n_values, *(100 * cells.mean(0)).tolist(), reported))
+header = ["values", "word counts", "more frequent label", "paper's attention head"]
+Table(header, rows, ".1f")
 
 # %% [markdown]
 # The last column is what the paper's Figure 3 reports, for trained models and texts of another length; the other two
-# are ours, on exact labels. The comparison is not like for like, but it makes one thing plain. On these machines a
+# are ours, on exact labels. The comparison is not like for like, but it makes one thing plain. On these HMMs a
 # text of eighty tokens mostly gives its memory value away by *which tokens it uses how often*, since states emit
 # their favourite token most of the time. An accuracy of 97% or more is within reach of word counts. So high accuracy of an
 # attention head there is no evidence that it works as the theorem's head does. Nor is it evidence of the contrary.
@@ -809,12 +812,12 @@ others[found.columns] = False
 left, sizes, _ = torch.linalg.svd(W[:, others])
 N = left[:, int((sizes > 1e-10).sum()) :].T  # orthonormal rows
 skew = torch.eye(len(N), dtype=W.dtype) + torch.ones(len(N), len(N)).tril(-1)
-print("basis        equal on every G  equal as matrices")
+rows = []
 for kind, basis in [("orthonormal", N), ("skew", skew @ N)]:
     quotient = torch.linalg.pinv(basis @ W[:, ~others]) @ basis
-    on_laws = torch.allclose(G @ quotient.T, G @ found.projection.T, atol=1e-10)
-    equal = torch.allclose(quotient, found.projection, atol=1e-10)
-    print(f"{kind:12} {on_laws!s:17} {equal}")
+    on_G = torch.allclose(G @ quotient.T, G @ found.projection.T, atol=1e-10)
+    rows.append((kind, on_G, torch.allclose(quotient, found.projection, atol=1e-10)))
+Table(["basis", "equal on every $G$", "equal as matrices"], rows)
 
 # %% [markdown]
 # :::{solution-end}
@@ -847,12 +850,10 @@ surer = bound.amin(1) < 1e-9
 new = read.gather(1, best)[:, 0]
 wrong = ((new >= 0) != (margin_short >= 0)) & surer & (margin_short.abs() > 1e-9)
 print(f"larger bound than by the key: {int(worse.sum())} texts")
-print(
-    f"sure by the key: {int(sure.sum())}, sure by the new choice: {int(surer.sum())}"
-)
-print(
-    f"sure by the key only: {int((sure & ~surer).sum())}, wrong: {int(wrong.sum())}"
-)
+print("sure by the key:", int(sure.sum()), end=", ")
+print("sure by the new choice:", int(surer.sum()))
+print("sure by the key only:", int((sure & ~surer).sum()), end=", ")
+print("wrong:", int(wrong.sum()))
 
 # %% [markdown]
 # :::{solution-end}
@@ -876,12 +877,12 @@ print(
 # for all classes, and so is their mean: the largest stays the largest. Here $\mu_k = e_k$.
 
 # %%
-scenes = PosteriorTask(machine, torch.eye(machine.n_values))
-several = attention_head(machine, torch.eye(machine.n_values))
+scenes = PosteriorTask(hmm, torch.eye(hmm.n_values))
+several = attention_head(hmm, torch.eye(hmm.n_values))
 top = scenes.scores(texts).topk(2).values
 clear = covered & (top[:, 0] - top[:, 1] > 1e-9)
 wrong = several.labels(G, texts) != scenes.labels(texts)
-print("covered texts:", int(clear.sum()), " wrong labels:", int(wrong[clear].sum()))
+print("covered texts:", int(clear.sum()), "wrong labels:", int(wrong[clear].sum()))
 
 # %% [markdown]
 # :::{solution-end}
@@ -891,7 +892,7 @@ print("covered texts:", int(clear.sum()), " wrong labels:", int(wrong[clear].sum
 # :::{exercise}
 # :label: att-ex-smaller
 #
-# Any part of a recoverable set is recoverable. Draw machines with two recoverable syntax states, and compare the head
+# Any part of a recoverable set is recoverable. Draw HMMs with two recoverable syntax states, and compare the head
 # over both with the head over one of them. Which covers more texts, and why is the largest $\mathcal{S}^\star$ always
 # the best choice?
 # :::
@@ -903,17 +904,17 @@ print("covered texts:", int(clear.sum()), " wrong labels:", int(wrong[clear].sum
 #
 # The key is $\mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{-i}]$, which grows with the set. So a position that is certain for the
 # small set is certain for the large one, and the bound of {prf:ref}`att-prop-robust` only gets smaller. In these
-# machines the cue says that one of the two states follows, but not which: the smaller set is never certain.
+# HMMs the cue says that one of the two states follows, but not which: the smaller set is never certain.
 
 # %%
 best = []
 for seed in range(40):
-    hmm = random_recoverable_hmm(
+    model = random_recoverable_hmm(
         3, 4, 12, generator=seed, n_recoverable=2, n_patterns=2
     )
-    x = sample_tokens(hmm, batch=50, time=11, generator=seed)[:, 1:]
-    shown = text_probs(ExactMaskedLM(hmm), x)
-    sets = [attention_head(hmm, [1, 0, -1], states=s) for s in ([0, 1], [0])]
+    x = sample_tokens(model, batch=50, time=11, generator=seed)[:, 1:]
+    shown = text_probs(ExactMaskedLM(model), x)
+    sets = [attention_head(model, [1, 0, -1], states=s) for s in ([0, 1], [0])]
     best.append(torch.stack([h.keys(shown).amax(1) for h in sets]))
 best = torch.cat(best, 1)
 both, one = (best > 1 - 1e-9).sum(1).tolist()
@@ -929,7 +930,7 @@ print("never larger for one state:", bool((best[1] <= best[0] + 1e-9).all()))
 # :::{exercise}
 # :label: att-ex-mood
 #
-# Ask for the mood instead of the scene. Which assumption fails on the machine of this chapter, and what change of
+# Ask for the mood instead of the scene. Which assumption fails on the HMM of this chapter, and what change of
 # the moods would mend it?
 # :::
 
@@ -944,13 +945,13 @@ print("never larger for one state:", bool((best[1] <= best[0] + 1e-9).all()))
 
 # %%
 try:
-    attention_head(machine, mu, cell=1, states=[1])
+    attention_head(hmm, mu, cell=1, states=[1])
 except AssumptionError as problem:
-    print(problem)
-wider = torch.nn.functional.pad(machine.emission, (0, 1))  # one more word
+    print(fill(str(problem), 78))
+wider = torch.nn.functional.pad(hmm.emission, (0, 1))  # one more word
 wider[-1, 1, 1] /= 2
 wider[-1, 1, 1, -1] = 0.5
-mended = MemoryHMM(machine.initial, machine.transition, wider)
+mended = MemoryHMM(hmm.initial, hmm.transition, wider)
 print("recoverable now:", [kinds[2 + s] for s in recoverable_states(mended, cell=1)])
 
 # %% [markdown]
@@ -967,7 +968,7 @@ print("recoverable now:", [kinds[2 + s] for s in recoverable_states(mended, cell
 #   Softmax attention gets there as $n\,e^{-\Delta/\tau}$ vanishes.
 # - Without certainty its error is at most $\max\lvert\mu\rvert \cdot \mathbb{P}[H_i \notin \mathcal{H}^\star \mid x]$, which it
 #   can compute.
-# - Drop any of the three assumptions, and there are machines on which no attention head is right.
-# - On the paper's machines with $|\mathcal{M}| \ge 3$ no state is recoverable. The theorem does not explain the high
+# - Drop any of the three assumptions, and there are HMMs on which no attention head is right.
+# - On the paper's HMMs with $|\mathcal{M}| \ge 3$ no state is recoverable. The theorem does not explain the high
 #   accuracy there, and word counts alone come close to it.
 # - Memory can also be narrowed by a prompt, so that fewer columns have to be independent: {doc}`prompts_and_memory`.
