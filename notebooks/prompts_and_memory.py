@@ -14,14 +14,14 @@
 # prompt remove the rest?
 #
 # It can, and with a single vector: memory never changes, so what the prompt says about it stays true to the end of
-# the text. This chapter proves that, checks it on a thousand random machines, counts how much weaker the condition on
+# the text. This chapter proves that, checks it on a thousand random HMMs, counts how much weaker the condition on
 # the emissions becomes, and finds out what changes when there are several cells. It also shows four ways in which
 # a prompt fails. Running it takes about half a minute.
 
 # %% [markdown]
 # ## The question
 #
-# Recall the machine. A memory $M = (M_1, \dots, M_N)$ is drawn once for each text, every cell with a value in
+# Recall the model. A memory $M = (M_1, \dots, M_N)$ is drawn once for each text, every cell with a value in
 # $\mathcal{M}$. A chain $H_i = (J_i, S_i)$ says which cell is being read and in which syntax state, and the token
 # depends on the value of that one cell:
 #
@@ -43,20 +43,20 @@ import numpy as np
 import torch
 
 from hmmlib import ExactMaskedLM, PosteriorTask, sample_tokens
-from hmmlib.hmm import random_recoverable_hmm
+from hmmlib.hmm import random_recoverable_hmm, stationary_distribution
 
 mu = [1.0, 0.0, -1.2, 0.0]  # change me: one weight per value, some of them zero
 n_syntax, seed = 3, 13  # change me: |𝒮| and the seed
 n_tokens = 5  # change me: V, at least two more than the values that are weighed
 kept = [value for value, weight in enumerate(mu) if weight]
 sizes = {"n_kept": len(kept), "generator": seed}
-machine = random_recoverable_hmm(len(mu), n_syntax, n_tokens, **sizes)
-task = PosteriorTask.two_class(machine, mu)
-print(machine)
+hmm = random_recoverable_hmm(len(mu), n_syntax, n_tokens, **sizes)
+task = PosteriorTask.two_class(hmm, mu)
+print(hmm)
 print("the task weighs values", kept)
 
 # %% [markdown]
-# This machine has one cell, $N = 1$, and is drawn so that the values together have dependent emission columns, while
+# This HMM has one cell, $N = 1$, and is drawn so that the values together have dependent emission columns, while
 # those that the task weighs do not. Refuse the others, and there is hope.
 #
 # A *prompt* is a vector $u \ge 0$ with one entry for each column $(m, j, s)$. It stands at a position of its own and
@@ -70,15 +70,15 @@ from hmmlib import posteriors_from_evidence, prepend_mask, prepend_prompt
 u = torch.zeros(len(mu), 1, n_syntax, dtype=torch.float64)
 u[kept] = 1.0
 u = u.reshape(1, -1)
-lm = ExactMaskedLM(machine)
-texts = sample_tokens(machine, batch=40, time=17, generator=3)[:, 1:]
+lm = ExactMaskedLM(hmm)
+texts = sample_tokens(hmm, batch=40, time=17, generator=3)[:, 1:]
 text = texts[11:12]  # change me: which of the forty to follow
 
 
 def memory_along(embeddings):
     """P[M | read so far] at each position."""
-    found = posteriors_from_evidence(machine, embeddings, keep=("filtered",))
-    return machine.memory_posterior(found.filtered)[0]
+    found = posteriors_from_evidence(hmm, embeddings, keep=("filtered",))
+    return hmm.memory_posterior(found.filtered)[0]
 
 
 # %% mystnb={"figure": {"caption": "What a text reveals of the memory while it is read. The prompt $u$ sets two of the values to zero before the first token, and they stay at zero; the others are compared with one another as before.", "name": "fig-mp-posteriors"}, "image": {"alt": "Two line charts of the probability of each value of the memory against the tokens read so far. Without a prompt four values compete. With the prompt the two values of weight zero stay at zero from the start, and the other two sum to one."}}
@@ -113,9 +113,10 @@ plt.show()
 # :::
 #
 # :::{prf:proof}
-# Write $\tilde{\mathbb{P}}$ for the law given $M \in \mathcal{M}^\star$. The prompt multiplies the joint law of $M$, the chain
-# $H_0, \dots, H_T$ and the tokens by $u_{(M, S_0)} = \mathbf{1}[M \in \mathcal{M}^\star]$ and normalises. As that factor
-# does not depend on the chain, the result is $\tilde{\mathbb{P}}$, and $\overline{G}_i$ is its conditional law of $X_i$. Writing it out,
+# Write $\tilde{\mathbb{P}}$ for the distribution given $M \in \mathcal{M}^\star$. The prompt multiplies the joint
+# distribution of $M$, the chain $H_0, \dots, H_T$ and the tokens by $u_{(M, S_0)} = \mathbf{1}[M \in
+# \mathcal{M}^\star]$ and normalises. As that factor does not depend on the chain, the result is $\tilde{\mathbb{P}}$,
+# and $\overline{G}_i$ is its conditional distribution of $X_i$. Writing it out,
 #
 # $$
 # \overline{G}_i = \sum_{m \in \mathcal{M}^\star} \sum_s
@@ -156,12 +157,10 @@ plt.show()
 # %%
 posterior = task.posterior(text)[0]
 share = posterior[kept].sum()
-print("P[M | x]            ", [round(float(p), 4) for p in posterior])
-print("P[M | x, M weighed] ", [round(float(p), 4) for p in prompted[-1]])
-print(
-    f"margin {float(posterior @ task.mu):.4f} = {float(share):.4f}"
-    f" · {float(prompted[-1] @ task.mu):.4f}"
-)
+print("P[M | x]:", [round(float(p), 4) for p in posterior])
+print("P[M | x, M weighed]:", [round(float(p), 4) for p in prompted[-1]])
+margins = float(posterior @ task.mu), float(share), float(prompted[-1] @ task.mu)
+print("margin {:.4f} = {:.4f} · {:.4f}".format(*margins))
 
 # %% [markdown]
 # ## The theorem
@@ -220,14 +219,19 @@ print(
 # :::
 #
 # :::{prf:proof}
-# Write $\tilde{\mathbb{P}}$ for the law given $M \in \mathcal{M}^\star$. In four steps:
+# Write $\tilde{\mathbb{P}}$ for the distribution given $M \in \mathcal{M}^\star$. In four steps:
 #
 # 1. By {prf:ref}`mp-lem-condition`, $\overline{G}_i$ is a combination of columns on which $\Phi$ is known. So the entry
 #    of $\Phi\, \overline{G}_i$ for $m \in \mathcal{M}^\star$ and $s \in \mathcal{S}^\star$ is
 #    $\tilde{\mathbb{P}}[M = m, S_i = s \mid x_{-i}]$. Summed up,
 #    $k_i = \tilde{\mathbb{P}}[S_i \in \mathcal{S}^\star \mid x_{-i}] \le 1$.
-# 2. Times $W[x_i, (m,s)]$ that entry is $\tilde{\mathbb{P}}[M = m, S_i = s, X_i = x_i \mid x_{-i}]$. Weighing by $\mu_m$ and
-#    summing, $v_i/\overline{G}_i[x_i]$ is the sum over $m$ of
+# 2. Times $W[x_i, (m,s)]$ that entry is
+#
+#    $$
+#    \tilde{\mathbb{P}}[M = m, S_i = s, X_i = x_i \mid x_{-i}].
+#    $$
+#
+#    Weighing by $\mu_m$ and summing, $v_i/\overline{G}_i[x_i]$ is the sum over $m$ of
 #    $\mu_m\, \tilde{\mathbb{P}}[M = m, S_i \in \mathcal{S}^\star \mid x]$.
 # 3. By assumption the largest key is 1. At a position where $k_i = 1$ the state is in $\mathcal{S}^\star$ with
 #    certainty, given $x_{-i}$ and so given $x$. There
@@ -255,11 +259,11 @@ from textwrap import fill
 from hmmlib.constructions import AssumptionError, attention_head, memory_prompt
 
 try:
-    attention_head(machine, mu)
+    attention_head(hmm, mu)
     print("no prompt is needed")
 except AssumptionError as error:
     print(fill(f"{type(error).__name__}: {error}", 78))
-tuned = memory_prompt(machine, mu)
+tuned = memory_prompt(hmm, mu)
 print("prompt:", tuned.prompt[0].int().tolist())
 print("the same as u:", torch.equal(tuned.prompt, u), "- blanks:", tuned.n_blanks)
 
@@ -303,22 +307,22 @@ except ValueError as error:
 
 # %% [markdown]
 # The library refuses rather than guesses. A trained network would return something; the theorem does not say what.
-# Where the emissions are positive, as in the random machines of this chapter, no such text exists.
+# Where the emissions are positive, as in the random HMMs of this chapter, no such text exists.
 
 # %% [markdown]
 # ## A check over many random draws
 #
-# A thousand machines with three to six values, of which the task weighs two or three, each with its own random task and
+# A thousand HMMs with three to six values, of which the task weighs two or three, each with its own random task and
 # a few texts. On every one of them we first ask for a head without a prompt. As for the labels, we count among texts with
 # some key of one, and outside a margin of $10^{-9}$.
 
 
 # %%
-def compare(machine, tuned, x, mu, beyond=1e-9):
+def compare(hmm, tuned, x, mu, beyond=1e-9):
     """Texts with a key of one; wrong labels among them; deviation of the values."""
-    G = tuned.probs(ExactMaskedLM(machine), x)
+    G = tuned.probs(ExactMaskedLM(hmm), x)
     one = tuned.head.keys(G) > 1 - 1e-9
-    posterior = PosteriorTask.two_class(machine, mu).posterior(x)
+    posterior = PosteriorTask.two_class(hmm, mu).posterior(x)
     margin = posterior @ torch.as_tensor(mu, dtype=torch.float64)
     margin /= posterior[:, list(tuned.values_kept)].sum(1)  # given M*
     values = tuned.head.position_values(G, x) / G.gather(-1, x[..., None])[..., 0]
@@ -356,7 +360,7 @@ for seed in range(1000):
     largest = max(largest, counts[2])
 
 # %%
-print(f"machines: 1000, of which without a prompt no head exists: {refused}")
+print(f"HMMs: 1000, of which without a prompt no head exists: {refused}")
 print(f"texts: {total}, of which some key is one: {read}")
 print(f"wrong labels among these: {wrong}, largest deviation {largest:.0e}")
 
@@ -376,7 +380,7 @@ print(f"wrong labels among these: {wrong}, largest deviation {largest:.0e}")
 # The number of values has dropped out of the condition. The cell may hold ten values or ten thousand; what counts is how
 # many of them the task compares. (That is our reading; the paper states the condition on columns and does not count.)
 #
-# We draw machines with $V = 10$ tokens and $\lvert\mathcal{S}\rvert = 3$ syntax states, and ask whether *some* syntax
+# We draw HMMs with $V = 10$ tokens and $\lvert\mathcal{S}\rvert = 3$ syntax states, and ask whether *some* syntax
 # state is recoverable: once with emissions uniform on the simplex, once as in the paper's experiments, at temperature
 # 0.01.
 
@@ -386,7 +390,7 @@ from hmmlib.constructions import recoverable_states
 
 
 def at_temperature(tau):
-    """A function that draws a machine with so many values."""
+    """A function that draws an HMM with so many values."""
 
     def draw(n_values, seed, n_syntax=3):
         warm = {"emission_temperature": tau, "n_permutations": 1}
@@ -397,7 +401,7 @@ def at_temperature(tau):
 
 # %%
 def uniform(n_values, seed):
-    """A machine with three syntax states and emissions uniform on the simplex."""
+    """An HMM with three syntax states and emissions uniform on the simplex."""
     rows = np.random.default_rng(seed).dirichlet(np.ones(10), (n_values, 1, 3))
     start = np.full((n_values, 1, 3), 1 / (3 * n_values))
     return MemoryHMM(start, np.full((3, 3), third), rows)
@@ -405,7 +409,7 @@ def uniform(n_values, seed):
 
 # %%
 def share_recoverable(draw, n_values, n_kept):
-    """Share of forty machines in which some syntax state is recoverable."""
+    """Share of forty HMMs in which some syntax state is recoverable."""
     kept = range(n_kept or n_values)
     found = [recoverable_states(draw(n_values, s), values=kept) for s in range(40)]
     return sum(map(bool, found)) / len(found)
@@ -419,7 +423,7 @@ for name, draw in (("uniform", uniform), ("temperature 0.01", at_temperature(0.0
         for label, n in prompts.items()
     }
 
-# %% mystnb={"figure": {"caption": "Share of forty random machines in which some syntax state is recoverable, with $V = 10$ tokens and $|\\mathcal{S}| = 3$ syntax states. Left, uniform emissions: all or nothing, as the count has it. Right, the paper's temperature: nearly one-hot columns coincide so often that the smaller sets of columns fail as well.", "name": "fig-mp-counts"}, "image": {"alt": "Two line charts against the number of values, 2 to 10. On the left the line without a prompt falls from 100 percent to zero beyond three values, and the lines of prompts that keep two or three values stay at 100. On the right the line without a prompt falls from nearly 100 percent at two values to zero at four, and the lines with prompts stay roughly level, near 90 and 50 percent."}}
+# %% mystnb={"figure": {"caption": "Share of forty random HMMs in which some syntax state is recoverable, with $V = 10$ tokens and $|\\mathcal{S}| = 3$ syntax states. Left, uniform emissions: all or nothing, as the count has it. Right, the paper's temperature: nearly one-hot columns coincide so often that the smaller sets of columns fail as well.", "name": "fig-mp-counts"}, "image": {"alt": "Two line charts against the number of values, 2 to 10. On the left the line without a prompt falls from 100 percent to zero beyond three values, and the lines of prompts that keep two or three values stay at 100. On the right the line without a prompt falls from nearly 100 percent at two values to zero at four, and the lines with prompts stay roughly level, near 90 and 50 percent."}}
 from hmmlib.plotting.prompts_and_memory import shares_recoverable
 
 shares_recoverable(panels, capacity=10 / 3)
@@ -431,51 +435,55 @@ plt.show()
 # On the right, apart from the luck of the draws, they do not see it either, but they start lower. At temperature 0.01 a
 # column is nearly one-hot, and two columns with the same favourite token differ by very little. *Exactly* dependent they are with probability zero. What
 # we count is whether singular values stay above a share `rtol` of the largest, $10^{-7}$ by default, and here that choice
-# matters. For $\lvert\mathcal{S}\rvert = 4$, as in the paper, with the first two values kept:
+# matters. For $\lvert\mathcal{S}\rvert = 4$, as in the paper, with the first two values kept, we count those of 40
+# HMMs with $\lvert\mathcal{M}\rvert = 3$ that have a recoverable state, at temperatures 0.01 and 0.3:
 
 # %%
+from hmmlib.tables import Table
+
 cold = [at_temperature(0.01)(3, s, n_syntax=4) for s in range(40)]
 warm = [at_temperature(0.3)(3, s, n_syntax=4) for s in range(40)]
-print("of 40 machines, |ℳ| = 3, |𝒮| = 4, V = 10, with a recoverable state")
-print("              temperature 0.01        temperature 0.3")
-print("  rtol     no prompt   keeps two   no prompt   keeps two")
+rows = []
 for rtol in [1e-3, 1e-7, 1e-12]:
     counts = [
-        sum(bool(recoverable_states(m, values=values, rtol=rtol)) for m in machines)
-        for machines in (cold, warm)
+        sum(bool(recoverable_states(m, values=values, rtol=rtol)) for m in hmms)
+        for hmms in (cold, warm)
         for values in (None, (0, 1))
     ]
-    print(f"{rtol:6.0e}" + "".join(f"{count:12d}" for count in counts))
+    rows.append((rtol, *counts))
+header = ["0.01: no prompt", "0.01: keeps two", "0.3: no prompt", "0.3: keeps two"]
+Table(["`rtol`", *header], rows, ".0e")
 
 # %% [markdown]
-# The stricter the test, the fewer machines pass with a prompt, and on those that fail a head may magnify small errors of
+# The stricter the test, the fewer HMMs pass with a prompt, and on those that fail a head may magnify small errors of
 # the model a thousand or ten million times and more (compare {prf:ref}`prop-conditioning`). The last row also shows that a test
 # can be too trusting. Twelve columns in ten dimensions are dependent, and generically all of them are; where the
 # smallest tolerance finds recoverable states without a prompt, it mistakes a tiny share in a dependency for none. At
 # temperature 0.3 nothing depends on the tolerance.
 #
-# One more question about the paper's machines. Their tasks are drawn by putting six Gaussian weights at random places.
+# One more question about the paper's HMMs. Their tasks are drawn by putting six Gaussian weights at random places.
 # How many values does such a task weigh, and would a prompt help?
 
 # %%
 from hmmlib import draw_task
 
-probe = {"probe_size": 50, "probe_length": 8}
-print("values   mean weighed   |ℳ*|·|𝒮| ≤ V   recoverable: no prompt   with prompt")
+probe, rows = {"probe_size": 50, "probe_length": 8}, []
 for n_values in [2, 3, 5, 7]:
-    rows = []
+    found = []
     for seed in range(1, 41):
         drawn = random_memory_hmm(n_values, 4, generator=seed)
         weights = draw_task(drawn, generator=seed, **probe).mu
         held = weights.nonzero().flatten().tolist()
         pair = [recoverable_states(drawn, values=v) for v in (None, held)]
-        rows.append([len(held), 4 * len(held) <= 10, *map(bool, pair)])
-    mean, fits, plain, with_prompt = np.mean(rows, 0)
-    print(f"{n_values:6d}{mean:15.2f}{fits:15.0%}{plain:25.0%}{with_prompt:14.0%}")
+        found.append([len(held), 4 * len(held) <= 10, *map(bool, pair)])
+    rows.append((n_values, *np.mean(found, 0)))
+few = r"$\lvert\mathcal{M}^\star\rvert \lvert\mathcal{S}\rvert \le V$"
+header = ["values", "mean weighed", few, "recoverable: no prompt", "with prompt"]
+Table(header, rows, [None, ".2f", ".0%", ".0%", ".0%"])
 
 # %% [markdown]
 # Six weights spread over a few values leave few at zero. With $\lvert\mathcal{S}\rvert = 4$ and $V = 10$ a prompt may
-# keep two values, and most of the paper's tasks weigh more. So on the paper's own machines this theorem seldom
+# keep two values, and most of the paper's tasks weigh more. So on the paper's own HMMs this theorem seldom
 # applies. It is about tasks that ask *little* of a memory that can hold *much*.
 #
 # ## Several cells
@@ -491,13 +499,11 @@ for n_values in [2, 3, 5, 7]:
 # the chain reads elsewhere.) The condition on the memory is as lasting as before. But now the prompt has also said where the
 # chain *starts*, and that is new and false information about the first tokens.
 #
-# Here is a machine on which it matters. It picks one of two cells and talks about it for a while, in `a` and `b`; gives a
+# Here is an HMM on which it matters. It picks one of two cells and talks about it for a while, in `a` and `b`; gives a
 # cue, `e`; mentions cell 0, in `c` or `d`; and picks again. While it talks nobody can see which cell it talks about.
 
+
 # %%
-from hmmlib.hmm import stationary_distribution
-
-
 def two_topics(stay=0.7):
     """Chain states: talk about cell 0, mention cell 0, talk about cell 1, cue."""
     go = 1 - stay
@@ -508,9 +514,8 @@ def two_topics(stay=0.7):
     emission[:, :, 0, :2] = talk[:, None]
     emission[:, 0, 1, 2:4] = say
     emission[:, 1, 1, 4] = 1.0
-    start = stationary_distribution(torch.tensor(chain, dtype=torch.float64)).reshape(
-        2, 2
-    )
+    chain = torch.tensor(chain, dtype=torch.float64)
+    start = stationary_distribution(chain).reshape(2, 2)
     return MemoryHMM((start / 9).expand(3, 3, 2, 2), chain, emission)
 
 
@@ -521,10 +526,8 @@ topics = two_topics()
 print(topics)
 print(spell(sample_tokens(topics, batch=1, time=40, generator=0)[0]))
 print("recoverable in cell 0, without a prompt:", recoverable_states(topics))
-print(
-    "if the prompt keeps values 0 and 1:     ",
-    recoverable_states(topics, values=(0, 1)),
-)
+two = recoverable_states(topics, values=(0, 1))
+print("if the prompt keeps values 0 and 1:", two)
 
 # %% [markdown]
 # The three ways of mentioning cell 0 are dependent, two of them are not. The other columns, which a prompt for
@@ -541,9 +544,9 @@ print(
 # :::{prf:definition} Start error
 # :label: mp-def-start-error
 #
-# Let $\lambda_k$ be the law of the text's first hidden state under the prompt and $k$ blanks, and $\pi$ its law without a
-# prompt. Then $\delta_k = \max_h \lvert \lambda_k(h)/\pi(h) - 1 \rvert$, over all $h$ with $\pi(h) > 0$ (and infinity if
-# $\lambda_k$ is positive elsewhere).
+# Let $\lambda_k$ be the distribution of the text's first hidden state under the prompt and $k$ blanks, and $\pi$ its
+# distribution without a prompt. Then $\delta_k = \max_h \lvert \lambda_k(h)/\pi(h) - 1 \rvert$, over all $h$ with
+# $\pi(h) > 0$ (and infinity if $\lambda_k$ is positive elsewhere).
 # :::
 #
 # :::{prf:proposition} Several cells, with blanks in between (ours; the paper does not state this)
@@ -560,15 +563,18 @@ print(
 #
 # where $c(x) = \mu^\top \mathbb{P}[M_{j^\star} \mid x,\, M_{j^\star} \in \mathcal{M}^\star]$ is again the margin given
 # $\mathcal{M}^\star$. So a text with some key of one gets the right label if $\lvert c(x) \rvert$ exceeds the right-hand
-# side. If the chain is irreducible and aperiodic and starts in its stationary law, $\delta_k$ goes to zero geometrically.
+# side. If the chain is irreducible and aperiodic and starts in its stationary distribution, $\delta_k$ goes to zero
+# geometrically.
 # :::
 #
 # :::{prf:proof}
-# Write $\tilde{\mathbb{P}}$ for the law under prompt and blanks, and drop the index $j^\star$ of the cell. In five steps:
+# Write $\tilde{\mathbb{P}}$ for the distribution under prompt and blanks, and drop the index $j^\star$ of the cell. In
+# five steps:
 #
 # 1. The prompt multiplies by $\mathbf{1}[M \in \mathcal{M}^\star]\, \mathbf{1}[J_0 = j^\star]$, one factor for the memory and
 #    one for the chain. As the two are independent at the start, they remain so: under $\tilde{\mathbb{P}}$ the memory has
-#    its law given $M \in \mathcal{M}^\star$, and the text's first state has the law $\lambda_k$, whatever the memory.
+#    its distribution given $M \in \mathcal{M}^\star$, and the text's first state has the distribution $\lambda_k$,
+#    whatever the memory.
 # 2. Hence
 #
 #    $$
@@ -595,7 +601,7 @@ print(
 # positive.
 # :::
 #
-# How true is that on the machine of two topics? For each number of blanks we measure the largest deviation over
+# How true is that on the HMM of two topics? For each number of blanks we measure the largest deviation over
 # 150 texts, at all positions with key one, and put the bound and the eigenvalue beside it. We begin with one blank. With
 # none, $\delta_0 = 1$ and nothing is promised; a text that begins with a mention is even impossible then, since no mention
 # follows a state of cell 0 directly.
@@ -617,7 +623,7 @@ print("eigenvalue moduli:", [round(float(size), 3) for size in moduli])
 exceeded = [m > b * (1 + 1e-9) for m, b in zip(measured, bounds, strict=True)]
 print("the bound is exceeded:", sum(exceeded), "times")
 
-# %% mystnb={"figure": {"caption": "Deviation from the margin given $\\mathcal{M}^\\star$ on the machine of two topics: the largest one measured, the bound of the proposition, and the slope of the chain's second eigenvalue.", "name": "fig-mp-forgetting"}, "image": {"alt": "Line chart with a logarithmic vertical axis. The measured deviation and the bound both fall along straight lines as the number of blanks grows from 1 to 41; the bound lies above the measured line, and a dotted line shows the same slope."}}
+# %% mystnb={"figure": {"caption": "Deviation from the margin given $\\mathcal{M}^\\star$ on the HMM of two topics: the largest one measured, the bound of the proposition, and the slope of the chain's second eigenvalue.", "name": "fig-mp-forgetting"}, "image": {"alt": "Line chart with a logarithmic vertical axis. The measured deviation and the bound both fall along straight lines as the number of blanks grows from 1 to 41; the bound lies above the measured line, and a dotted line shows the same slope."}}
 from hmmlib.plotting.prompts_and_memory import forgetting
 
 forgetting(steps, measured, bounds, float(moduli[-2]))
@@ -628,7 +634,7 @@ plt.show()
 # a constant factor.
 #
 # Left to itself, `memory_prompt` puts as many blanks as bring $\delta$ down to $10^{-9}$. To see the proposition at work
-# we give 200 random machines with two cells ten blanks each, whatever their $\delta$ is then. By
+# we give 200 random HMMs with two cells ten blanks each, whatever their $\delta$ is then. By
 # {prf:ref}`mp-prop-blanks` no deviation may exceed the bound, and no label may be wrong whose margin given
 # $\mathcal{M}^\star$ does.
 
@@ -648,25 +654,23 @@ for seed in range(200):
 
 # %%
 smallest, middle, largest = np.quantile(found, [0, 0.5, 1])
-print(f"machines: 200; δ from {smallest:.0e} to {largest:.2g}, median {middle:.1g}")
+print(f"HMMs: 200; δ from {smallest:.0e} to {largest:.2g}, median {middle:.1g}")
 print(f"texts: {total}, of which some key is one: {read}")
-print(
-    f"wrong labels beyond the bound: {wrong}, machines that break the bound: {broken}"
-)
+print(f"wrong labels beyond the bound: {wrong}, HMMs that break the bound: {broken}")
 
 # %% [markdown]
 # ### A case without blanks
 #
 # Blanks are not needed if there is nothing to forget. Let the cell be drawn anew at every step, whatever was read
-# before: $A = c \otimes B$ with a law $c$ over cells and a chain $B$ of the syntax states, started stationary. Then the next
-# state does not depend on $J_0$, and $\delta_0 = 0$.
+# before: $A = c \otimes B$ with a distribution $c$ over cells and a chain $B$ of the syntax states, started stationary.
+# Then the next state does not depend on $J_0$, and $\delta_0 = 0$.
 
 # %%
 generator = np.random.default_rng(1)
 c, B = generator.dirichlet(np.ones(2)), generator.dirichlet(np.ones(3), 3)
-law = stationary_distribution(torch.from_numpy(B)).numpy()
+stationary = stationary_distribution(torch.from_numpy(B)).numpy()
 redrawn = MemoryHMM(
-    np.full((3, 3, 1, 1), 1 / 9) * np.outer(c, law),
+    np.full((3, 3, 1, 1), 1 / 9) * np.outer(c, stationary),
     np.tile(np.kron(c[None], B), (2, 1)),
     generator.dirichlet(np.ones(16), (3, 2, 3)),
 )
@@ -714,7 +718,7 @@ except AssumptionError as error:
 # :::{prf:proposition} No prompt and no attention head (ours)
 # :label: mp-prop-coin
 #
-# On this machine no prompt of any length, with any attention head that reads the positions of the text, gives `a`,
+# On this HMM no prompt of any length, with any attention head that reads the positions of the text, gives `a`,
 # `aa`, `aaa` and `aaaa` their labels.
 # :::
 #
@@ -722,8 +726,8 @@ except AssumptionError as error:
 # In three steps:
 #
 # 1. There is one syntax state, so a prompt does nothing but replace the prior of the three values by some other prior $q$.
-#    Given the value the tokens are independent. Hence all positions of the text $\mathtt{a}^n$ show the same law, with
-#    $g_n = \sum_m q_m p_m^n / \sum_m q_m p_m^{n-1}$ for the `a` and $1 - g_n$ for the `b`.
+#    Given the value the tokens are independent. Hence all positions of the text $\mathtt{a}^n$ show the same
+#    distribution, with $g_n = \sum_m q_m p_m^n / \sum_m q_m p_m^{n-1}$ for the `a` and $1 - g_n$ for the `b`.
 # 2. As all positions are alike, it does not matter where the head looks. Its value is
 #    $b^\top((\Phi\, \overline{G}) \odot e^\star(\mathtt{a}))$, which for any $b$, $\Phi$ and $e^\star$ is linear in
 #    $\overline{G}$, and so an affine function $\alpha + \beta g_n$.
@@ -782,9 +786,9 @@ for values in ([0, 1, 2], [0, 2]):
 
 # %% [markdown]
 # Values 0 and 2 write a `c` equally often. Once value 1 has been ruled out, `c`s say nothing more, and the prompted
-# model shows the same law at every position of every one of these texts. Whatever reads it, be it linear or not, gives
-# an answer that does not depend on the text, unless it counts the tokens itself. The first two texts have different
-# labels. The information about value 1 was in the text, and the prompt has thrown it away.
+# model shows the same distribution at every position of every one of these texts. Whatever reads it, be it linear or
+# not, gives an answer that does not depend on the text, unless it counts the tokens itself. The first two texts have
+# different labels. The information about value 1 was in the text, and the prompt has thrown it away.
 #
 # ### Several cells without blanks
 #
@@ -826,14 +830,16 @@ def at_the_mention(n_blanks):
 
 # %%
 truth = (margins >= 0).long()[clear]
-print(" k     δ_k   bound   wrong   some weights fit   margin at most")
+rows = []
 for k in [0, 1, 2, 4, 8, 16, 32]:
     tuned, answers, shown = at_the_mention(k)
     delta, verdict = tuned.start_error, separate(shown, truth)
-    bound = f"{4 * delta / (1 - delta):.3f}" if delta < 1 - 1e-9 else "none"
+    bound = 4 * delta / (1 - delta) if delta < 1 - 1e-9 else None
     most = certificate_bound(shown, truth, verdict.certificate)
-    print(f"{k:2d}{delta:8.3f}{bound:>8}{int((answers != truth).sum()):8d}", end="")
-    print(f"{verdict.separable!s:>19}{most:17.0e}")
+    wrong = (answers != truth).sum()
+    rows.append((k, delta, bound, wrong, verdict.separable, most))
+header = ["$k$", r"$\delta_k$", "bound", "wrong", "weights fit", "margin at most"]
+Table(header, rows, [None, ".3f", ".3f", None, None, ".0e"])
 
 # %% [markdown]
 # Without blanks labels come out wrong that are not close calls, and the certificates say that this is not the fault of the
@@ -845,15 +851,16 @@ for k in [0, 1, 2, 4, 8, 16, 32]:
 
 # %%
 x = torch.tensor([["abcde".index(letter) for letter in "aaaecbbb"]])
-print(f"text {spell(x[0])}, label {int(topic_task.labels(x))}")
+print("text", spell(x[0]))
 exact = topic_task.posterior(x)[0, :2]
-print("posterior of 0 and 1:      ", (exact / exact.sum()).numpy().round(3))
+rows = [("given the text", *(exact / exact.sum()), topic_task.labels(x))]
 for k in [0, 32]:
     tuned = memory_prompt(topics, topic_mu, n_blanks=k)
     evidence = tuned.head.evidence(tuned.probs(topic_lm, x), x)[0, x[0] == 2].sum(0)
-    shown = (evidence / evidence.sum()).numpy().round(3)
-    answer = int(tuned.labels(topic_lm, x))
-    print(f"as the head sees it, k = {k:2d}:", shown, "- label", answer)
+    shown = evidence / evidence.sum()
+    answer = tuned.labels(topic_lm, x)
+    rows.append((f"as the head sees it, $k = {k}$", *shown, answer))
+Table(["posterior of", "value 0", "value 1", "label"], rows, ".3f")
 
 # %% [markdown]
 # The forced beginning makes the model read the first word as a statement about cell 0, and it discounts the rest.
@@ -874,9 +881,8 @@ except AssumptionError as error:
     print(fill(f"{type(error).__name__}: {error}", 78))
 prompt = memory_prompt(topics, topic_mu).prompt
 blank = posteriors_from_evidence(tilted, prompt[None], keep=("filtered",)).filtered
-print(
-    "values under the prompt:", tilted.memory_posterior(blank[0, 0]).numpy().round(3)
-)
+left = tilted.memory_posterior(blank[0, 0])
+print("values under the prompt:", left.numpy().round(3))
 given = tilted.initial.sum((1, 2, 3))[:2]
 print("without it, given 0 or 1:", (given / given.sum()).numpy().round(3))
 
@@ -891,7 +897,7 @@ print("without it, given 0 or 1:", (given / given.sum()).numpy().round(3))
 # :label: mp-ex-classes
 #
 # A task with $K$ classes gives class $k$ the score $\mu_k^\top \mathbb{P}[M \mid x]$ and picks the largest. Which values may a
-# prompt drop? Build a task with three classes on a machine of six values in which two values are enough, although no
+# prompt drop? Build a task with three classes on an HMM of six values in which two values are enough, although no
 # weight is zero.
 # :::
 
@@ -936,22 +942,27 @@ print("wrong:", int((tuned.head.labels(G, x) != three.labels(x))[read].sum()))
 # :class: dropdown
 # :::
 #
-# The prompted posterior is $\tilde{\mathbb{P}}[M = m \mid x] \propto u_m\, \mathbb{P}[M = m \mid x]$. With $b_{(m,s)} = \mu_m / u_m$
-# the head reads $\sum_m (\mu_m / u_m)\, \tilde{\mathbb{P}}[M = m \mid x]$, which is $\mu^\top \mathbb{P}[M \mid x]$ up to a positive
+# The prompted posterior is
+#
+# $$
+# \tilde{\mathbb{P}}[M = m \mid x] \propto u_m\, \mathbb{P}[M = m \mid x].
+# $$
+#
+# With $b_{(m,s)} = \mu_m / u_m$ the head reads $\sum_m (\mu_m / u_m)\, \tilde{\mathbb{P}}[M = m \mid x]$, which is $\mu^\top \mathbb{P}[M \mid x]$ up to a positive
 # factor. Which positions have key one does not change, since the supports do not.
 
 # %%
 random = torch.Generator().manual_seed(0)
 strength = 0.1 + torch.rand(len(mu), dtype=torch.float64, generator=random)
 soft = u.reshape(len(mu), -1) * strength[:, None]
-head = memory_prompt(machine, task.mu / strength).head  # weights μ_m / u_m
-x = sample_tokens(machine, batch=1000, time=17, generator=5)[:, 1:]
+head = memory_prompt(hmm, task.mu / strength).head  # weights μ_m / u_m
+x = sample_tokens(hmm, batch=1000, time=17, generator=5)[:, 1:]
 G = text_probs(lm, x, soft.reshape(1, -1), 0)
 read = (head.keys(G) > 1 - 1e-9).any(1)
 print("strengths:", [round(float(size), 2) for size in soft[:, 0]])
 print("texts with a key of one:", int(read.sum()), "of", len(x))
 print("wrong:", int((head.labels(G, x) != task.labels(x))[read].sum()))
-naive = memory_prompt(machine, mu).head.labels(G, x) != task.labels(x)
+naive = memory_prompt(hmm, mu).head.labels(G, x) != task.labels(x)
 print("wrong if the head keeps the weights μ:", int(naive[read].sum()))
 
 # %% [markdown]
@@ -980,7 +991,7 @@ print("wrong if the head keeps the weights μ:", int(naive[read].sum()))
 front = text_probs(lm, x, u, 0)
 behind = torch.cat([lm.embed(prepend_mask(lm, x)), u.expand(len(x), 1, -1)], 1)
 behind = lm.token_probs(behind)[:, 1:-1]
-print("the same laws:", torch.allclose(front, behind, atol=1e-12))
+print("the same distributions:", torch.allclose(front, behind, atol=1e-12))
 
 # %% [markdown]
 # :::{solution-end}
@@ -990,7 +1001,7 @@ print("the same laws:", torch.allclose(front, behind, atol=1e-12))
 # :::{exercise}
 # :label: mp-ex-periodic
 #
-# On the machine of two topics, let the chain be strictly periodic instead: cell 0, cell 1, cell 0, cell 1, … in the
+# On the HMM of two topics, let the chain be strictly periodic instead: cell 0, cell 1, cell 0, cell 1, … in the
 # same syntax state. How does $\delta_k$ behave? How lazy does the chain have to be, staying where it is with probability
 # $\varepsilon$, for 100 blanks to bring $\delta$ below $10^{-3}$?
 # :::
@@ -1000,10 +1011,10 @@ print("the same laws:", torch.allclose(front, behind, atol=1e-12))
 # :class: dropdown
 # :::
 #
-# With two states that alternate, the law under the prompt jumps back and forth and never comes nearer: $\delta_k = 1$ for
-# all $k$, and `memory_prompt` says so. If it stays with probability $\varepsilon$, the second eigenvalue is $2\varepsilon - 1$
-# and $\delta_k = (1 - 2\varepsilon)^{k+1}$, so that $(1 - 2\varepsilon)^{101} \le 10^{-3}$ is wanted, or
-# $\varepsilon \ge (1 - 10^{-3/101})/2$.
+# With two states that alternate, the distribution under the prompt jumps back and forth and never comes nearer:
+# $\delta_k = 1$ for all $k$, and `memory_prompt` says so. If it stays with probability $\varepsilon$, the second
+# eigenvalue is $2\varepsilon - 1$ and $\delta_k = (1 - 2\varepsilon)^{k+1}$, so that $(1 - 2\varepsilon)^{101} \le
+# 10^{-3}$ is wanted, or $\varepsilon \ge (1 - 10^{-3/101})/2$.
 
 
 # %%
@@ -1018,10 +1029,10 @@ try:
     memory_prompt(alternating(0.0), [1, -1])
 except AssumptionError as error:
     print(fill(str(error), 78))
+rows = []
 for epsilon in [0.01, 0.03, (1 - 10 ** (-3 / 101)) / 2, 0.04]:
-    print(
-        f"ε = {epsilon:.4f}: δ = {start_errors(alternating(epsilon), 0, 100)[-1]:.5f}"
-    )
+    rows.append((epsilon, start_errors(alternating(epsilon), 0, 100)[-1]))
+Table([r"$\varepsilon$", r"$\delta_{100}$"], rows, [".4f", ".5f"])
 
 # %% [markdown]
 # :::{solution-end}
@@ -1032,7 +1043,7 @@ for epsilon in [0.01, 0.03, (1 - 10 ** (-3 / 101)) / 2, 0.04]:
 # - Memory never changes, so one prompt vector conditions it for the whole text. With one cell it touches nothing else.
 # - Under the prompt the margin keeps its sign, and only columns of weighed values have to be recoverable. The number
 #   of values of the cell drops out of the condition.
-# - On the paper's own machines that rarely helps: their tasks weigh most values, and at temperature 0.01 even
+# - On the paper's own HMMs that rarely helps: their tasks weigh most values, and at temperature 0.01 even
 #   few columns are often nearly dependent.
 # - With several cells the prompt also forces the chain to begin in one of them. Blanks between prompt and text
 #   undo that at the rate at which the chain mixes, and the error is bounded by the start error $\delta$.
