@@ -26,6 +26,7 @@ import hmmlib
 from hmmlib.analysis import read_results
 from hmmlib.plotting import use_style
 from hmmlib.plotting.library_speed import growth
+from hmmlib.tables import Table
 
 use_style()
 
@@ -34,8 +35,8 @@ use_style()
 #
 # ### A model
 #
-# A hidden Markov model is three tables: the law of the first state, the law of the next state given this one, and
-# the law of the token given the state. Each row sums to one.
+# A hidden Markov model is three tables: the distribution of the first state, the distribution of the next state given
+# this one, and the distribution of the token given the state. Each row sums to one.
 
 # %%
 hmm = hmmlib.HMM(  # change me: any rows that sum to one
@@ -63,22 +64,23 @@ for row in text:
 # %% [markdown]
 # ### What the text tells
 #
-# One call gives, for all positions $t$ at once, the law of the state given the whole text, $P[H_t \mid x]$
-# (`smoothed`), and the law of the token given the others, $G_t(x) = P[X_t \mid x_{-t}]$ (`conditionals`). A position
-# may be *blank*: its token is unknown, and is never read.
+# One call gives, for all positions $t$ at once, the distribution of the state given the whole text, $P[H_t \mid x]$
+# (`smoothed`), and the distribution of the token given the others, $G_t(x) = P[X_t \mid x_{-t}]$ (`conditionals`). A
+# position may be *blank*: its token is unknown, and is never read.
 
 # %%
 observed = torch.ones_like(text, dtype=torch.bool)
 observed[0, 4:7] = False  # three blanks in the first text
 full = hmmlib.posteriors(hmm, text)
 holes = hmmlib.posteriors(hmm, text, observed=observed)
-print(" t  token   P[H_t = 0 | x]   with blanks   G_t(x) with blanks")
+rows = []
 for t in range(3, 8):
-    token = int(text[0, t]) if observed[0, t] else "·"
-    states = f"{full.smoothed[0, t, 0]:14.3f}  {holes.smoothed[0, t, 0]:12.3f}"
-    print(
-        f"{t:2}  {token:>5}   {states}   {holes.conditionals[0, t].numpy().round(3)}"
-    )
+    token = str(int(text[0, t])) if observed[0, t] else "·"
+    states = full.smoothed[0, t, 0], holes.smoothed[0, t, 0]
+    rows.append((t, token, *states, *holes.conditionals[0, t]))
+header = ["$t$", "token", r"$P[H_t = 0 \mid x]$", "with blanks"]
+header += [f"$G_t(x)[{z}]$ with blanks" for z in range(hmm.n_tokens)]
+Table(header, rows, ".3f")
 
 # %% [markdown]
 # ### Texts of different lengths
@@ -88,15 +90,10 @@ for t in range(3, 8):
 # %%
 cut = hmmlib.posteriors(hmm, text, lengths=[12, 7])
 alone = hmmlib.posteriors(hmm, text[1:, :7])
-print(
-    f"log P[x] of the second text: {cut.log_likelihood[1]:.6f}, alone {alone.log_likelihood[0]:.6f}"
-)
-print(
-    "at its end:",
-    cut.smoothed[1, 6].numpy().round(3),
-    "  beyond:",
-    cut.smoothed[1, 7].numpy(),
-)
+print(f"log P[x] of the second text: {cut.log_likelihood[1]:.6f}", end=", ")
+print(f"alone {alone.log_likelihood[0]:.6f}")
+print("at its end:", cut.smoothed[1, 6].numpy().round(3), end=", ")
+print("beyond:", cut.smoothed[1, 7].numpy())
 
 # %% [markdown]
 # ### Soft evidence, with a gradient
@@ -112,14 +109,14 @@ prompt = torch.ones(1, 1, hmm.n_states, dtype=torch.float64, requires_grad=True)
 evidence = torch.cat([prompt, lm.embed(text[:1])], dim=1)
 found = hmmlib.posteriors_from_evidence(hmm, evidence, keep=("smoothed",))
 found.log_likelihood.sum().backward()
-print("gradient      ", prompt.grad[0, 0].numpy().round(6))
-print("P[H_0 = h | x]", found.smoothed[0, 0].detach().numpy().round(6))
+rows = zip(range(hmm.n_states), prompt.grad[0, 0], found.smoothed[0, 0], strict=True)
+Table(["$h$", "gradient", r"$P[H_0 = h \mid x]$"], rows, ".6f")
 
 # %% [markdown]
 # ### A memory
 #
 # A memory-augmented model draws $M = (M_0, M_1, \dots)$ once per text; the chain says which cell is read. What is known of
-# a cell grows as the text unfolds.
+# a cell grows as the text unfolds; the table has the probability of each of its contents after 1, 10 and 200 tokens.
 
 # %%
 sizes = {"n_values": 3, "n_syntax": 2, "n_cells": 2, "n_tokens": 6}
@@ -128,10 +125,12 @@ story = hmmlib.sample(model, batch=1, time=200, generator=0)
 read = hmmlib.posteriors(model, story.tokens, keep=("filtered",)).filtered[0]
 print(model)
 print("the memory holds", model.contents[story.content[0]].tolist())
+rows = []
 for t in (0, 9, 199):
-    first, second = (model.memory_posterior(read[t], cell) for cell in (0, 1))
-    first, second = first.numpy().round(3), second.numpy().round(3)
-    print(f"after {t + 1:3} tokens: P[M_0 | …] = {first}, P[M_1 | …] = {second}")
+    cells = [model.memory_posterior(read[t], cell) for cell in (0, 1)]
+    rows.append((t + 1, *torch.cat(cells)))
+header = [f"$M_{c} = {m}$" for c in (0, 1) for m in range(3)]
+Table(["tokens", *header], rows, ".3f")
 
 # %% [markdown]
 # The memory never becomes a large transition matrix: the chain is run once per content. The flat HMM exists all the
@@ -154,11 +153,10 @@ task = hmmlib.draw_task(world, generator=1)
 data = hmmlib.draw_dataset(task, generator=2, sizes=(500, 100, 200), length=32)
 margin = task.posterior(data.test.tokens) @ task.mu
 print(task)
-for name, split in data._asdict().items():
-    print(
-        f"{name}: {len(split.labels)} texts, share of class 1 {split.labels.double().mean():.3f}"
-    )
 print("labels are 1(margin ≥ 0):", bool(((margin >= 0) == data.test.labels).all()))
+labels = {name: split.labels.double() for name, split in data._asdict().items()}
+rows = [(name, len(found), found.mean()) for name, found in labels.items()]
+Table(["part", "texts", "share of class 1"], rows, ".3f")
 
 # %% [markdown]
 # ### When something is wrong
@@ -183,9 +181,8 @@ complain(lambda: hmmlib.posteriors(hmm, text.double()))
 # A text that the model cannot produce is such a mistake too, and is found at the position where it becomes impossible.
 
 # %%
-clock = hmmlib.HMM(
-    [1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]]
-)  # tick, tock, tick, tock, …
+# Tick, tock, tick, tock, …
+clock = hmmlib.HMM([1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]])
 complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
 
 # %% [markdown]
@@ -219,8 +216,6 @@ Markdown(
 
 
 # %%
-from hmmlib.tables import Table
-
 rows = []
 for row in bench["comparisons"]:
     spread = (float(f"{row['ratio'][part]:.2g}") for part in ("median", "min", "max"))
