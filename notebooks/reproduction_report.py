@@ -48,7 +48,7 @@ from hmmlib.analysis.agreement import FAILS, HOLDS
 from hmmlib.constructions import THEOREMS, check_theorem
 from hmmlib.tables import Table
 
-n_models = 100  # change me: machines drawn for each theorem
+n_models = 100  # change me: HMMs drawn for each theorem
 lines = []
 for theorem in THEOREMS:
     models, texts, wrong = check_theorem(theorem, n_models)
@@ -227,8 +227,9 @@ Markdown("\n\n".join(beside(*pair) for pair in pairs))
 # 1. Accuracy of heads at the two smallest $H$ less that at the two largest.
 # 2. Accuracy of a prompt less that of a head: (a) its mean over all $H$, (b) at each $H$.
 # 3. The mean gain of a prompt where $H > V$ less that where $H \le V$.
-# 4. Accuracy of an attention head on a machine with memory less 95%, at each size. The 95 is our reading of *nearly always*.
-# 5. Accuracy of an attention head on a machine with memory less that of a linear head on a vanilla machine with as many
+# 4. Accuracy of an attention head on an HMM with memory less 95%, at each size. The 95 is our reading of *nearly
+#    always*.
+# 5. Accuracy of an attention head on an HMM with memory less that of a linear head on a vanilla HMM with as many
 #    states: (a) its mean over the sizes, (b) at each size.
 #
 # Of several effects the second table shows the one whose interval reaches lowest, and how many are above zero.
@@ -251,7 +252,7 @@ claim_numbers(found)
 #
 # In two claims our networks with AdamW heads differ from the paper. 2b does not hold, as on the exact model and for the same reason:
 # at 4 states our heads have every label right. And 4 cannot be told. Its weakest point is at 8 states, where on one of
-# three machines AdamW stops short of what a solved head has ({doc}`memory_vs_vanilla`).
+# three HMMs AdamW stops short of what a solved head has ({doc}`memory_vs_vanilla`).
 
 # %% [markdown]
 # ## How much the paper's own numbers moved
@@ -268,12 +269,16 @@ Markdown(
     "\n\n".join(f"**{titles[c]}**\n\n{table.markdown}" for c, table in moved.items())
 )
 
+# %% [markdown]
+# By how many points the means moved:
+
 # %%
-print("points by which the means moved     mean   most")
+lines = []
 for curve, title in titles.items():
     now, before = found[PAPER][curve], earlier(paper, curve)
     moved = np.abs(now.found.mean - [before[n] for n in now.points])
-    print(f"{title:32s} {moved.mean():7.1f} {moved.max():6.1f}")
+    lines.append((title, moved.mean(), moved.max()))
+Table(["curve", "mean", "most"], lines, ".1f")
 
 # %% [markdown]
 # A difference of that size between the paper and this book is no more than between two runs of its authors.
@@ -287,9 +292,9 @@ for curve, title in titles.items():
 #
 # ### The posterior behind the labels
 #
-# A label is the sign of $\mu^\top \mathbb{P}[H_0 \mid x]$. The released code takes the initial law $\pi_0$ for that of the state behind
-# the *first word*, computes $\mathbb{P}[H_1 \mid x]$ with it, and multiplies by the transition matrix to go a step back. In what does
-# that differ?
+# A label is the sign of $\mu^\top \mathbb{P}[H_0 \mid x]$. The released code takes the initial distribution $\pi_0$ for
+# that of the state behind the *first word*, computes $\mathbb{P}[H_1 \mid x]$ with it, and multiplies by the transition
+# matrix to go a step back. In what does that differ?
 #
 # :::{prf:proposition} The released label (ours)
 # :label: rr-prop-label
@@ -322,7 +327,7 @@ for curve, title in titles.items():
 # :::
 #
 # The paper's generator draws $\pi_0$ as a softmax of numbers between 0 and 0.1, so $\kappa^2 \le e^{0.2} < 1.23$. First the
-# proposition, on 500 machines, many with a much less even initial law; then the labels of the paper's own tasks.
+# proposition, on 500 HMMs, many with a much less even initial distribution; then the labels of the paper's own tasks.
 
 # %%
 import torch
@@ -342,14 +347,12 @@ def labels_apart(task, x, nearest):
 counts, warm = torch.zeros(3, dtype=torch.long), {"transition_temperature": 0.1}
 for s in range(500):
     temperature = (10.0, 1.0, 0.3)[s % 3]
-    machine = random_hmm(
-        3 + s % 12, generator=s, initial_temperature=temperature, **warm
-    )
-    mu = np.random.default_rng(s).standard_normal(machine.n_states)
-    x = sample_tokens(machine, 10, 9, generator=s)[:, 1:]
-    spread = torch.log(machine.initial.max() / machine.initial.min())
-    counts += labels_apart(PosteriorTask.two_class(machine, mu), x, 2 * spread)
-print(f"{s + 1} machines, {10 * (s + 1)} texts; within the proposition: {counts[0]}")
+    hmm = random_hmm(3 + s % 12, generator=s, initial_temperature=temperature, **warm)
+    mu = np.random.default_rng(s).standard_normal(hmm.n_states)
+    x = sample_tokens(hmm, 10, 9, generator=s)[:, 1:]
+    spread = torch.log(hmm.initial.max() / hmm.initial.min())
+    counts += labels_apart(PosteriorTask.two_class(hmm, mu), x, 2 * spread)
+print(f"{s + 1} HMMs, {10 * (s + 1)} texts; within the proposition: {counts[0]}")
 print(f"labels that differ there: {counts[1]}; anywhere: {counts[2]}")
 
 # %%
@@ -380,8 +383,8 @@ def with_fewer_words(model, features, s):
     train, _, test = draw_dataset(task, generator=s, sizes=(1000, 1, 500))
     right = []
     for n in (128, 79, 59):
-        laws = (features(model, part.tokens[:, :n]) for part in (train, test))
-        answers = logistic_head(next(laws), train.labels).head.labels(next(laws))
+        probs = (features(model, part.tokens[:, :n]) for part in (train, test))
+        answers = logistic_head(next(probs), train.labels).head.labels(next(probs))
         right.append(100 * float((answers == test.labels).double().mean()))
     return right
 
@@ -410,7 +413,7 @@ effects["length"] = (
 )
 
 # %% [markdown]
-# On a vanilla machine the first few words tell nearly all that can be told of $H_0$ ({doc}`memory_vs_vanilla`), so
+# On a vanilla HMM the first few words tell nearly all that can be told of $H_0$ ({doc}`memory_vs_vanilla`), so
 # cutting the end does no harm.
 #
 # ### What is in the records
@@ -444,7 +447,7 @@ effects["heads"] += f"; attention heads with memory: {attends}"
 
 # %%
 other = gain(kinds["vanilla"], "learnt_attention", "learnt_head")
-effects["vanilla_head"] = f"an attention head on vanilla machines: {other}, solved"
+effects["vanilla_head"] = f"an attention head on vanilla HMMs: {other}, solved"
 tasks = exact["cells"]
 again = [sum(c["redraws"] > 0 for c in part) for part in (tasks, first["cells"])]
 effects["redraws"] = (
@@ -474,7 +477,7 @@ else:
 
 # %% [markdown]
 # Two effects are on the network, and measured in nats. {doc}`pretraining` followed what each change from the paper's recipe to ours
-# does, on machines of 15 states, at the size of our networks.
+# does, on HMMs of 15 states, at the size of our networks.
 
 # %%
 lines, kl = [], {}
@@ -524,7 +527,7 @@ for n, _, s in [(n, 0, s) for n in config["n_states"] for s in (1, 2, 3)]:
     doubts.append(float(kl.clamp_min(0).mean()))
 left = [cell["pretraining"]["kl"] for cell in first["cells"]]
 effects["masking"] = (
-    f"the rule moves the target by {np.mean(doubts):.4f} nats (worst machine "
+    f"the rule moves the target by {np.mean(doubts):.4f} nats (worst HMM "
     f"{max(doubts):.4f}); training leaves our networks {np.mean(left):.4f} nats from theirs"
 )
 
@@ -538,11 +541,12 @@ Markdown(deviation_tables(effects))
 
 # %% [markdown]
 # What remains the same is more than one might think. For a seed, {py:func}`random_hmm <hmmlib.hmm.random_hmm>` draws the very
-# machine that the released generator draws, and {py:func}`draw_task <hmmlib.tasks.draw_task>` the same weights, unless a task
-# is drawn again. {py:func}`random_memory_hmm <hmmlib.hmm.random_memory_hmm>` does so for machines with memory. Texts,
-# networks and the order of training are ours, as are the weights and the vanilla machines of the second experiment. So if the published figure
-# comes from the released code, our three seeds are three of its machines. The rule of {prf:ref}`rr-def-agree` treats the two means as independent all
-# the same, which makes its intervals too wide rather than too narrow.
+# HMM that the released generator draws, and {py:func}`draw_task <hmmlib.tasks.draw_task>` the same weights, unless a
+# task is drawn again. {py:func}`random_memory_hmm <hmmlib.hmm.random_memory_hmm>` does so for HMMs with memory. Texts,
+# networks and the order of training are ours, as are the weights and the vanilla HMMs of the second experiment. So if
+# the published figure comes from the released code, our three seeds are three of its HMMs. The rule of
+# {prf:ref}`rr-def-agree` treats the two means as independent all the same, which makes its intervals too wide rather
+# than too narrow.
 #
 # A difference that remains can therefore lie in the network, in its training, in the training of heads and prompts, or in
 # the seeds that we left out. It can hardly lie in the length of the texts, nor, in the first experiment, in the labels. In the
@@ -616,15 +620,14 @@ def seeds_for(effect, finding):
 
 
 # %%
-third = next(claim for claim in CLAIMS if claim.number == "3")
+third, lines = next(claim for claim in CLAIMS if claim.number == "3"), []
 for world in (PAPER, EXACT):
-    needed = [
-        seeds_for(effect, check_claim(third, found[world])) for effect in (2, 5, 10)
-    ]
-    print("{:12s} 2 points: {:4d}   5: {:3d}   10: {:3d}".format(world, *needed))
+    finding = check_claim(third, found[world])
+    lines.append((world, *(seeds_for(effect, finding) for effect in (2, 5, 10))))
+Table(["seeds, with the spread of", "2 points", "5 points", "10 points"], lines)
 
 # %% [markdown]
-# The paper's spread is larger for two reasons: its networks vary besides its machines, and its heads and prompts had to be
+# The paper's spread is larger for two reasons: its networks vary besides its HMMs, and its heads and prompts had to be
 # taken as independent. With accuracies of single seeds fewer would do.
 #
 # :::{solution-end}
@@ -657,8 +660,9 @@ for world in (PAPER, EXACT):
 
 # %%
 theirs = found[PAPER]["attention"]
-for n, mean, half in zip(theirs.points, *theirs.found, strict=True):
-    print(f"{n:2d} states: q is at least {half / (100 - mean):.2f}")
+points = zip(theirs.points, *theirs.found, strict=True)
+lines = [(n, half / (100 - mean)) for n, mean, half in points]
+display(Table(["states", "$q$ is at least"], lines))
 t_factor = [student.ppf(0.975, found[PAPER][c].seeds - 1) / 1.96 for c in titles]
 print("Student's intervals would be wider by", " ".join(f"{f:.2f}" for f in t_factor))
 

@@ -89,11 +89,11 @@ DEVIATIONS = (
     ),
     Deviation(
         "vanilla_head",
-        "The head of vanilla machines in experiment 2",
+        "The head of vanilla HMMs in experiment 2",
         "linear, at the first position",
-        "the scripts ask for `shallow_probe_memory`, as they do for machines with memory; what that is, the "
+        "the scripts ask for `shallow_probe_memory`, as they do for HMMs with memory; what that is, the "
         "repository does not say",
-        "both heads on both kinds of machine",
+        "both heads on both kinds of HMM",
     ),
     Deviation(
         "seeds",
