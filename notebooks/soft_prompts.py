@@ -34,7 +34,7 @@
 # :::
 #
 # Labels do not change: they are those of $x$, $F^\star(x) = \mathbf{1}(\mu^\top \mathbb{P}[H_0 \mid x] \ge 0)$ as in
-# {prf:ref}`def-task`, and know nothing of a prompt. Here is a machine of five states and three tokens. Every state has
+# {prf:ref}`def-task`, and know nothing of a prompt. Here is an HMM of five states and three tokens. Every state has
 # two followers. The task asks whether state 0 is more likely than state 4, and the prompt is one on states 3 and
 # 4, zero elsewhere.
 
@@ -58,7 +58,7 @@ zero_or_four = PosteriorTask.two_class(five, [1, 0, 0, 0, -1])
 u = torch.tensor([[0, 0, 0, 1, 1]])
 rho = prompted_prior(five, u)
 
-# %% mystnb={"figure": {"caption": "Left, the law of the state under the blank without a prompt. Middle, the prompt. Right, the law under the blank with the prompt, before any text is seen: only what can follow states 3 and 4 is left. Full bars: states that the task weighs (left and right); crosses: zero.", "name": "sp-fig-prior"}, "image": {"alt": "Three bar charts over states 0 to 4. Left, five equal bars. Middle, bars of height one at states 3 and 4, crosses at 0, 1 and 2. Right, bars at states 0, 1 and 4, crosses at states 2 and 3."}}
+# %% mystnb={"figure": {"caption": "Left, the distribution of the state under the blank without a prompt. Middle, the prompt. Right, the distribution under the blank with the prompt, before any text is seen: only what can follow states 3 and 4 is left. Full bars: states that the task weighs (left and right); crosses: zero.", "name": "sp-fig-prior"}, "image": {"alt": "Three bar charts over states 0 to 4. Left, five equal bars. Middle, bars of height one at states 3 and 4, crosses at 0, 1 and 2. Right, bars at states 0, 1 and 4, crosses at states 2 and 3."}}
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting.soft_prompts import prior_under_prompt, token_probs_with_prompt
@@ -70,7 +70,7 @@ plt.show()
 # The prompt says: *the state before the blank is 3 or 4*. So the state under the blank is one that can follow those two.
 # States 2 and 3 are switched off. What does the model show now?
 
-# %% mystnb={"figure": {"caption": "What the model shows at the blank for the same 600 texts, without and with the prompt. Numbered circles are the columns of $W$ that take part. Without the prompt, five columns share a triangle and the labels are mixed up. With it, three columns are left, the corners of a triangle of their own, and a line (the head of the theorem below) splits the labels.", "name": "sp-fig-triangles"}, "image": {"alt": "Two triangles of token laws. On the left, points of two labels overlap and five numbered circles are spread over the triangle. On the right only circles 0, 1 and 4 are left, and a straight line separates the points of the two labels."}}
+# %% mystnb={"figure": {"caption": "What the model shows at the blank for the same 600 texts, without and with the prompt. Numbered circles are the columns of $W$ that take part. Without the prompt, five columns share a triangle and the labels are mixed up. With it, three columns are left, the corners of a triangle of their own, and a line (the head of the theorem below) splits the labels.", "name": "sp-fig-triangles"}, "image": {"alt": "Two triangles of token distributions. On the left, points of two labels overlap and five numbered circles are spread over the triangle. On the right only circles 0, 1 and 4 are left, and a straight line separates the points of the two labels."}}
 lm = ExactMaskedLM(five)
 x = sample_tokens(five, batch=600, time=9, generator=0)[:, 1:]
 head = prompt_head(five, zero_or_four.mu, u)
@@ -111,7 +111,7 @@ plt.show()
 # $\operatorname{supp} \rho$ are the states that can follow some state of $\operatorname{supp} u$ (in which the chain can
 # start), and $W$ only has to tell *those* apart.
 #
-# The cell below is the one to change: a random machine in which each state has few followers, and a task that weighs
+# The cell below is the one to change: a random HMM in which each state has few followers, and a task that weighs
 # the states which can follow those in `after`.
 
 # %%
@@ -119,15 +119,13 @@ from hmmlib.hmm import random_sparse_hmm
 
 n_states, n_tokens, n_followers, seed = 24, 10, 2, 31  # change me: sizes and seed
 after = [0, 1, 2]  # change me: the task weighs the states that can follow these
-machine = random_sparse_hmm(
-    n_states, n_tokens, generator=seed, n_followers=n_followers
-)
+hmm = random_sparse_hmm(n_states, n_tokens, generator=seed, n_followers=n_followers)
 mu = torch.randn(
     n_states, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
 )
-mu[machine.transition[after].sum(0) == 0] = 0  # or change me: any weights
-task = PosteriorTask.two_class(machine, mu)
-texts = sample_tokens(machine, batch=400, time=33, generator=0)[:, 1:]
+mu[hmm.transition[after].sum(0) == 0] = 0  # or change me: any weights
+task = PosteriorTask.two_class(hmm, mu)
+texts = sample_tokens(hmm, batch=400, time=33, generator=0)[:, 1:]
 print("weighed:", task.mu.nonzero().flatten().tolist())
 
 # %% [markdown]
@@ -141,7 +139,7 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 # - the columns $W_{:,h}$ with $h \in B$ are linearly independent, and
 # - $\operatorname{supp} \mu \subseteq B$.
 #
-# On a given machine $B$ depends on $C = \operatorname{supp} u$ alone, so that this is a property of the *prompt states*
+# On a given HMM $B$ depends on $C = \operatorname{supp} u$ alone, so that this is a property of the *prompt states*
 # $C$. We call $C$ *essential* for $\mu$ if it holds.
 # :::
 #
@@ -203,7 +201,7 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 #
 # ### Change it
 #
-# The machine of five states, computed in your browser. Without the prompt no $b$ is right for all texts; switch the
+# The HMM of five states, computed in your browser. Without the prompt no $b$ is right for all texts; switch the
 # prompt on and one is. Now give state 2 a little of the prompt: what is left under the blank, and what becomes of the head?
 # {doc}`../book/explorer` has the transitions to drag as well.
 #
@@ -211,8 +209,8 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 # :machines: prompt
 # :panels: prompt, head
 #
-# The machine of five states can be changed here. That needs JavaScript, which is switched off; the figures above show it with one
-# prompt and without.
+# The HMM of five states can be changed here. That needs JavaScript, which is switched off; the figures above show it
+# with one prompt and without.
 # :::
 #
 # ## The construction
@@ -224,12 +222,12 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 # %%
 from hmmlib.certificates import best_accuracy, separate
 
-lm = ExactMaskedLM(machine)
+lm = ExactMaskedLM(hmm)
 labels, plain = task.labels(texts), blank_probs(lm, texts)
 verdict = separate(plain, labels)
 most = max(int(labels.sum()), int((1 - labels).sum()))
 found = best_accuracy(plain, labels, exact_up_to=0).lower
-print("texts:", len(texts), " of the more frequent label:", most)
+print("texts:", len(texts), "of the more frequent label:", most)
 print("some head gets all right:", verdict.separable)
 print("no head has a margin above 1e-12:", verdict.bound < 1e-12)
 print(f"best head found: {found:.2f} of the labels")
@@ -245,19 +243,19 @@ from hmmlib.constructions import AssumptionError, soft_prompt
 
 tuned = None
 try:
-    tuned = soft_prompt(machine, task.mu)
+    tuned = soft_prompt(hmm, task.mu)
 except AssumptionError as error:
     print(fill(f"no prompt: {error}", 74))
 if tuned is not None:
     print("prompt states:", tuned.states)
-    print("states left:  ", tuned.reached)
+    print("states left:", tuned.reached)
     clear = (task.posterior(texts) @ task.mu).abs() > 1e-9
     wrong = (tuned.labels(lm, texts) != labels)[clear].sum()
-    print(f"wrong labels:  {wrong} of {clear.sum()}")
+    print(f"wrong labels: {wrong} of {clear.sum()}")
 
 # %% [markdown]
 # On the same frozen model, from the same texts. Is anything trained? Prompt and head are written down from the
-# machine's parameters, just as the head was in {doc}`head_tuning`. What training can find of them is another question.
+# HMM's parameters, just as the head was in {doc}`head_tuning`. What training can find of them is another question.
 #
 # ## Finding prompt states
 #
@@ -291,18 +289,20 @@ def essential_sets(hmm, weighed):
 
 
 # %%
+from hmmlib.tables import Table
+
 twelve = random_sparse_hmm(12, 6, generator=4, n_followers=3)
-weights = torch.zeros(12)
-weights[[0, 5, 8, 9]] = 1.0
-print("state  comes after")
-for state in [0, 5, 8, 9]:
-    print(f"{state:5d}  {twelve.transition[:, state].nonzero().flatten().tolist()}")
-print("essential sets, by brute force:", essential_sets(twelve, [0, 5, 8, 9]))
-print("found by the search:           ", find_prompt_states(twelve, weights))
+weights, weighed = torch.zeros(12), [0, 5, 8, 9]
+weights[weighed] = 1.0
+before = [twelve.transition[:, s].nonzero().flatten().tolist() for s in weighed]
+rows = [(s, str(states)) for s, states in zip(weighed, before, strict=True)]
+display(Table(["state", "comes after"], rows))
+print("essential sets, by brute force:", essential_sets(twelve, weighed))
+print("found by the search:", find_prompt_states(twelve, weights))
 
 # %% [markdown]
 # One set among 4,095. Choosing for each weighed state the first predecessor in the list does not lead there. And here
-# is a task on the same machine that has none, although it weighs fewer states:
+# is a task on the same HMM that has none, although it weighs fewer states:
 
 # %%
 weights = torch.zeros(12)
@@ -316,14 +316,14 @@ except AssumptionError as error:
 # %% [markdown]
 # ## A check over many random draws
 #
-# The next cell draws a thousand machines of 12 to 21 states with ten tokens. Each task weighs the followers of one to
+# The next cell draws a thousand HMMs of 12 to 21 states with ten tokens. Each task weighs the followers of one to
 # four random states, the prompt is searched for, and {eq}`sp-eq-value` is checked in full: the value times $c(x)$
 # against the margin. As always, a label counts if its margin is farther than $10^{-9}$ from zero.
 
 
 # %%
 def random_task(seed):
-    """A machine with more states than tokens; a task on what follows some states."""
+    """An HMM with more states than tokens; a task on what follows some states."""
     hmm = random_sparse_hmm(12 + seed % 10, 10, generator=seed)
     rng = np.random.default_rng(seed)
     leaders = rng.choice(hmm.n_states, 1 + seed % 4, replace=False)
@@ -336,25 +336,25 @@ def random_task(seed):
 # %%
 largest, wrong, total = 0.0, 0, 0
 for seed in range(1000):
-    hmm, drawn = random_task(seed)
-    x = sample_tokens(hmm, batch=20, time=11, generator=seed)[:, 1:]
-    posterior, prompt = drawn.posterior(x), soft_prompt(hmm, drawn.mu)
-    value, margin = prompt.values(ExactMaskedLM(hmm), x), posterior @ drawn.mu
-    c = posterior @ (prompted_prior(hmm, prompt.prompt) / hmm.initial)
+    model, drawn = random_task(seed)
+    x = sample_tokens(model, batch=20, time=11, generator=seed)[:, 1:]
+    posterior, prompt = drawn.posterior(x), soft_prompt(model, drawn.mu)
+    value, margin = prompt.values(ExactMaskedLM(model), x), posterior @ drawn.mu
+    c = posterior @ (prompted_prior(model, prompt.prompt) / model.initial)
     largest = max(largest, float((c * value - margin).abs().max()))
     clear = margin.abs() > 1e-9
     wrong += int(((value >= 0) != (margin >= 0))[clear].sum())
     total += int(clear.sum())
-print(f"machines: 1000, texts: {total}")
+print(f"HMMs: 1000, texts: {total}")
 print(f"largest deviation {largest:.0e}, wrong labels {wrong}")
 
 # %% [markdown]
-# All these machines have more states than tokens, so that {prf:ref}`thm-head-tuning` applies to none.
+# All these HMMs have more states than tokens, so that {prf:ref}`thm-head-tuning` applies to none.
 #
 # ## How often is there such a prompt?
 #
 # The draws above were kind: whoever weighs the followers of a few states has a set $C$ at hand. Now let the task weigh
-# random states (among those that can follow some state), and count the machines for which an essential set exists.
+# random states (among those that can follow some state), and count the HMMs for which an essential set exists.
 # With two followers each, covering $m$ states takes up to $m$ prompt states, which lead to up to $2m$ states.
 
 # %%
@@ -371,27 +371,29 @@ def possible(construction, hmm, weights):
 
 
 # %%
-def share(construction, n_states, n_followers, weighed, machines=50):
-    """Share of random machines and tasks for which a construction is possible."""
+def share(construction, n_states, n_followers, weighed, n_hmms=50):
+    """Share of random HMMs and tasks for which a construction is possible."""
     count = 0
-    for seed in range(machines):
+    for seed in range(n_hmms):
         hmm = random_sparse_hmm(n_states, 10, generator=seed, n_followers=n_followers)
         live = (hmm.transition > 0).any(0).nonzero().flatten().numpy()
         rng, weights = np.random.default_rng(seed), np.zeros(n_states)
         places = rng.permutation(live)[:weighed]
         weights[places] = rng.standard_normal(len(places))
         count += possible(construction, hmm, weights)
-    return count / machines
+    return count / n_hmms
 
 
 # %%
-print(" H   head   prompt (4 states weighed)   prompt (8 states weighed)")
+rows = []
 for n in [8, 10, 12, 16, 24]:
     head = share(linear_head, n, 2, weighed=4)
     four, eight = (share(find_prompt_states, n, 2, weighed=m) for m in (4, 8))
-    print(f"{n:2d} {head:6.2f} {four:15.2f} {eight:27.2f}")
+    rows.append((n, head, four, eight))
+header = ["$H$", "head", "prompt, 4 states weighed", "prompt, 8 states weighed"]
+Table(header, rows)
 
-# %% mystnb={"figure": {"caption": "Random machines with 20 states and ten tokens, 50 for each point: share for which an essential set of prompt states exists, against the number of states that the task weighs. A head alone does it for none of them (table above). What a prompt can do is limited by how many states it must let through.", "name": "sp-fig-shares"}, "image": {"alt": "Line chart of the share of machines against the number of weighed states from 1 to 8. All three curves start at 100 percent and fall; that for four followers per state falls first, that for two followers last."}}
+# %% mystnb={"figure": {"caption": "Random HMMs with 20 states and ten tokens, 50 for each point: share for which an essential set of prompt states exists, against the number of states that the task weighs. A head alone does it for none of them (table above). What a prompt can do is limited by how many states it must let through.", "name": "sp-fig-shares"}, "image": {"alt": "Line chart of the share of HMMs against the number of weighed states from 1 to 8. All three curves start at 100 percent and fall; that for four followers per state falls first, that for two followers last."}}
 from hmmlib.plotting.soft_prompts import assumption_shares
 
 counts = range(1, 9)
@@ -404,9 +406,9 @@ plt.show()
 
 # %% [markdown]
 # A head needs $H \le V$ (or a lucky $\mu$). For a prompt $H$ is not what matters, but how many states have to be told
-# apart once the prompt has done its work: with four weighed states at most eight, in a machine of any size; with eight,
+# apart once the prompt has done its work: with four weighed states at most eight, in an HMM of any size; with eight,
 # up to sixteen, unless some share a predecessor or their predecessors share followers, which happens less in larger
-# machines. There is a limit, too. A task that weighs more states than there are tokens has no essential set, since
+# HMMs. There is a limit, too. A task that weighs more states than there are tokens has no essential set, since
 # $\operatorname{supp}\mu \subseteq B$ and at most $V$ columns are independent.
 #
 # ## Are longer prompts better?
@@ -421,7 +423,7 @@ plt.show()
 # :::
 #
 # :::{prf:proof}
-# With several vectors, each multiplies the law of its state and the chain takes a step: $\rho_j = A\,(u_j \odot
+# With several vectors, each multiplies the distribution of its state and the chain takes a step: $\rho_j = A\,(u_j \odot
 # \rho_{j-1})$ with $\rho_0 = \pi_0$, by the argument of {prf:ref}`sp-lem-prior`. What is shown depends on the prompt
 # through $\rho_k$ alone. Now $\rho_k = A v$ with $v = u_k \odot \rho_{k-1} \ge 0$. Put $u = v / \pi_0$, entry by entry.
 # Then $u \ge 0$ and $A\,(u \odot \pi_0) = A v = \rho_k$.
@@ -431,17 +433,15 @@ plt.show()
 # on 200 random prompts of three vectors:
 
 # %%
-hmm = random_sparse_hmm(8, 4, generator=0, n_followers=3)
-x = sample_tokens(hmm, batch=50, time=17, generator=0)[:, 1:]
+model = random_sparse_hmm(8, 4, generator=0, n_followers=3)
+x = sample_tokens(model, batch=50, time=17, generator=0)[:, 1:]
 random, largest = torch.Generator().manual_seed(0), 0.0
 for _ in range(200):
     three = torch.rand(3, 8, dtype=torch.float64, generator=random) ** 4
-    v = three[2] * prompted_prior(hmm, three[:2])
-    one = (v / hmm.initial)[None]
-    difference = blank_probs(ExactMaskedLM(hmm), x, three) - blank_probs(
-        ExactMaskedLM(hmm), x, one
-    )
-    largest = max(largest, float(difference.abs().max()))
+    v = three[2] * prompted_prior(model, three[:2])
+    one = (v / model.initial)[None]
+    after, same = (blank_probs(ExactMaskedLM(model), x, u) for u in (three, one))
+    largest = max(largest, float((after - same).abs().max()))
 print(f"largest difference below 1e-12: {largest < 1e-12}")
 
 # %% [markdown]
@@ -455,16 +455,15 @@ from hmmlib.heads import logistic_head
 from hmmlib.tuning import optimal_prompt
 
 warm = {"transition_temperature": 0.2, "emission_temperature": 0.5}
-hmm = random_hmm(6, 2, generator=1, **warm)
-hard = PosteriorTask.two_class(hmm, [0.1, 0.6, 0.1, -1.6, 0.6, 0.2])
-x = sample_tokens(hmm, batch=600, time=13, generator=1)[:, 1:]
-lm, y = ExactMaskedLM(hmm), hard.labels(x)
-print(
-    f"head alone:          log-loss {logistic_head(blank_probs(lm, x), y).loss:.3f}"
-)
+model = random_hmm(6, 2, generator=1, **warm)
+hard = PosteriorTask.two_class(model, [0.1, 0.6, 0.1, -1.6, 0.6, 0.2])
+x = sample_tokens(model, batch=600, time=13, generator=1)[:, 1:]
+lm, y = ExactMaskedLM(model), hard.labels(x)
+rows = [("none", logistic_head(blank_probs(lm, x), y).loss)]
 for k in [1, 2, 3]:
     best = optimal_prompt(lm, x, y, n_prompt=k, starts=6, generator=0)
-    print(f"{k} prompt vector{'s' * (k > 1):1s} + head: log-loss {best.loss:.3f}")
+    rows.append((str(k), best.loss))
+Table(["prompt vectors", "log-loss with the best head"], rows, ".3f")
 
 # %% [markdown]
 # A trained network is not bound by this. Its embedding space is not a space of likelihoods, and nothing forces a
@@ -500,18 +499,14 @@ def on_coins(mu, prompt=None, texts=tosses):
 # %%
 first_or_fair = [1.0, -1.0, 0.0]
 alone, shown, labels = on_coins(first_or_fair)
-print(
-    "head alone:      separable",
-    alone.separable,
-    " bound < 1e-12:",
-    alone.bound < 1e-12,
-)
+bounded = alone.bound < 1e-12
+print("head alone: separable:", alone.separable, "bound < 1e-12:", bounded)
 keep = torch.tensor([[1.0, 1.0, 0.0]])
-print("coins 0 and 1:   separable", on_coins(first_or_fair, keep)[0].separable)
+prompted, shown_after, _ = on_coins(first_or_fair, keep)
+print("coins 0 and 1: separable:", prompted.separable)
 head = prompt_head(coins, first_or_fair, keep)
-_, shown_after, _ = on_coins(first_or_fair, keep)
 wrong = int((head.labels(shown_after) != labels).sum())
-print(f"theorem's head:  {wrong} wrong of {len(labels)}")
+print(f"theorem's head: {wrong} wrong of {len(labels)}")
 
 # %% [markdown]
 # Why does the head alone fail? At the blank it sees one number, the probability of heads, so it can only compare it
@@ -519,10 +514,12 @@ print(f"theorem's head:  {wrong} wrong of {len(labels)}")
 
 # %%
 lm, two = ExactMaskedLM(coins), PosteriorTask.two_class(coins, first_or_fair)
-print("heads   tosses   probability of heads at the blank   label")
+rows = []
 for n, t in [(0, 8), (3, 8), (1, 3)]:
     x = tosses[t - 1][n : n + 1]
-    print(f"{n:4d} {t:8d} {blank_probs(lm, x)[0, 0]:20.3f} {int(two.labels(x)):25d}")
+    rows.append((n, t, blank_probs(lm, x)[0, 0], two.labels(x)))
+header = ["heads", "tosses", "probability of heads at the blank", "label"]
+Table(header, rows, ".3f")
 
 # %% [markdown]
 # The third coin is to blame. The short text leaves it possible, which raises the probability of heads and has nothing to
@@ -540,7 +537,7 @@ except UnreachableStateError as error:
     print(fill(str(error), 74))
 wrong_ones = torch.tensor([[1.0, 0.0, 1.0]])
 verdict, _, _ = on_coins(first_or_fair, wrong_ones)
-print("separable:", verdict.separable, " bound < 1e-12:", verdict.bound < 1e-12)
+print("separable:", verdict.separable, "bound < 1e-12:", verdict.bound < 1e-12)
 
 # %% [markdown]
 # and rightly so: the certificate rules out *every* head behind this prompt, not only the theorem's. The prompted model
@@ -552,7 +549,7 @@ print("separable:", verdict.separable, " bound < 1e-12:", verdict.bound < 1e-12)
 # :::{prf:proposition} No prompt finds the fair coin
 # :label: sp-prop-coins
 #
-# Let a machine have $A = I$ and two tokens, each with positive probability in every state, and let $x_n$ be a text of
+# Let an HMM have $A = I$ and two tokens, each with positive probability in every state, and let $x_n$ be a text of
 # $T$ tokens of which $n$ are a. Behind any prompt, of any length, $\overline{G}_\varnothing(\dots, \varnothing, x_n)[a]$
 # does not decrease with $n$. So no prompt and linear head give three texts $x_{n_1}, x_{n_2}, x_{n_3}$ with
 # $n_1 < n_2 < n_3$ the labels 0, 1, 0, nor 1, 0, 1.
@@ -604,26 +601,27 @@ plt.show()
 # coins, so it determines the label. A head with *two* thresholds would be right. What fails is the pair of a prompt that
 # re-weights and a head that is linear.
 #
-# ## The paper's machines
+# ## The paper's HMMs
 #
 # Does the theorem explain the paper's experiment, where prompts stay ahead of heads for all $H$? Its assumption needs
-# transitions that are *exactly* zero. On the paper's machines $A$ is a mixture of $H$ permutations, so a state has many
+# transitions that are *exactly* zero. On the paper's HMMs $A$ is a mixture of $H$ permutations, so a state has many
 # followers, most of them with a probability that is tiny but not zero. For ten of the paper's seeds:
 
 # %%
 from hmmlib import draw_task
 
-print(" H   followers   above 1e-3   theorem's head   prompt states")
+rows, ways = [], (linear_head, find_prompt_states)
 for n in [4, 8, 10, 15, 25, 30]:
-    head = prompt = followers = likely = 0
+    found = []
     for seed in range(1, 11):
-        hmm = random_hmm(n, generator=seed)
-        weights = draw_task(hmm, generator=seed).mu
-        followers += float((hmm.transition > 0).sum()) / n / 10
-        likely += float((hmm.transition > 1e-3).sum()) / n / 10
-        head += possible(linear_head, hmm, weights)
-        prompt += possible(find_prompt_states, hmm, weights)
-    print(f"{n:2d} {followers:9.1f} {likely:12.1f} {head:9d} of 10 {prompt:9d} of 10")
+        model = random_hmm(n, generator=seed)
+        weights = draw_task(model, generator=seed).mu
+        followers = [float((model.transition > p).sum()) / n for p in (0, 1e-3)]
+        found.append([*followers, *(possible(way, model, weights) for way in ways)])
+    followers, likely, head, prompt = np.sum(found, 0)
+    rows.append((n, followers / 10, likely / 10, int(head), int(prompt)))
+names = ["theorem's head, of 10", "prompt states, of 10"]
+Table(["$H$", "followers", "above 1e-3", *names], rows, ".1f")
 
 # %% [markdown]
 # (Columns count as dependent here if a singular value is below $10^{-7}$ of the largest, so that seeds fall out even for
@@ -633,7 +631,7 @@ for n in [4, 8, 10, 15, 25, 30]:
 #
 # And yet few of the followers have a probability worth mentioning. A prompt can make sure that most states are *almost*
 # certainly gone, and what is left of them may change no label on the texts that occur. The theorem is about zeros; an
-# experiment is about texts. So let us optimise prompt and head on the exact model, for one of the paper's machines, with
+# experiment is about texts. So let us optimise prompt and head on the exact model, for one of the paper's HMMs, with
 # fewer texts than the paper has:
 
 # %%
@@ -653,13 +651,13 @@ answers = {
 }
 
 # %%
-for name, answer in answers.items():
-    print(f"{name:22s} {(answer == test.labels).double().mean():.2f}")
+rows = [(name, (y == test.labels).double().mean()) for name, y in answers.items()]
 ones = float(test.labels.double().mean())
-print(f"{'more frequent label':22s} {max(ones, 1 - ones):.2f}")
+rows.append(("more frequent label", max(ones, 1 - ones)))
+Table(["read from the exact model", "labels right"], rows)
 
 # %% [markdown]
-# Heads are solved to convergence by logistic regression; no network is involved. The third line reads the posterior
+# Heads are solved to convergence by logistic regression; no network is involved. The third row reads the posterior
 # $\mathbb{P}[H_0 \mid x]$ itself, which no emission has touched. It serves as a yardstick: what it misses was missed by fitting
 # a linear function to labelled texts, and neither head nor prompt should be blamed for it.
 #
@@ -705,12 +703,12 @@ plt.show()
 # %%
 columns = ["head", "prompt_1", "posterior", "majority"]
 curves = [in_paper[f"{name}_tuning"]["mean"] for name in ("head", "prompt")]
-print("            exact model            more frequent      paper")
-print(" H   head   prompt   posterior     label           head   prompt")
+rows = []
 for n, head, prompt in zip(in_paper["H"], *curves, strict=True):
     means = [float(np.mean(accuracies(name)[n])) for name in columns]
-    print("{:2d} {:7.3f} {:7.3f} {:9.3f} {:13.3f}".format(n, *means), end="")
-    print(f" {head / 100:16.3f} {prompt / 100:7.3f}")
+    rows.append((n, *means, head / 100, prompt / 100))
+header = ["$H$", "exact model: head", "prompt", "posterior", "more frequent label"]
+Table([*header, "paper: head", "paper: prompt"], rows, ".3f")
 
 # %% [markdown]
 # In the paper's figure both curves fall. On the exact model they come apart.
@@ -731,28 +729,29 @@ for n, head, prompt in zip(in_paper["H"], *curves, strict=True):
 # value. On the labels whose margin is beyond $10^{-9}$:
 
 # %%
-print(" H   clear   head   prompt   posterior   prompt, worst seed")
+rows = []
 for n in in_paper["H"]:
     clear = np.mean([c["clear_share"] for c in exact["cells"] if c["n_states"] == n])
     right = [accuracies(name, labels="clear")[n] for name in columns[:3]]
-    means = [
-        np.mean([share for share in shares if share is not None]) for shares in right
-    ]
-    print("{:2d} {:7.2f} {:7.3f} {:7.3f} {:9.3f}".format(n, clear, *means), end="")
-    print(f" {min(share for share in right[1] if share is not None):16.3f}")
+    right = [[share for share in shares if share is not None] for shares in right]
+    rows.append((n, clear, *map(np.mean, right), min(right[1])))
+header = ["$H$", "clear", "head", "prompt", "posterior", "prompt, worst seed"]
+Table(header, rows, [None, ".2f", ".3f", ".3f", ".3f", ".3f"])
 
 # %% [markdown]
 # For $H = 10$ and 15 the prompt does a little *better* than the posterior's own head, here and in the table above. That
 # is no contradiction. A prompt can turn down the states that the task does not weigh. Texts that were all but certain to be in
 # such a state, with a margin close to zero, then count for more, and a log-loss attends to them.
 #
-# Do longer prompts help? For three of the seeds, prompts of two and five vectors were optimised as well:
+# Do longer prompts help? For three of the seeds, prompts of two and five vectors were optimised as well. Labels right, in the
+# mean of seeds 1, 2 and 3:
 
 # %%
-print(" H   1 vector   2 vectors   5 vectors   (labels right, mean of seeds 1, 2, 3)")
+rows = []
 for n in in_paper["H"]:
     shares = [accuracies(f"prompt_{k}", seeds=(1, 2, 3))[n] for k in (1, 2, 5)]
-    print("{:2d} {:8.3f} {:11.3f} {:11.3f}".format(n, *(np.mean(s) for s in shares)))
+    rows.append((n, *map(np.mean, shares)))
+Table(["$H$", "1 vector", "2 vectors", "5 vectors"], rows, ".3f")
 
 # %% [markdown]
 # No gain, as {prf:ref}`sp-prop-length` says, apart from what the search happens to find in a larger space. And what it
@@ -760,9 +759,9 @@ for n in in_paper["H"]:
 #
 # ### A prompt must overrule the text
 #
-# How far does a search get? Here are the ten starts for one machine, $H = 25$ and seed 15. The first start is the
+# How far does a search get? Here are the ten starts for one HMM, $H = 25$ and seed 15. The first start is the
 # neutral prompt of ones. The others are random, their log-weights spread by 3 and by 10 in turn. (The wider spread was
-# added because in a first run, with the narrow one alone, this machine did not move at all. So the search was adjusted
+# added because in a first run, with the narrow one alone, this HMM did not move at all. So the search was adjusted
 # with these seeds in view.)
 
 # %%
@@ -771,16 +770,15 @@ cell = next(c for c in exact["cells"] if (c["n_states"], c["seed"]) == (H, s))
 by = cell["methods"]
 starts = by["prompt_1"]["restart_losses"]
 stuck = [abs(loss - by["head"]["loss"]) < 1e-5 for loss in starts]
-print(
-    f"log-loss of the head alone {by['head']['loss']:.3f}, of the best start {min(starts):.3f}"
-)
-print("starts that ended at the log-loss of the head alone:")
-print(f"  neutral: {int(stuck[0])} of 1", end=",")
-print(f" spread 3: {sum(stuck[1::2])} of {len(stuck[1::2])}", end=",")
-print(f" spread 10: {sum(stuck[2::2])} of {len(stuck[2::2])}")
+print(f"log-loss of the head alone {by['head']['loss']:.3f}", end=", ")
+print(f"of the best start {min(starts):.3f}")
+kinds = {"neutral": stuck[:1], "spread 3": stuck[1::2], "spread 10": stuck[2::2]}
+rows = [(name, len(ended), sum(ended)) for name, ended in kinds.items()]
+Table(["kind", "starts", "ended at the log-loss of the head alone"], rows)
+
 
 # %% [markdown]
-# Why do so many not move? On this machine the text alone settles the state under the blank. A prompt that prefers some
+# Why do so many not move? On this HMM the text alone settles the state under the blank. A prompt that prefers some
 # states to others a few hundredfold is ignored: the posterior stays what it was, the head sees what it saw, and a search
 # that starts from such a prompt finds no slope to follow. Below, twenty random prompts of two sizes, each with its best
 # head. By {prf:ref}`sp-lem-prior` what they show follows from the posterior, multiplied by $\rho/\pi_0$ and rescaled.
@@ -793,17 +791,19 @@ posterior, rng = its_task.posterior(train.tokens), np.random.default_rng(0)
 doubt = (1 - posterior.amax(1)).median()
 print(f"median probability of all states but the likeliest: 10^{doubt.log10():.1f}")
 unprompted = logistic_head(posterior @ settled.emission, train.labels).loss
-print(f"no prompt:                           log-loss {unprompted:.3f}")
+print(f"no prompt: log-loss {unprompted:.3f}")
 
 # %%
+rows = []
 for size in [3, 20]:
     losses = []
     for _ in range(20):
         u = torch.tensor(np.exp(size * rng.standard_normal(H).clip(-2, 2)))
-        law = posterior * prompted_prior(settled, u[None]) / settled.initial
-        shown = law @ settled.emission / law.sum(1, keepdim=True)
+        probs = posterior * prompted_prior(settled, u[None]) / settled.initial
+        shown = probs @ settled.emission / probs.sum(1, keepdim=True)
         losses.append(logistic_head(shown, train.labels).loss)
-    print(f"best of 20 with |log u| up to {2 * size:2d}:  log-loss {min(losses):.3f}")
+    rows.append((2 * size, min(losses)))
+Table([r"$\lvert \log u \rvert$ up to", "least log-loss of 20 prompts"], rows, ".3f")
 
 # %% [markdown]
 # Prompts of the first size change nothing at all, those of the second a good deal. Switching a state off altogether, as
@@ -833,19 +833,19 @@ for size in [3, 20]:
 # the largest score. With a different prompt for each class the factors would differ, and the comparison would be void.
 
 # %%
-hmm = random_sparse_hmm(20, 10, generator=5, n_followers=2)
+model = random_sparse_hmm(20, 10, generator=5, n_followers=2)
 weights = torch.zeros(3, 20, dtype=torch.float64)
-followers = hmm.transition[[0, 1, 2]].sum(0).nonzero().flatten()
+followers = model.transition[[0, 1, 2]].sum(0).nonzero().flatten()
 random = torch.Generator().manual_seed(5)
 weights[:, followers] = torch.randn(
     3, len(followers), dtype=torch.float64, generator=random
 )
-three = PosteriorTask(hmm, weights)
-x = sample_tokens(hmm, batch=1000, time=33, generator=5)[:, 1:]
-prompt = soft_prompt(hmm, weights)
-answers = prompt.labels(ExactMaskedLM(hmm), x)
+three = PosteriorTask(model, weights)
+x = sample_tokens(model, batch=1000, time=33, generator=5)[:, 1:]
+prompt = soft_prompt(model, weights)
+answers = prompt.labels(ExactMaskedLM(model), x)
 print("texts per class:", torch.bincount(three.labels(x), minlength=3).tolist())
-print("wrong labels:   ", int((answers != three.labels(x)).sum()))
+print("wrong labels:", int((answers != three.labels(x)).sum()))
 
 # %% [markdown]
 # :::{solution-end}
@@ -941,7 +941,7 @@ print("pairs without a set:", without)
 # :::{exercise}
 # :label: sp-ex-two-vectors
 #
-# {prf:ref}`sp-prop-length` assumes that the chain can start everywhere. Find a machine on which two prompt vectors
+# {prf:ref}`sp-prop-length` assumes that the chain can start everywhere. Find an HMM on which two prompt vectors
 # solve a task with a head by {prf:ref}`sp-thm-prompt`, and for which no single vector satisfies the assumption.
 # :::
 
@@ -972,9 +972,8 @@ answers = prompt_head(late, weights, two).labels(
     blank_probs(ExactMaskedLM(late), x, two)
 )
 wrong = (answers != PosteriorTask.two_class(late, weights).labels(x)).sum()
-print(
-    f"two vectors: rho = {prompted_prior(late, two).tolist()}, wrong labels {wrong}"
-)
+rho = prompted_prior(late, two).tolist()
+print(f"two vectors: rho = {rho}, wrong labels {wrong}")
 
 # %% [markdown]
 # :::{solution-end}
@@ -999,19 +998,21 @@ print(
 # The mean total variation between what the blank shows with and without it:
 
 # %%
-hmm = random_hmm(
+model = random_hmm(
     6, 5, generator=5, transition_temperature=0.3, emission_temperature=0.5
 )
-lm = ExactMaskedLM(hmm)
+lm = ExactMaskedLM(model)
 u = torch.eye(6, dtype=torch.float64)[:1]  # only state 0
-print("tokens   prompt behind the text   prompt before the blank")
+rows = []
 for length in [1, 2, 4, 8, 16]:
-    x = sample_tokens(hmm, batch=300, time=length + 1, generator=0)[:, 1:]
+    x = sample_tokens(model, batch=300, time=length + 1, generator=0)[:, 1:]
     embedded = torch.cat([torch.ones(300, 1, 6), lm.embed(x), u.expand(300, 1, 6)], 1)
     behind, plain = lm.token_probs(embedded)[:, 0], blank_probs(lm, x)
     before = blank_probs(lm, x, u)
-    moved = [0.5 * (law - plain).abs().sum(1).mean() for law in (behind, before)]
-    print(f"{length:6d} {moved[0]:20.3f} {moved[1]:25.3f}")
+    moved = [0.5 * (p - plain).abs().sum(1).mean() for p in (behind, before)]
+    rows.append((length, *moved))
+header = ["tokens", "prompt behind the text", "prompt before the blank"]
+Table(header, rows, ".3f")
 
 # %% [markdown]
 # :::{solution-end}
@@ -1025,7 +1026,7 @@ for length in [1, 2, 4, 8, 16]:
 # - Prompt states can be searched for completely; the search says so when there are none.
 # - In the exact model longer prompts do no more than one vector, if the chain can start everywhere.
 # - Where all states matter, no prompt need help: three coins defeat every prompt and linear head together.
-# - On the paper's machines with many states the theorem's assumption fails, for lack of exact zeros. An optimised prompt
+# - On the paper's HMMs with many states the theorem's assumption fails, for lack of exact zeros. An optimised prompt
 #   on the exact model works all the same, nearly as well as if the posterior itself could be read.
 # - So what the paper's prompts miss could have been read through the emissions, by a linear head behind a single vector.
 #   What a head alone misses beyond $H = V$ could not, or not all of it.
