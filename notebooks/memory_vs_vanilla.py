@@ -13,17 +13,17 @@
 # are solved nearly always, however many states there are. Tasks on texts without one are solved less and less. It looks
 # like the theory at work: a memory needs less of the emissions, and a head that attends can make use of it.
 #
-# But two things change from one curve to the other. The machine has a memory or not, *and* the head attends or not.
-# Which of the two is it? And is it the mechanism of {prf:ref}`att-thm-head`, whose assumptions most of these machines
-# do not meet? This chapter trains both heads on both kinds of machine, and adds what the paper does not have:
+# But two things change from one curve to the other. The HMM has a memory or not, *and* the head attends or not.
+# Which of the two is it? And is it the mechanism of {prf:ref}`att-thm-head`, whose assumptions most of these HMMs
+# do not meet? This chapter trains both heads on both kinds of HMM, and adds what the paper does not have:
 # controls that use no language model at all. They turn out to say the most. Running the chapter takes about a minute
 # and a half on two cores.
 
 # %% [markdown]
 # ## Two tasks that are not alike
 #
-# On a machine with memory the task asks for the memory cell $M$, which is the same all along the text. On a vanilla
-# machine with as many states it asks for $H_0$, the state before the first word. The next cell draws one of each, with
+# On an HMM with memory the task asks for the memory cell $M$, which is the same all along the text. On a vanilla
+# HMM with as many states it asks for $H_0$, the state before the first word. The next cell draws one of each, with
 # the tasks and texts of the paper's experiment. It is the one to change.
 
 # %%
@@ -37,18 +37,22 @@ from hmmlib.plotting import use_style
 use_style()
 n_values, seed = 5, 1  # change me: 2 to 7 values of the memory, and the seed
 sizes = (800, 200, 800)  # change me: texts to train on, to choose by, to test on
-machines = {"memory": point_model(4 * n_values, n_values, seed)}
-machines["vanilla"] = point_model(4 * n_values, 0, seed)
-tasks = {kind: draw_task(m, generator=seed) for kind, m in machines.items()}
+hmms = {"memory": point_model(4 * n_values, n_values, seed)}
+hmms["vanilla"] = point_model(4 * n_values, 0, seed)
+tasks = {kind: draw_task(m, generator=seed) for kind, m in hmms.items()}
 data = {k: draw_dataset(t, generator=seed, sizes=sizes) for k, t in tasks.items()}
 
 # %%
-for kind, machine in machines.items():
+from hmmlib.tables import Table
+
+rows = []
+for kind, hmm in hmms.items():
     texts, labels = data[kind].test.tokens, data[kind].test.labels
     sure = tasks[kind].posterior(texts).amax(1).mean()
     ones = labels.double().mean()
-    print(f"{kind}: {machine.n_states} states, texts of {texts.shape[1]} words")
-    print(f"  share of label 1: {ones:.3f}; largest posterior, mean: {sure:.3f}")
+    rows.append((kind, hmm.n_states, texts.shape[1], ones, sure))
+header = ["HMM", "states", "words in a text", "share of label 1"]
+Table([*header, "largest posterior, mean"], rows, ".3f")
 
 # %% [markdown]
 # Both are questions about a hidden variable, and a whole text often gives it away. The difference is *where*. Here is
@@ -58,47 +62,50 @@ for kind, machine in machines.items():
 from hmmlib import posteriors, sample_tokens
 
 
-def seen_from(machine, x, first, count=4):
+def seen_from(hmm, x, first, count=4):
     """Mean of the largest posterior probability of the target from a few words."""
     observed = torch.zeros_like(x, dtype=torch.bool)
     observed[:, first : first + count] = True
-    law = posteriors(machine, x, observed=observed, keep=["smoothed"]).smoothed[:, 0]
-    if isinstance(machine, MemoryHMM):
-        law = machine.memory_posterior(law, 0)
-    return float(law.amax(1).mean())
+    probs = posteriors(hmm, x, observed=observed, keep=["smoothed"]).smoothed[:, 0]
+    if isinstance(hmm, MemoryHMM):
+        probs = hmm.memory_posterior(probs, 0)
+    return float(probs.amax(1).mean())
 
 
-# %% mystnb={"figure": {"caption": "How sure one can be of the target from four words in a row, against where they stand, for the machines above. Thin lines: from no word at all. Any part of this text tells its memory; only the beginning tells the first state.", "name": "mv-fig-places"}, "image": {"alt": "Line chart against the position of the first of four words, from 1 to 125. The curve for the memory stays at the top; that for the vanilla machine falls to the thin line of knowing nothing."}}
+# %% mystnb={"figure": {"caption": "How sure one can be of the target from four words in a row, against where they stand, for the HMMs above. Thin lines: from no word at all. Any part of this text tells its memory; only the beginning tells the first state.", "name": "mv-fig-places"}, "image": {"alt": "Line chart against the position of the first of four words, from 1 to 125. The curve for the memory stays at the top; that for the vanilla HMM falls to the thin line of knowing nothing."}}
 from hmmlib.plotting.memory_vs_vanilla import certainty_by_place
 
 places = [1, 2, 4, 8, 16, 32, 64, 125]
 tables, chances = {}, {}
-for kind, machine in machines.items():
-    x = sample_tokens(machine, batch=300, time=129, generator=seed)
-    tables[kind] = [seen_from(machine, x, first) for first in places]
-    chances[kind] = seen_from(machine, x, first=0, count=0)
+for kind, hmm in hmms.items():
+    x = sample_tokens(hmm, batch=300, time=129, generator=seed)
+    tables[kind] = [seen_from(hmm, x, first) for first in places]
+    chances[kind] = seen_from(hmm, x, first=0, count=0)
 certainty_by_place(places, tables, chances)
 plt.show()
 
 # %%
-for kind, found in tables.items():
-    print(f"{kind:8s} at the start {found[0]:.2f}, at the end {found[-1]:.2f}")
+rows = [(kind, found[0], found[-1]) for kind, found in tables.items()]
+Table(["HMM", "at the start", "at the end"], rows)
 
 # %% [markdown]
-# With a memory there are as many clues as there are words, and all say the same. Without one, on this machine, the clues
-# are the first few words. Is it so on all machines of the figure?
+# With a memory there are as many clues as there are words, and all say the same. Without one, on this HMM, the clues
+# are the first few words. Is it so on all HMMs of the figure? In the table, how
+# certain the target is from the first four words, and from the last four:
 
 # %%
-print("certainty of the target: from the first four words, from the last four")
-for kind in machines:
-    for values in (2, 3, 5, 7):
-        print(f"{kind:8s} {4 * values:3d} ", end="")
-        for s in (1, 2, 3):
-            model = point_model(4 * values, values if kind == "memory" else 0, s)
-            x = sample_tokens(model, batch=100, time=129, generator=s)
-            begin, end = (seen_from(model, x, first) for first in (1, 125))
-            print(f"  seed {s}: {begin:.2f}, {end:.2f}", end="")
-        print()
+from itertools import product
+
+rows = []
+for kind, values in product(hmms, (2, 3, 5, 7)):
+    certain = []
+    for s in (1, 2, 3):
+        model = point_model(4 * values, values if kind == "memory" else 0, s)
+        x = sample_tokens(model, batch=100, time=129, generator=s)
+        certain += [seen_from(model, x, first) for first in (1, 125)]
+    rows.append((kind, 4 * values, *certain))
+header = [f"seed {s}: {words}" for s in (1, 2, 3) for words in ("first", "last")]
+Table(["HMM", "states", *header], rows)
 
 # %% [markdown]
 # With a memory it makes no difference where one looks. Without one it mostly does; but some chains are so nearly
@@ -129,16 +136,17 @@ def control_accuracy(features, drawn):
 
 
 # %%
-control = {kind: {name: {} for name in controls} for kind in machines}
-for kind in machines:
-    for values in (2, 3, 5, 7):
-        for s in (1, 2, 3):
-            how = {"generator": s, "sizes": (2000, 1, 1000)}
-            model = point_model(4 * values, values if kind == "memory" else 0, s)
-            drawn = draw_dataset(draw_task(model, generator=s), **how)
-            for name, features in controls.items():
-                found = control[kind][name].setdefault(values, [])
-                found.append(100 * control_accuracy(features, drawn))
+control = {kind: {name: {} for name in controls} for kind in hmms}
+for kind, values, s in product(hmms, (2, 3, 5, 7), (1, 2, 3)):
+    how = {"generator": s, "sizes": (2000, 1, 1000)}
+    model = point_model(4 * values, values if kind == "memory" else 0, s)
+    drawn = draw_dataset(draw_task(model, generator=s), **how)
+    for name, features in controls.items():
+        found = control[kind][name].setdefault(values, [])
+        found.append(100 * control_accuracy(features, drawn))
+
+# %% [markdown]
+# Labels right in percent, the mean of seeds 1 to 3, beside what the paper reports:
 
 # %%
 from hmmlib.analysis import book_file, read_results
@@ -146,13 +154,12 @@ from hmmlib.analysis import book_file, read_results
 paper = read_results("figure3_paper")["experiment_2"]
 curves = {"memory": paper["memory_hmm_attention_head"]}
 curves["vanilla"] = paper["vanilla_hmm_linear_head"]
-print("labels right (%), mean of seeds 1 to 3")
-print("                  word counts  first words   the paper's tuned head")
+rows = []
 for kind, curve in curves.items():
     for values, reported in zip((2, 3, 5, 7), curve["mean"], strict=True):
-        counts, first = (sum(control[kind][n][values]) / 3 for n in controls)
-        print(f"{kind:8s} {4 * values:3d} {counts:13.1f} {first:12.1f}", end="")
-        print(f" {reported:20.1f}")
+        right = [sum(control[kind][name][values]) / 3 for name in controls]
+        rows.append((kind, 4 * values, *right, reported))
+Table(["HMM", "states", *controls, "the paper's tuned head"], rows, ".1f")
 
 # %% [markdown]
 # The table compares unlike things: the paper has other seeds for its texts and tasks, and learnt models. Still it
@@ -160,20 +167,20 @@ for kind, curve in curves.items():
 #
 # - On texts with a memory, word counts reach what the paper reports for an attention head on a pretrained model.
 # - On texts without one, four words and a weight for each do far better than what the paper reports for a linear head
-#   on a pretrained model. The task is *not* hard. The head that was asked to do it reads one token law, at the blank, in
-#   which states are mixed that share their words ({doc}`when_heads_fail`); and it reads it from an imperfect model, and
-#   was trained by a recipe. The whole figure, below, takes these apart.
+#   on a pretrained model. The task is *not* hard. The head that was asked to do it reads one token distribution, at the
+#   blank, in which states are mixed that share their words ({doc}`when_heads_fail`); and it reads it from an imperfect
+#   model, and was trained by a recipe. The whole figure, below, takes these apart.
 #
 # Counts know nothing of the place, and fail where the question is about a place. The first words do well on both
-# kinds of machine, for a memory shows from the first word on.
+# kinds of HMM, for a memory shows from the first word on.
 
 # %% [markdown]
 # ## Why counts suffice
 #
-# That a control succeeds on some machines is an observation. Why should it? Let $p_m$ be the *word law* of value $m$,
-# the share of each word in a long text whose cell holds $m$. For the paper's machines, which have one cell and visit
-# all syntax states equally often, $p_m$ is the mean of the columns $W_{:,(m, s)}$ over $s$. Write $f(x)$ for the
-# shares of the words in a text.
+# That a control succeeds on some HMMs is an observation. Why should it? Let $p_m$ be the *word distribution* of value
+# $m$, the share of each word in a long text whose cell holds $m$. For the paper's HMMs, which have one cell and visit
+# all syntax states equally often, $p_m$ is the mean of the columns $W_{:,(m, s)}$ over $s$. Write $f(x)$ for the shares
+# of the words in a text.
 #
 # :::{prf:proposition} Counts tell values apart (ours)
 # :label: mv-prop-counts
@@ -195,26 +202,26 @@ for kind, curve in curves.items():
 # their shares converge to $p_m$ almost surely by the ergodic theorem.
 # :::
 #
-# There are $|\mathcal{M}| \le V$ word laws to tell apart, not $4\,|\mathcal{M}|$ columns. That is what makes it easy:
-# the recoverable states of {prf:ref}`att-def-recoverable` need independent columns of *all* values and some syntax
-# states, and separation from all the others. Averaging over the text has done away with syntax.
+# There are $|\mathcal{M}| \le V$ word distributions to tell apart, not $4\,|\mathcal{M}|$ columns. That is what makes
+# it easy: the recoverable states of {prf:ref}`att-def-recoverable` need independent columns of *all* values and some
+# syntax states, and separation from all the others. Averaging over the text has done away with syntax.
 #
 # The task's label agrees with the sign $y_m$ as soon as the posterior of $m$ exceeds one half, for weights
-# $\mu = y$. We check the proposition on 1,000 machines of the paper's kind.
+# $\mu = y$. We check the proposition on 1,000 HMMs of the paper's kind.
 
 # %%
 from hmmlib import PosteriorTask, random_memory_hmm
 
 
 def counting_weights(model, y):
-    """The weights c of the proposition, and the word laws p_m."""
-    laws = model.emission[:, 0].mean(1)
-    return torch.linalg.pinv(laws) @ y, laws
+    """The weights c of the proposition, and the word distributions p_m."""
+    probs = model.emission[:, 0].mean(1)
+    return torch.linalg.pinv(probs) @ y, probs
 
 
 # %%
 def counts_case(s, length=48):
-    """Of a random machine: texts in the bound, wrong labels, all texts."""
+    """Of a random HMM: texts in the bound, wrong labels, all texts."""
     values = (2, 3, 5, 7)[s % 4]
     model = random_memory_hmm(values, 4, 10, generator=s)
     signs = torch.randn(values, generator=torch.Generator().manual_seed(s)).sign()
@@ -225,24 +232,24 @@ def counts_case(s, length=48):
 # %%
 def count_right(model, y, x):
     """Texts within the proposition's bound, wrong labels among them, and all."""
-    c, laws = counting_weights(model, y)
+    c, probs = counting_weights(model, y)
     task = PosteriorTask.two_class(model, y)
     best, m = task.posterior(x).max(1)
     value = one_hot(x, 10).double().mean(1) @ c
-    near = ((value - laws[m] @ c).abs() < 1 - 1e-9) & (best > 0.5 + 1e-9)
-    near &= torch.linalg.cond(laws) < 1e6  # independent, also in rounding
+    near = ((value - probs[m] @ c).abs() < 1 - 1e-9) & (best > 0.5 + 1e-9)
+    near &= torch.linalg.cond(probs) < 1e6  # independent, also in rounding
     wrong = ((value >= 0) != task.labels(x)) & near
     return int(near.sum()), int(wrong.sum()), len(x)
 
 
 # %%
 spoken, wrong, total = torch.tensor([counts_case(s) for s in range(1000)]).sum(0)
-print(f"1000 machines, {total} texts; within the proposition: {spoken}")
+print(f"1000 HMMs, {total} texts; within the proposition: {spoken}")
 print("wrong labels there:", int(wrong))
 
 # %% [markdown]
-# Texts are left out where two values have nearly the same word laws, or where $c$ is large and the text too short. A
-# fitted head chooses its $c$ with more care.
+# Texts are left out where two values have nearly the same word distributions, or where $c$ is large and the text too
+# short. A fitted head chooses its $c$ with more care.
 #
 # ## What an attention head can say
 #
@@ -251,7 +258,7 @@ print("wrong labels there:", int(wrong))
 # :::{prf:definition} Tuned attention head
 # :label: mv-def-head
 #
-# For $(\varnothing, x)$ and token laws $g_0, \dots, g_T$ at its positions, let
+# For $(\varnothing, x)$ and token distributions $g_0, \dots, g_T$ at its positions, let
 #
 # $$
 # \begin{aligned}
@@ -284,7 +291,7 @@ print("wrong labels there:", int(wrong))
 # :::{prf:proof}
 # The output is $\sum_i e^{s_i} v_i / \sum_i e^{s_i}$, and the denominator is positive.
 #
-# Let $q = 0$ and let all entries of $\Theta$ be one. Then $\Theta g = \mathbf{1}$ for every law $g$, and $v_i =
+# Let $q = 0$ and let all entries of $\Theta$ be one. Then $\Theta g = \mathbf{1}$ for every distribution $g$, and $v_i =
 # b^\top e(x_i)$. By independence there is $b$ with $b^\top e(z) = c_z - t$ for all words $z$, for given $c$ and $t$.
 # The sum is $\sum_{i \ge 1} c_{x_i} - tT + b^\top e(\varnothing)$. In the exact model $e(\varnothing) = \mathbf{1} =
 # \sum_z e(z)$, hence $b^\top e(\varnothing) = \sum_z c_z - tV$, and $t = \sum_z c_z / (T + V)$ leaves the sum
@@ -294,7 +301,7 @@ print("wrong labels there:", int(wrong))
 #
 # So *an attention head is a count*, of words told apart by their predictions and their places, and it contains the
 # count of words that ignores the predictions. Wherever counts succeed, an attention head can, by a way that has
-# nothing to do with the theorem. The next cell builds that head on 1,000 random machines. (Their emissions are softer
+# nothing to do with the theorem. The next cell builds that head on 1,000 random HMMs. (Their emissions are softer
 # than the paper's, so that no word is too rare for double precision.)
 
 # %%
@@ -327,12 +334,12 @@ for s in range(1000):
     clear = counted.abs() > 1e-9
     off = int(((value >= 0) != (counted >= 0))[clear].sum())
     wrong, total = wrong + off, total + 4
-print(f"1000 machines, {total} texts, wrong labels: {wrong}, deviation {largest:.0e}")
+print(f"1000 HMMs, {total} texts, wrong labels: {wrong}, deviation {largest:.0e}")
 
 # %% [markdown]
 # ## Where counts fail, and attention with them
 #
-# If the memory itself made the task easy, a machine with a plain memory would always do. It does not. Let value 0 make
+# If the memory itself made the task easy, an HMM with a plain memory would always do. It does not. Let value 0 make
 # the chain say $a\,b\,c\,a\,b\,c \dots$ and value 1 $a\,c\,b\,a\,c\,b \dots$, starting anywhere in the cycle. Two words
 # tell the memory for certain. But $p_0 = p_1$, so {prf:ref}`mv-prop-counts` does not apply, and more:
 
@@ -363,17 +370,18 @@ print("certificate holds to 1e-12:", tried.bound < 1e-12)
 # %% [markdown]
 # Given all other words the hidden one is certain, so $G_i$ repeats $x_i$, and $\sum_i a_i(x_i, G_i)$ depends on which
 # word stands at which place, one place at a time. Over the three texts of value 0 each place shows each of the three
-# words once; over those of value 1 as well, and the blank's law too. So the six sums add up to the same total on both
-# sides, and cannot be $\ge 0$ on one side and negative on the other. *No attention head* with whatever parameters gets
-# all six right, nor does a linear head at the blank. The certificate says the same in numbers. What tells the
-# two values apart is which word follows which, and a sum over positions does not look at two positions at once.
+# words once; over those of value 1 as well, and the blank's distribution too. So the six sums add up to the same total
+# on both sides, and cannot be $\ge 0$ on one side and negative on the other. *No attention head* with whatever
+# parameters gets all six right, nor does a linear head at the blank. The certificate says the same in numbers. What
+# tells the two values apart is which word follows which, and a sum over positions does not look at two positions at
+# once.
 #
 # So a memory does not make a task easy by being there. It does so by colouring the words.
 
 # %% [markdown]
 # ## One point, both heads
 #
-# Now heads are tuned, on the two machines above. A pretrained transformer comes with the book for the machine with
+# Now heads are tuned, on the two HMMs above. A pretrained transformer comes with the book for the HMM with
 # five values and seed 1 ({doc}`pretraining`); for others the next cell trains a small one in seconds, which knows less.
 # It was trained by BERT's rule, so it has been asked about words that it sees.
 
@@ -389,7 +397,7 @@ if stored.exists():
     print(f"{stored.name}: KL {about['kl']:.4f}")
 else:
     recipe = cell_recipe("smoke", "BERT's rule", seed)
-    learnt, rule = pretrain(machines["memory"], recipe).lm, recipe.masking
+    learnt, rule = pretrain(hmms["memory"], recipe).lm, recipe.masking
 
 # %% [markdown]
 # The attention heads are solved by L-BFGS. *No attention* is the same head with $q$ set to zero after tuning, so that
@@ -414,34 +422,33 @@ def both_heads(lm, drawn, **reading):
 
 
 # %%
-looks, rows, majority = {}, {}, {}
-for kind, machine in machines.items():
-    looks[kind], found = both_heads(ExactMaskedLM(machine), data[kind])
-    rows[kind] = {f"{name}, exact": value for name, value in found.items()}
+looks, reached, majority = {}, {}, {}
+for kind, hmm in hmms.items():
+    looks[kind], found = both_heads(ExactMaskedLM(hmm), data[kind])
+    reached[kind] = {f"{name}, exact": value for name, value in found.items()}
     share = float(data[kind].test.labels.double().mean())
     majority[kind] = max(share, 1 - share)
 looks["learnt"], found = both_heads(learnt, data["memory"])
-rows["memory"] |= {f"{name}, learnt": value for name, value in found.items()}
+reached["memory"] |= {f"{name}, learnt": value for name, value in found.items()}
 how = {"reading": "read off", "masking": rule}
 _, found = both_heads(learnt, data["memory"], **how)
-rows["memory"]["attention head, read off"] = found["attention head"]
-for kind, features in [(k, f) for k in machines for f in controls]:
-    rows[kind][features] = control_accuracy(controls[features], data[kind])
+reached["memory"]["attention head, read off"] = found["attention head"]
+for kind, features in [(k, f) for k in hmms for f in controls]:
+    reached[kind][features] = control_accuracy(controls[features], data[kind])
 
-# %% mystnb={"figure": {"caption": "Labels right at one point of Figure 3, by both heads on both machines. The paper has two of these bars, the attention head on the left and the linear head on the right, on learnt models. Dashed: always the more frequent label.", "name": "mv-fig-point"}, "image": {"alt": "Two panels of horizontal bars. With memory, attention heads, the head without attention and word counts all reach the right edge, linear heads fall short. Vanilla: the bar of the first words is the longest of all, word counts are at the dashed line, the two heads are in between."}}
+# %% mystnb={"figure": {"caption": "Labels right at one point of Figure 3, by both heads on both HMMs. The paper has two of these bars, the attention head on the left and the linear head on the right, on learnt models. Dashed: always the more frequent label.", "name": "mv-fig-point"}, "image": {"alt": "Two panels of horizontal bars. With memory, attention heads, the head without attention and word counts all reach the right edge, linear heads fall short. Vanilla: the bar of the first words is the longest of all, word counts are at the dashed line, the two heads are in between."}}
 from hmmlib.plotting.memory_vs_vanilla import accuracies
 
-accuracies(rows, majority)
+accuracies(reached, majority)
 plt.show()
 
 # %%
-ways = [name for name in rows["memory"] if "linear" not in name]
-print(
-    "memory, above 98%:", *(w for w in ways if rows["memory"][w] > 0.98), sep="\n  "
-)
-print("vanilla: the first words beat both heads:", end=" ")
-best = max(v for n, v in rows["vanilla"].items() if "exact" in n)
-print(rows["vanilla"]["first words"] > best)
+best = max(v for n, v in reached["vanilla"].items() if "exact" in n)
+beaten = reached["vanilla"]["first words"] > best
+print("vanilla: the first words beat both heads:", beaten)
+shares = reached["memory"].items()
+rows = [(name, share > 0.98) for name, share in shares if "linear" not in name]
+Table(["with a memory", "above 98%"], rows)
 
 # %% [markdown]
 # With memory the linear head falls short, on the exact model as on the learnt one, and the attention head does not:
@@ -458,8 +465,8 @@ print(rows["vanilla"]["first words"] > best)
 # ## What does the tuned head look at?
 #
 # Where the theorem applies there is something to compare with: the key of its head,
-# $\mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{-i}]$. On the machine above no state may be recoverable; with two values some
-# seeds have some. Here are three machines of which a part of the states is recoverable, and an attention head tuned on
+# $\mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{-i}]$. On the HMM above no state may be recoverable; with two values some
+# seeds have some. Here are three HMMs of which a part of the states is recoverable, and an attention head tuned on
 # the exact model of each.
 
 # %%
@@ -467,44 +474,48 @@ from hmmlib.constructions import attention_head, recoverable_states
 
 
 def two_values(s):
-    """Of a machine with two values: the theorem's head, a tuned one, texts."""
-    machine = point_model(8, 2, s)
-    task, lm = draw_task(machine, generator=s), ExactMaskedLM(machine)
+    """Of an HMM with two values: the theorem's head, a tuned one, texts."""
+    hmm = point_model(8, 2, s)
+    task, lm = draw_task(hmm, generator=s), ExactMaskedLM(hmm)
     drawn = draw_dataset(task, generator=s, sizes=(1000, 250, 1000))
     tuned = tune_head(lm, drawn, solved, head="attention", progress=False)
-    laws = text_probs(lm, drawn.test.tokens, with_blanks=True)
-    head, attention = attention_head(machine, task.mu), tuned.head.attention(laws)
-    keys = head.keys(laws[:, 1:])
-    labels = head.labels(laws[:, 1:], drawn.test.tokens)
-    return drawn.test, labels, keys, tuned, attention[:, 1:]
+    probs = text_probs(lm, drawn.test.tokens, with_blanks=True)
+    head, attention = attention_head(hmm, task.mu), tuned.head.attention(probs)
+    keys = head.keys(probs[:, 1:])
+    values = head.values(probs[:, 1:], drawn.test.tokens)
+    return drawn.test, values, keys, tuned, attention[:, 1:]
 
 
 # %%
 def share(right, among):
-    """Per cent of some texts that are right."""
-    return f"{100 * right[among].double().mean():5.1f}" if among.any() else "    –"
+    """Share of some texts that are right, if there are any."""
+    return right[among].double().mean() if among.any() else None
 
 
 # %%
-print(
-    "recoverable in the machine above:", list(recoverable_states(machines["memory"]))
-)
-print("       texts with a       labels right (%), theorem's   tuned head")
-print("seed   certain position   on these   on others           all above 99%")
-kept = {}
+recoverable = list(recoverable_states(hmms["memory"]))
+print("recoverable in the HMM above:", recoverable)
+kept, rows = {}, []
 for s in (4, 8, 9):
-    test, labels, keys, tuned, attention = kept[s] = two_values(s)
-    sure, right = keys.amax(1) > 1 - 1e-9, labels == test.labels
-    print(f"{s:4d} {100 * sure.double().mean():17.1f}%", end="")
-    print(f" {share(right, sure):>9} {share(right, ~sure):>11}", end="")
-    print(f" {tuned.accuracy(test) > 0.99!s:>23}")
+    test, values, keys, tuned, attention = kept[s] = two_values(s)
+    sure, right = keys.amax(1) > 1 - 1e-9, (values >= 0) == test.labels
+    others = ~sure & (values.abs() > 1e-9)
+    shares = [
+        (which.double().mean(), share(right, which)) for which in (sure, others)
+    ]
+    rows.append((s, *shares[0], *shares[1], tuned.accuracy(test) > 0.99))
+header = ["seed", "texts with a certain position", "theorem's head right on these"]
+header += ["others with a value beyond 1e-9", "right on those"]
+header += ["tuned head right on more than 99% of all"]
+Table(header, rows, ".1%")
 
 # %% [markdown]
-# The theorem's head is right where it promises to be, on texts in which some position is certain, and poor on others,
-# where it follows the largest of its small keys. The tuned head is right on nearly all texts of either sort, so it
-# must do something else at least on the others. What does it do on the first?
+# The theorem's head is right where it promises to be, on texts in which some position is certain. On others it follows
+# the largest of its small keys. Where its value there is beyond $10^{-9}$ it happens to be right too, but on most of them
+# its value is smaller, and rounding decides. The tuned head is right on nearly all texts of either sort, so it must do
+# something else at least on the others. What does it do on the first?
 
-# %% mystnb={"figure": {"caption": "The start of a text with certain positions, of the machine with two values and seed 4. Above, the key of the theorem's head; below, how the tuned head shares its attention, as a multiple of an equal share. Dark bars: positions with key one.", "name": "mv-fig-keys"}, "image": {"alt": "Two rows of bars over the letters of one text. Above, keys are one at many positions and near zero at the others. Below, attention stands almost entirely on one of the two letters that have key one."}}
+# %% mystnb={"figure": {"caption": "The start of a text with certain positions, of the HMM with two values and seed 4. Above, the key of the theorem's head; below, how the tuned head shares its attention, as a multiple of an equal share. Dark bars: positions with key one.", "name": "mv-fig-keys"}, "image": {"alt": "Two rows of bars over the letters of one text. Above, keys are one at many positions and near zero at the others. Below, attention stands almost entirely on one of the two letters that have key one."}}
 from hmmlib.plotting.memory_vs_vanilla import attention_and_keys
 
 test, _, keys, _, attention = kept[4]
@@ -513,7 +524,7 @@ scaled = attention[row] * attention.shape[1] / 40
 attention_and_keys(keys[row, :40], scaled[:40], test.tokens[row, :40])
 plt.show()
 
-# %% mystnb={"figure": {"caption": "On the texts with a certain position of the three machines: the share of positions that are certain, and the share of attention that the tuned head gives them. The theorem's head gives them all.", "name": "mv-fig-certain"}, "image": {"alt": "Three pairs of bars, one pair for each seed. For seeds 4 and 9 the bar of attention is clearly higher than that of the share of positions, for seed 8 the two are nearly equal."}}
+# %% mystnb={"figure": {"caption": "On the texts with a certain position of the three HMMs: the share of positions that are certain, and the share of attention that the tuned head gives them. The theorem's head gives them all.", "name": "mv-fig-certain"}, "image": {"alt": "Three pairs of bars, one pair for each seed. For seeds 4 and 9 the bar of attention is clearly higher than that of the share of positions, for seed 8 the two are nearly equal."}}
 from hmmlib.plotting.memory_vs_vanilla import attention_on_certain
 
 counted, attended = {}, {}
@@ -530,7 +541,7 @@ for s, (test, _, _, tuned, _) in kept.items():
     print(f"seed {s}: above 95% without attention: {flat.accuracy(test) > 0.95}")
 
 # %% [markdown]
-# On two of the three machines the tuned head found by itself the positions that the theorem's head looks for: it gives
+# On two of the three HMMs the tuned head found by itself the positions that the theorem's head looks for: it gives
 # them far more than their share. On the third it does not. And on none does it need them: with its attention switched
 # off it is still right nearly always. Training looked for a small loss, and a sharper reading lowers it, needed or not.
 #
@@ -542,32 +553,32 @@ for s, (test, _, _, tuned, _) in kept.items():
 # %%
 def word_attention(found, split, lm, **reading):
     """Mean attention by the word that is shown, an equal share being 1."""
-    laws = text_probs(lm, split.tokens, with_blanks=True, **reading)
-    laws = laws.to(found.head.query)
-    share = found.head.attention(laws)[:, 1:] * laws.shape[1]
+    probs = text_probs(lm, split.tokens, with_blanks=True, **reading)
+    probs = probs.to(found.head.query)
+    share = found.head.attention(probs)[:, 1:] * probs.shape[1]
     shown = one_hot(split.tokens, lm.n_tokens).to(share)
     return (share[..., None] * shown).sum((0, 1)) / shown.sum((0, 1))
 
 
-def tells(machine):
+def tells(hmm):
     """What each word tells of the memory by itself: KL(P[M | X_i] ‖ P[M]), nats."""
-    prior = machine.initial.flatten(1).sum(1)
-    joint = prior[:, None] * machine.emission[:, 0].mean(1)
-    law = joint / joint.sum(0)
-    return (torch.xlogy(law, law) - torch.xlogy(law, prior[:, None])).sum(0)
+    prior = hmm.initial.flatten(1).sum(1)
+    joint = prior[:, None] * hmm.emission[:, 0].mean(1)
+    probs = joint / joint.sum(0)
+    return (torch.xlogy(probs, probs) - torch.xlogy(probs, prior[:, None])).sum(0)
 
 
-# %% mystnb={"figure": {"caption": "The machine with a memory at the top of this chapter: attention that a position gets, by the word that it shows, against what this word tells of the memory by itself. Each letter is a word, each marker one tuned head.", "name": "mv-fig-words"}, "image": {"alt": "Scatter plot with a letter for each word and two kinds of markers, for the head on the exact and on the learnt model. Some words that tell little get more than an equal share of attention, and some that tell much get less."}}
+# %% mystnb={"figure": {"caption": "The HMM with a memory at the top of this chapter: attention that a position gets, by the word that it shows, against what this word tells of the memory by itself. Each letter is a word, each marker one tuned head.", "name": "mv-fig-words"}, "image": {"alt": "Scatter plot with a letter for each word and two kinds of markers, for the head on the exact and on the learnt model. Some words that tell little get more than an equal share of attention, and some that tell much get less."}}
 from hmmlib.plotting.memory_vs_vanilla import attention_by_word
 
 test = data["memory"].test
 found = {
     "head on the exact model": word_attention(
-        looks["memory"], test, ExactMaskedLM(machines["memory"])
+        looks["memory"], test, ExactMaskedLM(hmms["memory"])
     ),
     "head on the learnt model": word_attention(looks["learnt"], test, learnt),
 }
-attention_by_word(tells(machines["memory"]), found)
+attention_by_word(tells(hmms["memory"]), found)
 plt.show()
 
 # %% [markdown]
@@ -584,15 +595,16 @@ plt.show()
 
 # %%
 x = data["memory"].test.tokens[:20]
-G = text_probs(ExactMaskedLM(machines["memory"]), x)
-print("           mean KL from G_i   probability of the word itself")
+G = text_probs(ExactMaskedLM(hmms["memory"]), x)
+rows = []
 readings = {"shown": {}, "read off": {"masking": rule}, "blanked": {}}
 for reading, extra in readings.items():
-    law = text_probs(learnt, x, reading=reading, **extra).double()
-    kl = (torch.xlogy(G, G) - G * law.clamp_min(1e-30).log()).sum(-1).mean()
-    own = law.gather(2, x[..., None]).mean()
-    print(f"{reading:10s} {kl:16.3f} {own:32.2f}")
-print(f"{'exact':10s} {0:16.3f} {G.gather(2, x[..., None]).mean():32.2f}")
+    probs = text_probs(learnt, x, reading=reading, **extra).double()
+    kl = (torch.xlogy(G, G) - G * probs.clamp_min(1e-30).log()).sum(-1).mean()
+    rows.append((reading, kl, probs.gather(2, x[..., None]).mean()))
+rows.append(("exact", 0, G.gather(2, x[..., None]).mean()))
+header = ["reading", "mean KL from $G_i$", "probability of the word itself"]
+Table(header, rows, [None, ".3f", ".2f"])
 
 # %% [markdown]
 # What one pass shows is several times farther from $G_i$ than what the same network says at a blank: it has seen the
@@ -604,7 +616,7 @@ print(f"{'exact':10s} {0:16.3f} {G.gather(2, x[..., None]).mean():32.2f}")
 # %% [markdown]
 # ## The whole figure
 #
-# One point proves little. `hmmlib sweep memory-vs-vanilla` computes all of them: both kinds of machine, every number
+# One point proves little. `hmmlib sweep memory-vs-vanilla` computes all of them: both kinds of HMM, every number
 # of values, three seeds, a pretraining for each, and every way to answer. This file holds what it found, with what it
 # was computed on.
 
@@ -629,33 +641,34 @@ def percent(kind, method):
     return mean_over_seeds(np.reshape(right, (4, -1)))._asdict()
 
 
+# %% [markdown]
+# Labels right in percent against the number of states, mean over seeds and half of a 95% interval (Student's $t$):
+
 # %%
-methods = list(cells[0]["methods"])
-print("labels right (%), mean over seeds ± half of a 95% interval (Student's t)")
-for kind in machines:
-    print(f"\n{kind:25s}" + "".join(f"{4 * m:>15d}" for m in (2, 3, 5, 7)))
-    for method in methods:
+for kind in hmms:
+    rows = []
+    for method in cells[0]["methods"]:
         found = percent(kind, method)
         entries = zip(found["mean"], found["interval"], strict=True)
-        cols = "".join(f"{m:9.1f} ±{w:4.1f}" for m, w in entries)
-        print(f"{method.replace('_', ' '):25s}{cols}")
+        rows.append((method.replace("_", " "), *entries))
+    display(Table([kind, "8", "12", "20", "28"], rows, ".1f"))
 
-# %% mystnb={"figure": {"caption": "The paper's Figure 3, right, taken apart by machine: the paper's points (on the left its attention head, on the right its linear head) and ours, with both heads on both, solved, on a pretrained model. Thin lines: the same heads on the exact model. The control knows no language model: word counts on the left, the first four words on the right. Bands are 95% intervals over seeds.", "name": "mv-fig-all"}, "image": {"alt": "Two panels of accuracy against 8, 12, 20 and 28 hidden states. Left, with memory, the attention head, the control and the paper's points run together along the top and the linear head lies below. Right, vanilla, the control lies highest and the linear head and the paper's points fall."}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 3, right, taken apart by HMM: the paper's points (on the left its attention head, on the right its linear head) and ours, with both heads on both, solved, on a pretrained model. Thin lines: the same heads on the exact model. The control knows no language model: word counts on the left, the first four words on the right. Bands are 95% intervals over seeds.", "name": "mv-fig-all"}, "image": {"alt": "Two panels of accuracy against 8, 12, 20 and 28 hidden states. Left, with memory, the attention head, the control and the paper's points run together along the top and the linear head lies below. Right, vanilla, the control lies highest and the linear head and the paper's points fall."}}
 from hmmlib.plotting.memory_vs_vanilla import memory_and_vanilla
 
 ways = {"attention head": "learnt_attention", "linear head": "learnt_head"}
-series = {k: {name: percent(k, m) for name, m in ways.items()} for k in machines}
+series = {k: {name: percent(k, m) for name, m in ways.items()} for k in hmms}
 tops = {"attention head": "exact_attention", "linear head": "exact_head"}
-for kind, name in zip(machines, controls, strict=True):
+for kind, name in zip(hmms, controls, strict=True):
     found = [control[kind][name][values] for values in (2, 3, 5, 7)]
     series[kind]["no language model"] = mean_over_seeds(found)._asdict()
-highest = {k: {n: percent(k, m)["mean"] for n, m in tops.items()} for k in machines}
+highest = {k: {n: percent(k, m)["mean"] for n, m in tops.items()} for k in hmms}
 memory_and_vanilla(series, [8, 12, 20, 28], curves, highest)
 plt.show()
 
 # %% [markdown]
 # Three seeds give wide intervals: with two degrees of freedom half of one is 2.5 standard deviations. They are honest
-# about how much machines differ, and too wide for small claims. The claims of the paper, one by one:
+# about how much HMMs differ, and too wide for small claims. The claims of the paper, one by one:
 #
 # ```{list-table}
 # :header-rows: 1
@@ -666,7 +679,7 @@ plt.show()
 #   - Verdict
 # * - With a memory, an attention head on a pretrained model is right nearly always.
 #   - `learnt attention`, memory: 100% at 8, 12 and 20 states and 98.8 ± 4.9 at 28. By the paper's recipe one
-#     machine of 8 states stays at 86%.
+#     HMM of 8 states stays at 86%.
 #   - As in the paper, as far as three seeds can tell.
 # * - Without one, at as many states, a linear head is not.
 #   - `learnt head`, vanilla: 99.2, 93.6, 73.6 and 85.3%. The paper has 83, 81, 64 and 66%.
@@ -674,33 +687,34 @@ plt.show()
 # * - It is the memory that makes the difference (as we read the figure).
 #   - A linear head with a memory (`learnt head`): 95% and more. An attention head without one (`learnt attention`): 91%
 #     and more. Counts of words, with a memory: 98% and more.
-#   - Not shown: machine, head and what is asked for change together, and each of the first two alone does most of it.
+#   - Not shown: HMM, head and what is asked for change together, and each of the first two alone does most of it.
 #     A control without language model has the same curve.
 # * - It is the theorem's mechanism (as we read the section).
-#   - No state is recoverable on any machine with three or more values ({doc}`memory_and_attention`); attention can be taken
+#   - No state is recoverable on any HMM with three or more values ({doc}`memory_and_attention`); attention can be taken
 #     out ({numref}`mv-fig-point`).
 #   - The experiment does not test it.
 # ```
 #
-# The line *fine tuned* of the numbers above says it in another way: a network that is trained on as a whole has 98% and more
-# of the labels right on both kinds of machine. Nothing was out of reach.
+# The row *fine tuned* of the tables above says it in another way: a network that is trained on as a whole has 98% and more
+# of the labels right on both kinds of HMM. Nothing was out of reach.
 #
 # One wide interval has a cause that is not the model's.
 
 # %%
 where = ("memory", 2, 2)
 odd = next(c for c in cells if (c["kind"], c["n_values"], c["seed"]) == where)
-for method, found in odd["methods"].items():
-    print(f"{method.replace('_', ' '):25s}{100 * found['test']:6.1f}")
+methods = odd["methods"].items()
+rows = [(name.replace("_", " "), 100 * found["test"]) for name, found in methods]
+Table(["method", "labels right (%)"], rows, ".1f")
 
 # %% [markdown]
-# On this machine three heads stop at the same 86%: two trained by AdamW, and an attention head on the *exact* model, whose
+# On this HMM three heads stop at the same 86%: two trained by AdamW, and an attention head on the *exact* model, whose
 # loss is not convex and which got one start. Counts and both solved linear heads have every label right. What is missing here
 # was lost in training the head.
 #
 # None of this is a fault of the theorem, which is true. To test its mechanism by experiment one needs a task that counts
 # cannot solve and attention can: texts in which the words that colour are rare, among many that mislead, and can be
-# told only by their context. The machines of {numref}`att-fig-robust`, with their recoverable states among dependent
+# told only by their context. The HMMs of {numref}`att-fig-robust`, with their recoverable states among dependent
 # ones, are a beginning.
 #
 # ### What the preset is
@@ -726,13 +740,13 @@ for method, found in odd["methods"].items():
 
 
 # %%
-def true_labels(machine, mu, x):
+def true_labels(hmm, mu, x):
     """Labels from the logarithms of P[x, M = m], where nothing underflows."""
     seen = torch.nn.functional.pad(torch.ones_like(x, dtype=torch.bool), (1, 0))
     text, logs = torch.nn.functional.pad(x, (1, 0)), []
-    for value in range(machine.n_values):
-        start, emission = machine.initial[value].flatten(), machine.emission[value, 0]
-        given = HMM(start / start.sum(), machine.transition, emission)
+    for value in range(hmm.n_values):
+        start, emission = hmm.initial[value].flatten(), hmm.emission[value, 0]
+        given = HMM(start / start.sum(), hmm.transition, emission)
         found = posteriors(given, text, observed=seen, keep=[])
         logs.append(found.log_likelihood + start.sum().log())
     logs = torch.stack(logs, 1) + mu.abs().log()
@@ -742,17 +756,17 @@ def true_labels(machine, mu, x):
 
 
 # %%
-print("               weights   margins   labels other")
-print("values  seed   zero      zero      than the true ones")
-for values in (2, 3, 5, 7):
-    for s in (1, 2, 3):
-        machine = point_model(4 * values, values, s)
-        task = draw_task(machine, generator=s)
-        test = draw_dataset(task, generator=s, sizes=(1, 1, 1000)).test
-        tied = (test.scores[:, 0] == test.scores[:, 1]).double().mean()
-        off = true_labels(machine, task.mu, test.tokens) != test.labels
-        print(f"{values:6d} {s:5d} {int((task.mu == 0).sum()):6d}", end="")
-        print(f" {tied:9.0%} {off.double().mean():19.0%}")
+rows = []
+for values, s in product((2, 3, 5, 7), (1, 2, 3)):
+    hmm = point_model(4 * values, values, s)
+    task = draw_task(hmm, generator=s)
+    test = draw_dataset(task, generator=s, sizes=(1, 1, 1000)).test
+    tied = (test.scores[:, 0] == test.scores[:, 1]).double().mean()
+    off = true_labels(hmm, task.mu, test.tokens) != test.labels
+    rows.append((values, s, (task.mu == 0).sum(), tied, off.double().mean()))
+header = ["values", "seed", "weights zero", "margins zero"]
+header += ["labels other than the true ones"]
+Table(header, rows, [None, None, None, ".0%", ".0%"])
 
 # %% [markdown]
 # On some tasks a third of the labels are those of the computer's arithmetic, not of the definition. We keep them,
@@ -768,7 +782,7 @@ for values in (2, 3, 5, 7):
 # :label: mv-ex-length
 #
 # How long must a text be before its words can be counted? Fit word counts on texts of 2, 4, 8, …, 128 words of the
-# machine with memory, and compare with the posterior of the memory.
+# HMM with memory, and compare with the posterior of the memory.
 # :::
 
 # %% [markdown]
@@ -780,14 +794,15 @@ for values in (2, 3, 5, 7):
 # since it uses their order; counts need more of them, but not many.
 
 # %%
-print("words   largest posterior   word counts above 95%")
+rows = []
 for length in (2, 4, 8, 32, 128):
     cut = draw_dataset(
         tasks["memory"], generator=seed, sizes=(3000, 1, 1000), length=length
     )
     sure = tasks["memory"].posterior(cut.test.tokens).amax(1).mean()
     right = control_accuracy(controls["word counts"], cut)
-    print(f"{length:5d} {sure:19.3f} {right > 0.95!s:>23}")
+    rows.append((length, sure, right > 0.95))
+Table(["words", "largest posterior", "word counts above 95%"], rows, ".3f")
 
 # %% [markdown]
 # :::{solution-end}
@@ -797,7 +812,7 @@ for length in (2, 4, 8, 32, 128):
 # :::{exercise}
 # :label: mv-ex-forget
 #
-# Show that on an irreducible, aperiodic vanilla machine the shares of words in a long text become independent of
+# Show that on an irreducible, aperiodic vanilla HMM the shares of words in a long text become independent of
 # $H_0$. Are counts of the first four words better than counts of all?
 # :::
 
@@ -806,15 +821,15 @@ for length in (2, 4, 8, 32, 128):
 # :class: dropdown
 # :::
 #
-# Whatever $H_0$ is, the shares converge almost surely to $W \pi$, with $\pi$ the stationary law, and the distribution
-# of $H_k$ given $H_0$ converges to $\pi$ as well. So after a few steps of mixing the rest of the text is distributed
-# alike for all $H_0$, and in the mean over 128 words the first few have little weight.
+# Whatever $H_0$ is, the shares converge almost surely to $W \pi$, with $\pi$ the stationary distribution, and the
+# distribution of $H_k$ given $H_0$ converges to $\pi$ as well. So after a few steps of mixing the rest of the text is
+# distributed alike for all $H_0$, and in the mean over 128 words the first few have little weight.
 
 # %%
-for kind in machines:
+for kind in hmms:
     four = control_accuracy(lambda x: controls["word counts"](x[:, :4]), data[kind])
     whole = control_accuracy(controls["word counts"], data[kind])
-    print(f"{kind:8s} four words better than all: {four > whole}")
+    print(f"{kind}: four words better than all: {four > whole}")
 
 # %% [markdown]
 # :::{solution-end}
@@ -824,7 +839,7 @@ for kind in machines:
 # :::{exercise}
 # :label: mv-ex-pairs
 #
-# On the machine of the two cycles, give a linear head the counts of *pairs* of neighbouring words. Does it get all
+# On the HMM of the two cycles, give a linear head the counts of *pairs* of neighbouring words. Does it get all
 # six texts right? Why can no attention head on $G$ use them, although an attention layer of a transformer could?
 # :::
 
@@ -835,8 +850,8 @@ for kind in machines:
 #
 # $ab$ is only in texts of value 0 and $ac$ only in those of value 1, and each text of more than three words has one
 # of them. By {prf:ref}`mv-prop-sum` the head sees each position by itself, and there it sees $x_i$ and $G_i$. A pair
-# would have to be in $G_i$ already: a model whose output at $i$ says something of $x_{i-1}$. The exact $G_i$ is a law
-# of one word, and here it repeats the word. A transformer's inner layers carry much more than that.
+# would have to be in $G_i$ already: a model whose output at $i$ says something of $x_{i-1}$. The exact $G_i$ is a
+# distribution of one word, and here it repeats the word. A transformer's inner layers carry much more than that.
 
 # %%
 turned = turns.repeat(1, 2)
@@ -876,7 +891,10 @@ task = PosteriorTask.two_class(loose, [1, -1])
 x = sample_tokens(loose, batch=500, time=25, generator=0)[:, 1:]
 back, lm = x.flip(1), ExactMaskedLM(loose)
 there, again = (text_probs(lm, text) for text in (x, back))
-print("the same laws, reversed:", bool((there.flip(1) - again).abs().max() < 1e-9))
+print(
+    "the same distributions, reversed:",
+    bool((there.flip(1) - again).abs().max() < 1e-9),
+)
 margins = (task.posterior(x) - task.posterior(back)) @ task.mu
 print("opposite labels:", bool((task.labels(x) != task.labels(back)).all()))
 print("margins at least 1.9 apart:", bool(margins.abs().min() > 1.9))
@@ -887,13 +905,13 @@ print("margins at least 1.9 apart:", bool(margins.abs().min() > 1.9))
 #
 # ## Summary
 #
-# - In the paper's second experiment the machine, the head and the question change together. With a memory any part of
+# - In the paper's second experiment the HMM, the head and the question change together. With a memory any part of
 #   a text answers; without one only its beginning does.
 # - With a memory, counts of words are enough, and no language model is needed. A tuned attention head is a count of
 #   words told apart by their predictions, and contains plain counts.
 # - Without one, a weight for each of the first four words is right far more often than the paper's linear head on a
 #   pretrained model. The task is not hard.
 # - Neither half tests the theorem's mechanism. Where its assumptions hold, a tuned head looks where the theorem's
-#   head looks on some machines and not on others, and does not need to.
+#   head looks on some HMMs and not on others, and does not need to.
 # - Memory by itself does not help: on two cycles with the same words it is plain, and no attention head can tell.
 # - Up to a third of a task's labels are decided by underflow.
