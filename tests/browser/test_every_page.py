@@ -49,6 +49,32 @@ CLIPPED = """() => {
         .map(math => math.textContent);
 }"""
 
+# Lines of printed outputs that go on in a second one, or reach beyond their box, by number of the output.
+BROKEN = """() => [...document.querySelectorAll('.cell_output pre')].flatMap((pre, number) => {
+    const texts = [], walk = document.createTreeWalker(pre, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) texts.push(walk.currentNode);
+    const at = place => {
+        for (const text of texts) {
+            if (place <= text.length) return [text, place];
+            place -= text.length;
+        }
+    };
+    const right = pre.getBoundingClientRect().right, found = [];
+    let start = 0;
+    for (const line of pre.textContent.split('\\n')) {
+        const range = document.createRange();
+        range.setStart(...at(start));
+        range.setEnd(...at(start + line.length));
+        start += line.length + 1;
+        if (!line.trim()) continue;
+        const boxes = [...range.getClientRects()], height = Math.min(...boxes.map(box => box.height));
+        const tops = boxes.map(box => box.top);
+        const wraps = Math.max(...tops) - Math.min(...tops) > height / 2;
+        const scrolls = Math.max(...boxes.map(box => box.right)) > right + 1;
+        if (wraps || scrolls) found.push(`output ${number} ${wraps ? 'wraps' : 'scrolls'}: ${line}`);
+    }
+    return found;
+})"""
 # Milliseconds until something hangs, and is not only slow.
 PATIENCE = 300_000
 
@@ -182,6 +208,11 @@ def check_explorers(visit: Visit) -> None:
 
 def test_a_page_is_whole_light_and_open_to_all_at_a_desk(at_desk: Visit) -> None:
     check_page(at_desk)
+
+
+def test_no_printed_output_is_wider_than_its_box_at_a_desk(at_desk: Visit) -> None:
+    found = at_desk.page.evaluate(BROKEN)
+    assert not found, "\n".join([f"{at_desk.name}:", *found])
 
 
 def test_explorers_run_at_a_desk(at_desk: Visit) -> None:
