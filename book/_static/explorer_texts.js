@@ -191,7 +191,7 @@ var ExplorerTexts = (() => {
         return { widget, title, node: el("div", {}, title, widget.node) };
       };
       details = [
-        list(machine.states, "law of the hidden state", "states"),
+        list(machine.states, "distribution of the hidden state", "states"),
         list(machine.tokens, "law of the missing token", "tokens"),
       ];
       lists.replaceChildren(...details.map((part) => part.node));
