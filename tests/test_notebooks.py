@@ -78,20 +78,6 @@ def test_no_cell_fails_or_warns(notebook: nbformat.NotebookNode) -> None:
         assert output.get("name") != "stderr", cell.source
 
 
-# Chapters that still print tables as aligned lines; to be empty.
-STILL_ALIGNED = {
-    "head_tuning",
-    "library_speed",
-    "memory_and_attention",
-    "memory_vs_vanilla",
-    "prompts_and_memory",
-    "reproduction_report",
-    "soft_prompts",
-    "text_from_an_hmm",
-    "when_heads_fail",
-}
-
-
 def aligned_lines(text: str) -> list[str]:
     """Lines with a gap of two or more blanks, if there are several: columns, set by hand."""
     found = [line for line in text.splitlines() if "  " in line.rstrip()]
@@ -108,7 +94,7 @@ def test_no_table_is_made_of_printed_lines(notebook: nbformat.NotebookNode) -> N
     # A Table can be read out, copied, and scrolled on a phone.
     printed = [(cell, aligned_lines(output.get("text", ""))) for cell, output in outputs(notebook)]
     aligned = [f"{cell.source}\n{lines[0]}" for cell, lines in printed if lines]
-    assert bool(aligned) == (notebook.path.stem in STILL_ALIGNED), "\n\n".join(aligned)
+    assert not aligned, "\n\n".join(aligned)
 
 
 def test_every_image_has_an_alternative_text(notebook: nbformat.NotebookNode) -> None:

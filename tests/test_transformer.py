@@ -342,8 +342,7 @@ def test_learned_positions_come_to_an_end():
 
 def test_it_says_what_it_is():
     assert repr(TransformerMaskedLM(5, ROTARY)).startswith(
-        "TransformerMaskedLM(n_tokens=5, width=8, n_layers=2, n_heads=2, feed_forward=12,
-    positions='ro"
+        "TransformerMaskedLM(n_tokens=5, width=8, n_layers=2, n_heads=2, feed_forward=12,\n    positions='ro"
     )
 
 

@@ -78,7 +78,7 @@ class Chain:
         return self.emission[self.columns.reshape(-1)]
 
     @cached_property
-    def alias_tables(self) -> tuple[AliasTable, AliasTable, AliasTable]:
+    def _alias_tables(self) -> tuple[AliasTable, AliasTable, AliasTable]:
         """To draw from the rows of `initial` (flat), `transition` and `emission`; made once."""
         return (
             AliasTable(self.initial.reshape(1, -1)),

@@ -86,7 +86,7 @@ def _sample(
     device = chain.initial.device
     random = sampling_generator(generator, device)
     size = chain.transition.shape[0]
-    start, step, emit = chain.alias_tables
+    start, step, emit = chain._alias_tables
 
     flat = start.draw(torch.zeros(batch, dtype=torch.int64, device=device), random)
     content, state = flat // size, flat % size
