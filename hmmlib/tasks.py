@@ -246,6 +246,12 @@ def draw_task(
     they go on with the same stream, so that redrawn tasks of different seeds are independent. Its second
     experiment draws weights after sampling its corpus, and cannot be followed.)
 
+    Example:
+        >>> from hmmlib import draw_task, random_hmm
+        >>> task = draw_task(random_hmm(4, 10, generator=1), generator=1)
+        >>> task.labels([[0, 1, 2], [3, 4, 5]]).tolist()
+        [1, 0]
+
     Args:
         model: Where texts come from.
         generator: Seed, or a numpy RandomState (advanced by the draws).
@@ -304,6 +310,13 @@ def draw_dataset(
     """Sample texts and label them.
 
     The state under the blank, H_0, follows the model's initial distribution; the text begins one step later.
+
+    Example:
+        >>> from hmmlib import draw_dataset, draw_task, random_hmm
+        >>> task = draw_task(random_hmm(4, 10, generator=1), generator=1)
+        >>> train, validation, test = draw_dataset(task, generator=1, sizes=(50, 5, 10), length=32)
+        >>> train.tokens.shape, test.labels.shape
+        (torch.Size([50, 32]), torch.Size([10]))
 
     Args:
         task: The task that labels them.

@@ -35,6 +35,12 @@ def mean_over_seeds(values: ArrayLike, level: float = 0.95) -> Mean:
     With n seeds the half-width is the t quantile of n − 1 degrees of freedom times the standard error. It is
     zero where all seeds agree, which with few seeds says little.
 
+    Example:
+        >>> from hmmlib.analysis import mean_over_seeds
+        >>> mean, half = mean_over_seeds([[0.91, 0.93, 0.95]])
+        >>> print(f"{mean[0]:.2f} ± {half[0]:.3f}")
+        0.93 ± 0.050
+
     Args:
         values: One number for each seed, shape (..., n), n ≥ 2.
         level: Probability with which such an interval holds the expectation of normal numbers.

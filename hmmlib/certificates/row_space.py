@@ -97,6 +97,12 @@ def row_space_test(
 
     This concerns margins. A head may get all labels right and no margin: see `separate`.
 
+    Example:
+        >>> from hmmlib import random_hmm, row_space_test
+        >>> hmm = random_hmm(12, 10, generator=1)
+        >>> row_space_test(hmm, [1, -1] + [0] * 10).representable
+        False
+
     Args:
         model: Where texts come from.
         mu: Weights μ of the task, shape (H,).

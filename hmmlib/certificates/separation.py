@@ -61,6 +61,13 @@ def separate(features: ArrayLike, labels: ArrayLike, *, tolerance: float = 1e-9)
     The margin is strict on both sides, while `LinearHead` gives class 1 to a value of zero. For features
     that sum to one this is the same: a multiple of ones added to b moves all values up a little.
 
+    Example:
+        >>> from hmmlib import separate
+        >>> separate([[0.9, 0.1], [0.2, 0.8]], [1, 0]).separable
+        True
+        >>> separate([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]], [1, 0, 1]).separable
+        False
+
     Args:
         features: What a head reads of each text, e.g. from `blank_probs`, shape (n, V).
         labels: Classes 0 or 1, integers, shape (n,).

@@ -18,6 +18,12 @@ def linear_head(model: HMM, mu: ArrayLike, *, rtol: float = RTOL) -> LinearHead:
     The paper assumes that the columns of W are independent. That is more than is needed: only states that
     the chain can start in take part, and of them only Wᵀb = μ has to have a solution.
 
+    Example:
+        >>> from hmmlib import HMM, linear_head
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]])
+        >>> linear_head(hmm, [1, -1]).weights.numpy().round(2)
+        array([ 1.8, -2.2])
+
     Args:
         model: The HMM.
         mu: Weights μ, shape (H,); or one row per class, shape (n_classes, H).

@@ -139,6 +139,18 @@ def soft_prompt(
     one of them. The theorem asks that B covers the states that mu weighs and that the columns of W_B are
     independent (*relaxed non-degeneracy*).
 
+    Example:
+        >>> from hmmlib import random_hmm, soft_prompt
+        >>> from hmmlib.constructions import find_prompt_states
+        >>> from hmmlib.hmm import random_sparse_hmm
+        >>> hmm = random_sparse_hmm(6, 4, generator=2)  # more states than tokens
+        >>> mu = [0, 0, 0, 0, 1, -1]
+        >>> states = find_prompt_states(hmm, mu)
+        >>> states
+        (0, 3)
+        >>> soft_prompt(hmm, mu, states=states).prompt.numpy()
+        array([[1., 0., 0., 1., 0., 0.]])
+
     Args:
         model: The HMM.
         mu: Weights μ, shape (H,); or one row per class, shape (n_classes, H).

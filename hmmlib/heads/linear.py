@@ -19,6 +19,13 @@ class LinearHead:
     As a token distribution sums to one, a constant term would add nothing: it is a multiple of the row of
     ones.
 
+    Example:
+        >>> import torch
+        >>> from hmmlib import LinearHead
+        >>> head = LinearHead(torch.tensor([1.0, -2.0]))
+        >>> head.labels(torch.tensor([[0.7, 0.3], [0.6, 0.4]])).tolist()
+        [1, 0]
+
     Attributes:
         weights: b, shape (V,), or one row per class, shape (n_classes, V). Distributions are brought to its
             number type and device.

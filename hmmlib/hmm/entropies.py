@@ -62,6 +62,12 @@ def bayes_floor(
     entropy of its exact conditional distribution. The estimate averages those entropies over random texts and
     masks; that is steadier than averaging −log P of the tokens that happened to stand there.
 
+    Example:
+        >>> from hmmlib import bayes_floor, random_hmm
+        >>> floor = bayes_floor(random_hmm(15, 10, generator=1), mask_rate=0.3, generator=0)
+        >>> print(f"{floor.value:.2f} nats per masked token")
+        0.11 nats per masked token
+
     Args:
         model: Where texts come from.
         generator: Seed, or a torch.Generator on the model's device (advanced).

@@ -95,6 +95,17 @@ def posteriors(
 ) -> Posteriors:
     """Posteriors of the hidden states, and all conditionals, given texts.
 
+    Example:
+        >>> from hmmlib import HMM, posteriors
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]])
+        >>> found = posteriors(hmm, [[0, 1, 0]], observed=[[True, False, True]])
+        >>> found.smoothed[0].numpy().round(3)
+        array([[0.829, 0.171],
+               [0.821, 0.179],
+               [0.829, 0.171]])
+        >>> found.conditionals[0, 1].numpy().round(3)
+        array([0.711, 0.289])
+
     Args:
         model: HMM or memory-augmented HMM.
         tokens: Integers 0 … V − 1, shape (batch, time). Entries that are blank or beyond the length are
@@ -172,6 +183,17 @@ def posteriors_from_evidence(
     row: the joint distribution of the hidden states is multiplied by ``evidence[t, column]`` at each t, and
     renormalised. Emissions of any other kind, such as densities, come as evidence too, best by their
     logarithms; a `MarkovChain` then serves as the model.
+
+    Example:
+        >>> import torch
+        >>> from hmmlib import HMM, posteriors_from_evidence
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]])
+        >>> prompt = torch.tensor([[1.0, 0.0]])  # it switches the second state off
+        >>> blank = torch.ones(1, 2)
+        >>> found = posteriors_from_evidence(hmm, torch.stack([prompt, blank], 1))
+        >>> found.smoothed[0].numpy().round(3)
+        array([[1. , 0. ],
+               [0.9, 0.1]])
 
     Args:
         model: HMM, memory-augmented HMM, or Markov chain.
@@ -275,6 +297,13 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
 
     In the paper's notation, x = (x_1, …, x_T) and H_0 is the state one step before the first token;
     `model.initial` is its distribution.
+
+    Example:
+        >>> from hmmlib import HMM, blank_posterior
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]])
+        >>> blank_posterior(hmm, [[0, 0, 0], [1, 1, 1]]).numpy().round(3)
+        array([[0.824, 0.176],
+               [0.147, 0.853]])
 
     Args:
         model: HMM or memory-augmented HMM.

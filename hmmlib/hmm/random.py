@@ -35,6 +35,11 @@ def random_hmm(
     Draws are made in the order of the released code and from the same generator: an int seed gives the
     very HMM that the paper's first experiment used for that seed.
 
+    Example:
+        >>> from hmmlib import random_hmm
+        >>> random_hmm(15, 10, generator=1)
+        HMM(n_states=15, n_tokens=10)
+
     Args:
         n_states: Number H of hidden states, ≥ 1.
         n_tokens: Size V of the vocabulary, ≥ 1; the paper's is 10.
@@ -150,6 +155,11 @@ def random_memory_hmm(
     many of them as a vanilla HMM of the same number of flat states; emission rows and the joint initial
     distribution are tempered softmaxes. With one cell, draws are made in the order of the released code: an
     int seed gives the very model that the paper's second experiment used for that seed.
+
+    Example:
+        >>> from hmmlib import random_memory_hmm
+        >>> random_memory_hmm(3, generator=1)
+        MemoryHMM(n_cells=1, n_values=3, n_syntax=4, n_tokens=10; 12 flat states)
 
     Args:
         n_values: Number |ℳ| of values of a cell, ≥ 1.

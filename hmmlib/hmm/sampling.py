@@ -39,6 +39,11 @@ def sample_tokens(
 ) -> Tensor:
     """Sample text.
 
+    Example:
+        >>> from hmmlib import random_hmm, sample_tokens
+        >>> sample_tokens(random_hmm(4, 10, generator=1), 1000, 128, generator=0).shape
+        torch.Size([1000, 128])
+
     Args:
         model: HMM or memory-augmented HMM; the sample is made on its device.
         batch: Number of sequences, ≥ 1.

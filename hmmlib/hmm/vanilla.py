@@ -35,6 +35,14 @@ class HMM:
     The paper writes the matrices column-stochastic: A = ``transition.T`` and W = ``emission.T``
     (Section 2).
 
+    Example:
+        >>> from hmmlib import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.8, 0.2], [0.3, 0.7]])
+        >>> hmm
+        HMM(n_states=2, n_tokens=2)
+        >>> hmm.stationary().numpy().round(3)
+        array([0.667, 0.333])
+
     Args:
         initial: P[first state], shape (H,).
         transition: P[next state | state], rows sum to one, shape (H, H).

@@ -24,6 +24,13 @@ def save_lm(
 ) -> None:
     """Write a model to a file, as a whole or not at all.
 
+    Example:
+        >>> from hmmlib import TransformerMaskedLM, load_lm, save_lm
+        >>> save_lm(TransformerMaskedLM(10), "lm.safetensors", about={"made by": "me"})
+        >>> lm, about = load_lm("lm.safetensors")
+        >>> about
+        {'made by': 'me'}
+
     Args:
         lm: The model.
         path: The file, by custom ``*.safetensors``.

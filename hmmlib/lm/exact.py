@@ -65,6 +65,14 @@ class ExactMaskedLM(ExactLM):
     paper's W; the blank's is all ones, no evidence; any non-negative vector is a legitimate soft prompt
     (Section 3.1). Predictions are exact leave-one-out conditionals, and differentiable in the embeddings.
 
+    Example:
+        >>> from hmmlib import HMM, ExactMaskedLM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]])
+        >>> lm = ExactMaskedLM(hmm)
+        >>> text = [[0, lm.mask_token, 0]]
+        >>> lm.token_probs(lm.embed(text))[0, 1].numpy().round(3)
+        array([0.711, 0.289])
+
     Args:
         model: The HMM, or memory-augmented HMM, that the texts come from.
 

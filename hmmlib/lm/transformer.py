@@ -148,6 +148,12 @@ class TransformerMaskedLM(nn.Module):
     A new model is ready for training; `pretrain` and `load_lm` return it frozen. Its weights are in single
     precision and on the CPU, whatever torch's defaults are; ``.to(…)`` changes both.
 
+    Example:
+        >>> from hmmlib import TransformerConfig, TransformerMaskedLM
+        >>> lm = TransformerMaskedLM(10, TransformerConfig(width=32, n_layers=2, n_heads=2))
+        >>> lm.token_probs(lm.embed([[0, lm.mask_token, 2]])).shape
+        torch.Size([1, 3, 10])
+
     Args:
         n_tokens: Size V of the vocabulary; the blank is token V.
         config: Its shape; the default is small enough for a laptop.

@@ -82,6 +82,14 @@ def pretrain(
     On a CPU the result depends on the arguments, on the number of threads and on the version of torch, and
     on nothing else: not on torch's default number type or device either.
 
+    Example:
+        >>> from hmmlib import pretrain, random_hmm
+        >>> from hmmlib.pretraining import pretraining_preset
+        >>> hmm = random_hmm(4, 10, generator=1)
+        >>> done = pretrain(hmm, pretraining_preset("smoke", seed=1), progress=False)
+        >>> done.history.last.kl < done.history.measurements[0].kl
+        True
+
     Args:
         model: HMM or memory-augmented HMM that the text comes from.
         recipe: What to train, on what, and how.
