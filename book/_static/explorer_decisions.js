@@ -51,7 +51,7 @@ var ExplorerDecisions = (() => {
         ),
         boxed(
           ["seen at the blank ", math("G_∅")],
-          bars({ names: machine.tokens, label: "token law at the blank", tone: "tokens" }),
+          bars({ names: machine.tokens, label: "token distribution at the blank", tone: "tokens" }),
         ),
         boxed(
           ["head ", math("b")],

@@ -148,7 +148,9 @@ var ExplorerLaws = (() => {
         return { widget, node: el("div", {}, el("p", { class: "ex-subtitle" }, ...title), widget.node) };
       };
       lists = [
-        list(["before: ", math("π_0")], "states", { label: "law of the state under the blank without a prompt" }),
+        list(["before: ", math("π_0")], "states", {
+          label: "distribution of the state under the blank without a prompt",
+        }),
         list(["prompt ", math("u")], "prompt", {
           label: "prompt vector u",
           describe: (name) => `prompt entry of state ${name}`,
@@ -159,7 +161,7 @@ var ExplorerLaws = (() => {
           },
         }),
         list(["after: ", math("ρ ∝ A(u ⊙ π_0)")], "prompt", {
-          label: "law of the state under the blank after the prompt",
+          label: "distribution of the state under the blank after the prompt",
         }),
       ];
       body.replaceChildren(...lists.map((part) => part.node));

@@ -192,7 +192,7 @@ var ExplorerTexts = (() => {
       };
       details = [
         list(machine.states, "distribution of the hidden state", "states"),
-        list(machine.tokens, "law of the missing token", "tokens"),
+        list(machine.tokens, "distribution of the missing token", "tokens"),
       ];
       lists.replaceChildren(...details.map((part) => part.node));
     }
