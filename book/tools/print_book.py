@@ -11,11 +11,13 @@ import io
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 
 import chromium
 from explorer_pictures import picture_explorers
@@ -29,6 +31,11 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTH = round((210 - 2 * 18) * 96 / 25.4)
 # What is smaller than this share of its size is not read any more.
 SMALLEST = 0.6
+
+# The headings that are printed, as they are read.
+HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
+  .filter(heading => heading.getClientRects().length)
+  .map(heading => heading.innerText.replace(/\\s+/g, " ").trim())"""
 
 # Formulas and tables that are too wide for the page are set smaller; returns how small the smallest is.
 FIT = """() => {
@@ -148,7 +155,44 @@ def to_pdf(page: Page) -> bytes:
     Returns:
         A PDF with an outline, and with tags for those who listen to it.
     """
-    return page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+    pdf = page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+    return with_titles(pdf, page.evaluate(HEADINGS))
+
+
+def with_titles(pdf: bytes, titles: Sequence[str]) -> bytes:
+    """Name the entries of an outline by the headings that they stand for.
+
+    Some versions of Chromium name a heading at the top of a page twice, as in "PrefacePreface".
+
+    Args:
+        pdf: As Chromium prints it.
+        titles: The headings, in the order of the page.
+
+    Returns:
+        The PDF.
+
+    Raises:
+        ValueError: There are more or fewer entries than headings.
+    """
+    writer = PdfWriter(clone_from=io.BytesIO(pdf))
+    entries = list(_below(writer.root_object["/Outlines"].get_object()))
+    if len(entries) != len(titles):
+        raise ValueError(f"outline: Chromium made {len(entries)} entries of {len(titles)} headings")
+    for entry, title in zip(entries, titles, strict=True):
+        entry[NameObject("/Title")] = TextStringObject(title)
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def _below(entry: Any) -> Iterator[Any]:
+    """The entries of an outline below one of them, in the order in which they are read."""
+    child = entry.get("/First")
+    while child is not None:
+        child = child.get_object()
+        yield child
+        yield from _below(child)
+        child = child.get("/Next")
 
 
 def chapter_pages(pdf: bytes) -> dict[str, int]:
