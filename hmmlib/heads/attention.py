@@ -1,4 +1,4 @@
-"""An attention head that can be trained (the paper's Section 4)."""
+"""Attention heads (the paper's Section 4): the theorem's, and one that can be trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads: the few numbers that are put on top of a frozen masked language model (Sections 3 and 4)."""
+"""The linear head: weights on the distribution that a model shows at one position (Section 3)."""
 
 from __future__ import annotations
 

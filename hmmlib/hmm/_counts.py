@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_text_shape, check_tokens
+from hmmlib._checks import ArrayLike
 from hmmlib._display import compact_repr
 from hmmlib._precision import exact_products
+from hmmlib._texts import check_text_shape, check_tokens
 from hmmlib.hmm._batches import fitting_rows, in_pieces, raise_impossible
 from hmmlib.hmm._evidence import positions_read
 from hmmlib.hmm._forward_backward import forward_backward

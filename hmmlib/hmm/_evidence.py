@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_lengths, check_observed, check_tensor
+from hmmlib._checks import ArrayLike, check_tensor
+from hmmlib._texts import check_lengths, check_observed
 
 
 class Evidence(NamedTuple):

@@ -8,17 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import (
-    ArrayLike,
-    as_tensor,
-    check_device,
-    check_positive,
-    check_positive_int,
-    check_text_shape,
-    check_tokens,
-)
+from hmmlib._checks import ArrayLike, as_tensor, check_device, check_positive, check_positive_int
 from hmmlib._display import in_lines
 from hmmlib._random import drawing_generator
+from hmmlib._texts import check_text_shape, check_tokens
 from hmmlib.hmm._counts import ExpectedCounts, Texts
 from hmmlib.hmm._evidence import positions_read
 from hmmlib.hmm.vanilla import HMM

@@ -12,16 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hmmlib._checks import (
-    ArrayLike,
-    as_tensor,
-    check_integers,
-    check_lengths,
-    check_positive_int,
-    check_text_shape,
-    check_tokens,
-)
+from hmmlib._checks import ArrayLike, as_tensor, check_integers, check_positive_int
 from hmmlib._display import card, heat_map, in_lines
+from hmmlib._texts import check_lengths, check_text_shape, check_tokens
 from hmmlib.hmm._batches import Batch, run, run_with_gradients
 from hmmlib.hmm._evidence import check_evidence, positions_read
 from hmmlib.hmm._sweeps import Scratch

@@ -1,4 +1,4 @@
-"""Hidden Markov models: parameters, stationary distribution, the paper's random generator."""
+"""Vanilla hidden Markov models: their parameters, checked once and never changed (Section 2)."""
 
 from __future__ import annotations
 

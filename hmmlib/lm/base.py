@@ -1,4 +1,4 @@
-"""One interface for every masked language model, and the model that knows the truth."""
+"""One interface for every masked language model, and how texts, blanks and prompts are laid out for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 import torch
 from torch import Tensor
 
-from hmmlib._checks import (
-    ArrayLike,
-    as_tensor,
-    check_kind,
-    check_positive_int,
-    check_tensor,
-    check_tokens,
-)
+from hmmlib._checks import ArrayLike, as_tensor, check_kind, check_positive_int, check_tensor
+from hmmlib._texts import check_tokens
 
 Context = Literal["others", "past"]
 

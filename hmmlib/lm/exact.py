@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_tokens
+from hmmlib._checks import ArrayLike
 from hmmlib._display import card, in_lines
+from hmmlib._texts import check_tokens
 from hmmlib.hmm import HMM, MemoryHMM, conditionals_at, posteriors_from_evidence
 from hmmlib.lm.base import Context
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_embeddings, check_positive_int, check_tokens
+from hmmlib._checks import ArrayLike, check_positive_int
+from hmmlib._texts import check_embeddings, check_tokens
 from hmmlib.lm._pieces import in_pieces
 from hmmlib.lm.base import Context
 from hmmlib.lm.checkpoints import freeze

@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+from hmmlib._checks import ArrayLike, check_positive_int
+from hmmlib._texts import check_tokens
 from hmmlib.lm._unchecked import after_prompt, at_blank, no_prompt
 from hmmlib.lm.base import MaskedLM, check_lm, check_prompt, check_sees_others
 from hmmlib.lm.masking import Masking

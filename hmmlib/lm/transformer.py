@@ -10,16 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hmmlib._checks import (
-    ArrayLike,
-    check_embeddings,
-    check_entries,
-    check_fraction,
-    check_positive,
-    check_positive_int,
-    check_tokens,
-)
+from hmmlib._checks import ArrayLike, check_entries, check_fraction, check_positive, check_positive_int
 from hmmlib._display import card, facts, fields_html, in_lines
+from hmmlib._texts import check_embeddings, check_tokens
 from hmmlib.lm._pieces import in_pieces
 from hmmlib.lm.base import Context
 

@@ -1,4 +1,4 @@
-"""Figures of heads tuned on machines with and without a memory, against the paper's Figure 3, right."""
+"""Figures of heads tuned on HMMs with and without a memory, against the paper's Figure 3, right."""
 
 from __future__ import annotations
 

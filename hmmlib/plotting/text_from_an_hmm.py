@@ -1,4 +1,4 @@
-"""Figures of texts, of machines and of what a text reveals."""
+"""Figures of texts, of HMMs and of what a text reveals."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hmmlib._checks import check_tokens
+from hmmlib._texts import check_tokens
 from hmmlib.lm import MaskedLM
 from hmmlib.tasks import Split, TaskData
 from hmmlib.tuning.recipe import TuningRecipe

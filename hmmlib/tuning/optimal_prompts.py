@@ -11,9 +11,10 @@ import scipy
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int, check_tokens
+from hmmlib._checks import ArrayLike, check_positive_int
 from hmmlib._display import compact_repr, fields_html
 from hmmlib._random import drawing_generator
+from hmmlib._texts import check_tokens
 from hmmlib.heads import LinearHead, logistic_head
 from hmmlib.heads.logistic import check_binary_labels, check_penalty, minimise_log_loss, whitening_map
 from hmmlib.lm import MaskedLM, check_sees_others

@@ -14,9 +14,10 @@ import scipy
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_kind, check_positive_int, check_tokens, float_tensor
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib._random import drawing_generator
+from hmmlib._texts import check_tokens
 from hmmlib.hmm import HMM
 from hmmlib.tuning._prompt_parameters import blank_likelihood
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_tokens
+from hmmlib._checks import ArrayLike
 from hmmlib._display import card, facts, in_lines, listing
+from hmmlib._texts import check_tokens
 from hmmlib.heads import LinearHead, SoftAttentionHead
 from hmmlib.heads._values import labels_of
 from hmmlib.lm import MaskedLM, Masking, Reading

@@ -1,0 +1,105 @@
+"""Checks of texts as they come in: tokens, embeddings, masks and lengths, at the door."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, as_tensor, check_integers, check_tensor
+
+
+def check_text_shape(tokens: ArrayLike) -> tuple[int, int]:
+    """Return the shape (batch, time) of `tokens`, whatever they hold.
+
+    Args:
+        tokens: Integers, shape (batch, time).
+
+    Returns:
+        The shape.
+
+    Raises:
+        TypeError: The tokens are no array of numbers.
+        ValueError: Another number of axes, an empty batch, or texts of no tokens.
+    """
+    batch, time = _text_tensor(tokens).shape
+    return batch, time
+
+
+def _text_tensor(tokens: ArrayLike) -> Tensor:
+    found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
+    if found.ndim != 2:
+        hint = "; for a single sequence pass tokens[None]" if found.ndim == 1 else ""
+        raise ValueError(f"tokens: expected shape (batch, time), got {tuple(found.shape)}{hint}")
+    if 0 in found.shape:
+        raise ValueError(
+            f"tokens: expected at least one sequence and one position, got shape {tuple(found.shape)}"
+        )
+    return found
+
+
+def check_tokens(
+    tokens: ArrayLike,
+    n_tokens: int,
+    read: Tensor | None = None,
+    advice: str = "leave a position blank with observed=False",
+) -> Tensor:
+    """Return `tokens` as an int64 tensor (batch, time) with every token that is read in range.
+
+    Args:
+        tokens: Integers, shape (batch, time).
+        n_tokens: Size of the vocabulary; tokens are 0, …, n_tokens − 1.
+        read: Boolean (batch, time); where False the entry is never read and may hold anything.
+        advice: How to write a blank in the function called, for the message; may be empty.
+
+    Returns:
+        int64 tensor, shape (batch, time); entries that are not read are 0.
+
+    Raises:
+        TypeError: The tokens are not integers.
+        ValueError: Wrong shape, empty batch, or a token out of range.
+    """
+    found = check_integers(_text_tensor(tokens), "tokens")
+    if read is not None:
+        found = torch.where(read.to(found.device), found, 0)
+    bad = (found < 0) | (found >= n_tokens)
+    if bad.any():
+        row, position = (int(i) for i in bad.nonzero()[0])
+        raise ValueError(
+            f"tokens: sequence {row}, position {position} holds {int(found[row, position])}; expected 0 … "
+            f"{n_tokens - 1}" + (f" ({advice})" if advice else "")
+        )
+    return found
+
+
+def check_embeddings(embeddings: Tensor, size: int) -> None:
+    """Raise unless `embeddings` are real numbers of shape (batch, time, size), at least one of each."""
+    check_tensor(embeddings, "embeddings")
+    if embeddings.ndim != 3 or embeddings.shape[-1] != size or 0 in embeddings.shape:
+        raise ValueError(f"embeddings: expected shape (batch, time, {size}), got {tuple(embeddings.shape)}")
+
+
+def check_observed(observed: ArrayLike | None, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Return the mask as a boolean tensor of the given shape, or None when none was given."""
+    if observed is None:
+        return None
+    mask = as_tensor(observed, "observed", f"booleans of shape {shape}")
+    if mask.dtype != torch.bool:
+        raise TypeError(f"observed: expected booleans (True = observed), got {mask.dtype}")
+    if mask.shape != shape:
+        raise ValueError(f"observed: expected shape {shape} as of the sequences, got {tuple(mask.shape)}")
+    return mask.to(device)
+
+
+def check_lengths(lengths: ArrayLike | None, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Return the lengths as an int64 tensor (batch,), each in 1 … time, or None when none were given."""
+    if lengths is None:
+        return None
+    batch, time = shape
+    found = check_integers(as_tensor(lengths, "lengths", f"integers of shape ({batch},)"), "lengths")
+    if found.shape != (batch,):
+        raise ValueError(f"lengths: expected shape ({batch},), one per sequence, got {tuple(found.shape)}")
+    bad = (found < 1) | (found > time)
+    if bad.any():
+        row = int(bad.nonzero()[0])
+        raise ValueError(f"lengths: sequence {row} has length {int(found[row])}; expected 1 … {time}")
+    return found.to(device)
