@@ -85,7 +85,7 @@ def test_a_room_that_nobody_placed_is_an_error():
 @pytest.mark.parametrize("room", sorted(path.parent.name for path in HMMLIB.glob("*/__init__.py")))
 def test_inside_a_package_modules_import_modules(room):
     # The package itself is what others import from; inside it that would be a circle.
-    for file in (HMMLIB / room).glob("[!_]*.py"):
+    for file in set((HMMLIB / room).glob("*.py")) - {HMMLIB / room / "__init__.py"}:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.ImportFrom) and node.module == f"hmmlib.{room}"), file
 
