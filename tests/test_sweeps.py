@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -30,6 +31,7 @@ from hmmlib.sweeps import (
     progress_options,
     runner,
     sweep,
+    workers,
 )
 from hmmlib.sweeps.experiment import joined, split
 
@@ -113,6 +115,7 @@ def test_what_is_of_the_run_is_kept_with_the_provenance(tmp_path):
     assert set(run["of_the_run"]) == {"seconds", "history"}
     assert run["wall_seconds"] >= run["of_the_run"]["seconds"] - 1e-3
     assert run["device"] == "cpu"
+    assert run["cpu_seconds"] >= 0
     assert {"date", "machine", "versions", "git"} <= set(run)
     assert run["versions"]["torch"] == torch.__version__
 
@@ -505,7 +508,19 @@ def test_an_export_has_all_cells_in_order_and_says_where_they_were_computed(tmp_
     assert set(result["cells"][0]["history"]) == {"step", "seconds"}
     run = result["provenance"]
     assert (run["cells"], run["device"], run["versions"]["torch"]) == (2, "cpu", torch.__version__)
-    assert [(other["cells"], other["wall_seconds"]) for other in run["went_on_from"]] == [(1, 2.0)]
+    assert run["cpu_seconds"] >= 0
+    (other,) = run["went_on_from"]
+    # That cell is from a time when CPU seconds were not measured.
+    assert (other["cells"], other["wall_seconds"], other["cpu_seconds"]) == (1, 2.0, None)
+
+
+def test_cpu_seconds_are_those_of_the_computing_process(tmp_path, monkeypatch):
+    clock = itertools.count(100, 1.25)
+    monkeypatch.setattr(workers.time, "process_time", lambda: next(clock))
+    store, config = CellStore(tmp_path), FakeConfig(numbers=(1, 2))
+    sweep(FAKE, config, store)
+    assert [cell.provenance["cpu_seconds"] for cell in store.cells()] == [1.25, 1.25]
+    assert collect(FAKE, config, store).export()["provenance"]["cpu_seconds"] == 2.5
 
 
 # --- the real experiments ---

@@ -55,8 +55,9 @@ class Results:
 
         Returns:
             `config`, what was asked for; `provenance`, that of the latest cells, with that of the others
-            under `went_on_from`; and `cells`, the records in the order of the configuration, each with what
-            was of its run.
+            under `went_on_from`, each with the sums of their wall and CPU seconds (None if a cell is from a
+            time when these were not measured); and `cells`, the records in the order of the configuration,
+            each with what was of its run.
 
         Raises:
             ValueError: Cells are missing.
@@ -104,9 +105,13 @@ def _provenance_of_all(cells: Sequence[Cell]) -> Record:
     runs: dict[str, Record] = {}
     for cell in sorted(cells, key=lambda cell: cell.provenance["date"]):
         entry = {name: cell.provenance[name] for name in ("machine", "versions", "git", "device")}
-        run = runs.setdefault(json.dumps(entry), entry | {"cells": 0, "wall_seconds": 0.0})
+        run = runs.setdefault(
+            json.dumps(entry), entry | {"cells": 0, "wall_seconds": 0.0, "cpu_seconds": 0.0}
+        )
         run["date"] = cell.provenance["date"]
         run["cells"] += 1
-        run["wall_seconds"] = round(run["wall_seconds"] + cell.provenance["wall_seconds"], 1)
+        for name in ("wall_seconds", "cpu_seconds"):
+            parts = run[name], cell.provenance.get(name)
+            run[name] = None if None in parts else round(sum(parts), 1)
     latest, *others = sorted(runs.values(), key=lambda run: run["date"], reverse=True)
     return latest | {"went_on_from": others}

@@ -114,7 +114,7 @@ def run_job(job: Job) -> Outcome:
     Returns:
         What became of it; an error is an outcome too.
     """
-    begin = time.perf_counter()
+    begin, begin_cpu = time.perf_counter(), time.process_time()
     try:
         with _ONE_AT_A_TIME, _one_core():
             record, taken = split(job.compute(job.config, job.place), job.of_the_run)
@@ -124,6 +124,8 @@ def run_job(job: Job) -> Outcome:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": job.place.device,
         "wall_seconds": round(time.perf_counter() - begin, 3),
+        # Of all threads of this process; a busy machine, or one that sleeps, does not count.
+        "cpu_seconds": round(time.process_time() - begin_cpu, 3),
         "of_the_run": taken,
     }
     return Outcome(job.number, record, run, None)
