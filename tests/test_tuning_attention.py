@@ -20,6 +20,7 @@ from hmmlib import (
 )
 from hmmlib.constructions import attention_head, recovery
 from hmmlib.heads import SoftAttentionHead
+from hmmlib.heads._grouped import GroupedTexts
 from hmmlib.hmm import random_recoverable_hmm
 from hmmlib.lm import _unchecked
 from hmmlib.tasks import Split
@@ -169,11 +170,14 @@ def test_lbfgs_goes_further_than_adamw_and_keeps_what_is_best_on_validation(memo
 def test_of_several_starts_the_best_on_validation_is_kept(monkeypatch):
     monkeypatch.setattr(_attention_training, "_MOST_STEPS", 5)
     lm, data = small_transformer(), word_task()
-    recipe = replace(CONVERGED, starts=3)
+    recipe = replace(CONVERGED, starts=3, epochs=2)
     tuned = tune_head(lm, data, recipe, head="plain attention")
     train, validation = (shown_texts(lm, split).double() for split in data[:2])
     search = AttentionTraining(train, validation, None, 16, 2)
-    losses = [search.solve_from(search.start(recipe, number)).loss for number in range(3)]
+    single = AttentionTraining(*(shown_texts(lm, split) for split in data[:2]), None, 16, 2)
+    firsts = [single.train(recipe, False, number)[1] for number in range(3)]
+    losses = [search.solve_from([part.double() for part in first.parameters]).loss for first in firsts]
+    assert all(loss <= first.loss + 1e-6 for loss, first in zip(losses, firsts, strict=True))
     assert len(set(losses)) == 3
     assert min(e.validation_loss for e in tuned.history) == pytest.approx(min(losses))
     assert tuned.head.embeddings is None
@@ -335,5 +339,41 @@ def test_a_solved_head_has_steps_where_a_trained_one_has_epochs():
     trained = tune_head(lm, data, replace(FAST, epochs=2), head="attention")
     assert {type(entry) for entry in solved.history} == {SolverStep}
     assert {type(entry) for entry in trained.history} == {Epoch}
-    assert f", steps={len(solved.history)}, learning_rate=None" in repr(solved).replace("\n   ", "")
+    assert f", steps={len(solved.history)}, learning_rate={solved.learning_rate}" in repr(solved).replace("\n   ", "")
     assert ", epochs=2, learning_rate=0.03" in repr(trained).replace("\n   ", "")
+
+
+def test_of_two_classes_one_row_of_weights_has_the_loss_of_two():
+    lm, data = small_transformer(), word_task(40)
+    train, validation = (shown_texts(lm, split).double() for split in data[:2])
+    search = AttentionTraining(train, validation, None, 16, 2)
+    parts = search.start(FAST, 0)
+    both, one = search.head(parts), search._log_odds(parts)
+    values, odds = (head.values(*train[:2]) for head in (both, one))
+    torch.testing.assert_close(values[:, 1] - values[:, 0], odds)
+    torch.testing.assert_close(
+        torch.nn.functional.cross_entropy(values, train.labels),
+        torch.nn.functional.binary_cross_entropy_with_logits(odds, train.labels.double()),
+    )
+
+
+@pytest.mark.parametrize("n_rows", [None, 2, 3])
+@pytest.mark.parametrize("embedded", [False, True])
+def test_grouped_by_word_heads_have_the_same_values_and_gradients(n_rows, embedded):
+    random = torch.Generator().manual_seed(1)
+
+    def numbers(*shape):
+        return torch.randn(shape, generator=random, dtype=torch.float64).requires_grad_()
+
+    probs = numbers(7, 9, 5).detach().softmax(-1)
+    tokens = torch.randint(5, (7, 9), generator=random)
+    tokens[:, 0] = 5
+    weights = numbers(4) if n_rows is None else numbers(n_rows, 4)
+    parts = [numbers(4), numbers(4, 5), numbers(12, 4), numbers(4, 5), weights]
+    head = SoftAttentionHead(*parts, numbers(6, 4).detach() if embedded else None)
+    found = []
+    for values in (head.values(probs, tokens), GroupedTexts(probs, tokens).values(head)):
+        assert values.shape == (7,) if n_rows is None else (7, n_rows)
+        found.append((values, *torch.autograd.grad(values.square().sum(), parts)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)

@@ -24,13 +24,13 @@ def test_weights_are_trained_where_a_head_is_not_enough():
 
 
 def test_the_head_is_solved_on_what_the_trained_weights_show():
-    # After so few steps from zero the trained head is far from its optimum: it gets far fewer validation
-    # labels right than the solved one, whatever a processor rounds otherwise.
-    data, recipe = word_task(400), replace(FAST, epochs=6)
+    # After so few steps from zero the trained head is far from its optimum: it gets fewer validation labels
+    # right than the solved one. More steps, or larger ones, would let rounding decide where training leads.
+    data, recipe = word_task(400), replace(FAST, epochs=1, learning_rates=(1e-3,))
     trained, solved = (
         fine_tune(small_transformer(), data, replace(recipe, solve_heads=solve)) for solve in (False, True)
     )
-    assert solved.accuracy(data.validation) > trained.accuracy(data.validation) + 0.1
+    assert solved.accuracy(data.validation) > trained.accuracy(data.validation) + 0.03
     weights = dict(trained.lm.named_parameters())
     assert all(torch.equal(weight, weights[name]) for name, weight in solved.lm.named_parameters())
     fit = logistic_head(blank_probs(solved.lm, data.train.tokens), data.train.labels)

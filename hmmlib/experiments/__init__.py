@@ -5,12 +5,26 @@ A new experiment is a module with a value `EXPERIMENT`, and a line here.
 
 from __future__ import annotations
 
-from hmmlib.experiments import exact_prompts, half_trained, head_vs_prompt, memory_vs_vanilla, pretraining
+from hmmlib.experiments import (
+    exact_prompts,
+    fine_tuning,
+    half_trained,
+    head_vs_prompt,
+    memory_vs_vanilla,
+    pretraining,
+)
 from hmmlib.sweeps.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (exact_prompts, pretraining, head_vs_prompt, memory_vs_vanilla, half_trained)
+    for module in (
+        exact_prompts,
+        pretraining,
+        head_vs_prompt,
+        memory_vs_vanilla,
+        fine_tuning,
+        half_trained,
+    )
 }
 """All of them.
 

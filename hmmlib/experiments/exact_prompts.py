@@ -18,8 +18,9 @@ from hmmlib.experiments.scoring import CLEAR_MARGIN, PENALTY, rounded
 from hmmlib.experiments.setting import Setting
 from hmmlib.hmm import random_hmm
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
-from hmmlib.tuning import PAPER_TUNING, TuningRecipe, optimal_prompt, tune_head
+from hmmlib.tuning import PAPER_TUNING, TuningRecipe, optimal_prompt, tune_head, tune_prompt
 
+_PROMPTS = ("prompt_recipe", "prompt_lengths")
 _SHARED = ("n_tokens", "sizes", "length", "restarts", "l2", "path")
 
 
@@ -38,6 +39,7 @@ class ExactPromptsConfig:
         path: Weights of it that heads are fitted with besides.
         longer_prompts: Lengths of prompts searched for besides one vector …
         longer_seeds: … for these seeds.
+        prompt_recipe: By which prompts are trained, besides those that are solved.
     """
 
     n_states: tuple[int, ...] = option((4, 8, 10, 15, 25, 30), "numbers of hidden states")
@@ -50,6 +52,7 @@ class ExactPromptsConfig:
     path: tuple[float, ...] = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14)
     longer_prompts: tuple[int, ...] = option((2, 5), "lengths of prompts searched for besides one vector")
     longer_seeds: tuple[int, ...] = option((1, 2, 3), "the seeds that these are searched for with")
+    prompt_recipe: TuningRecipe = PAPER_TUNING
 
     def asked(self) -> dict[str, Any]:
         """The configuration as an exported file keeps it.
@@ -57,7 +60,8 @@ class ExactPromptsConfig:
         Returns:
             The fields, the margin that counts as clear, and the recipe of the heads that are trained.
         """
-        return asdict(self) | {"clear_margin": CLEAR_MARGIN, "recipe": PAPER_TUNING.to_dict()}
+        recipes = {"recipe": PAPER_TUNING.to_dict(), "prompt_recipe": self.prompt_recipe.to_dict()}
+        return asdict(self) | {"clear_margin": CLEAR_MARGIN} | recipes
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -65,8 +69,8 @@ class ExactPromptsConfig:
         Returns:
             The configuration of each: `n_states`; `seed`, of the HMM, the task, the texts and the random
             starts; the sizes, as above; the `clear_margin`, nearer to zero than which a margin leaves the
-            label to rounding; the `recipe` by which a head on G is trained besides; and `prompt_lengths`, the
-            lengths k of the prompts searched for.
+            label to rounding; the `recipe` by which a head on G is trained besides; `prompt_recipe`, that of
+            a prompt; and `prompt_lengths`, the lengths k of the prompts searched for.
         """
         shared = {name: getattr(self, name) for name in _SHARED} | {"clear_margin": CLEAR_MARGIN}
         return [
@@ -75,6 +79,7 @@ class ExactPromptsConfig:
                 "seed": seed,
                 **shared,
                 "recipe": replace(PAPER_TUNING, seed=seed).to_dict(),
+                "prompt_recipe": replace(self.prompt_recipe, seed=seed).to_dict(),
                 "prompt_lengths": (1, *(self.longer_prompts if seed in self.longer_seeds else ())),
             }
             for n_states in self.n_states
@@ -99,9 +104,13 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
         - 'head': a linear head on G;
         - 'posterior': a linear head on P[H_0 | x] itself;
         - 'head_paper': a linear head on G, trained by the recipe;
-        - 'prompt_k': k vectors and a linear head on Ḡ.
+        - 'head_best': the linear head on G that gets most training labels right, as far as a search finds it;
+        - 'prompt_k': k vectors and a linear head on Ḡ; 'prompt_1_best': one vector, the same as of
+          'prompt_1', with the head that gets most training labels right;
+        - 'prompt_paper': vectors and a linear head on Ḡ trained by the recipe, as a network's prompt is. What
+          is trained is the logarithms of the vectors' entries, which are non-negative here.
 
-        An entry is as `Scorer` makes it, with `train` alone for the head that is trained, and also
+        An entry is as `Scorer` makes it, with `train` alone for what is trained, and also
         `restart_losses` for prompts. The optimum of the log-loss is not that of the accuracy, and where
         margins span many orders of magnitude the penalty decides which of them the head attends to: hence the
         `path` of penalties, on the features at the same prompt.
@@ -111,7 +120,7 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
         ValueError: An entry is missing or too many, or as for `hmmlib.random_hmm`, `hmmlib.draw_task`,
             `hmmlib.draw_dataset` and `optimal_prompt`.
     """
-    check_entries(config, ("n_states", "seed", *_SHARED, "clear_margin", "recipe", "prompt_lengths"))
+    check_entries(config, ("n_states", "seed", *_SHARED, "clear_margin", "recipe", *_PROMPTS))
     begin, seed = time.perf_counter(), config["seed"]
     setting = Setting(
         random_hmm(config["n_states"], config["n_tokens"], generator=seed),
@@ -125,9 +134,14 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
         "head": score.solved(*setting.exact_probs, **how),
         "posterior": setting.posterior(**how),
     }
-    trained = tune_head(setting.exact, setting.data, TuningRecipe.from_dict(config["recipe"]), progress=False)
-    answers = score.answers(trained.labels(setting.data.test.tokens))
-    methods["head_paper"] = answers | {"train": rounded(trained.accuracy(train))}
+    recipe = TuningRecipe.from_dict(config["recipe"])
+    trained = tune_head(setting.exact, setting.data, recipe, progress=False)
+    prompt_recipe = TuningRecipe.from_dict(config["prompt_recipe"])
+    prompted = tune_prompt(setting.exact, setting.data, prompt_recipe, progress=False)
+    for name, tuned in (("head_paper", trained), ("prompt_paper", prompted)):
+        answers = score.answers(tuned.labels(setting.data.test.tokens))
+        methods[name] = answers | {"train": rounded(tuned.accuracy(train))}
+    methods["head_best"] = score.best(*setting.exact_probs)
     for size in config["prompt_lengths"]:
         found = optimal_prompt(
             setting.exact,
@@ -138,10 +152,13 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
             generator=seed,
             l2=config["l2"],
         )
-        methods[f"prompt_{size}"] = score.solved(*setting.shown(found.prompt), **how) | {
+        shown = setting.shown(found.prompt)
+        methods[f"prompt_{size}"] = score.solved(*shown, **how) | {
             "converged": found.converged,
             "restart_losses": [rounded(loss) for loss in found.losses],
         }
+        if size == 1:
+            methods["prompt_1_best"] = score.best(*shown)
     facts = setting.facts()
     return {
         "n_states": config["n_states"],
@@ -174,6 +191,7 @@ EXPERIMENT = Experiment(
             path=(1e-4, 1e-8),
             longer_prompts=(2,),
             longer_seeds=(2,),
+            prompt_recipe=replace(PAPER_TUNING, epochs=5, warmup=5),
         ),
     },
     compute=exact_cell,
@@ -182,8 +200,10 @@ EXPERIMENT = Experiment(
     columns={
         "majority": _test_accuracy("majority"),
         "head": _test_accuracy("head"),
+        "head best": _test_accuracy("head_best"),
         "head paper": _test_accuracy("head_paper"),
         "prompt": _test_accuracy("prompt_1"),
+        "prompt paper": _test_accuracy("prompt_paper"),
         "posterior": _test_accuracy("posterior"),
     },
     devices=("cpu",),

@@ -17,11 +17,11 @@ from torch import Tensor
 from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
 from hmmlib.experiments.scales import DownstreamConfig, stored_scale
 from hmmlib.experiments.scoring import accuracy_of
-from hmmlib.experiments.setting import Setting, Stopwatch
+from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
 from hmmlib.hmm import N_SYNTAX
-from hmmlib.lm import blank_probs
+from hmmlib.lm import ExactMaskingLM, MaskedLM, RememberedLM, blank_probs
 from hmmlib.sweeps import Experiment, Record, Workplace, option
-from hmmlib.tuning import fine_tune, tune_head
+from hmmlib.tuning import tune_head
 
 # Of the pretraining. The head reads at words that are shown, about which a model trained on blanks alone was
 # never asked.
@@ -31,14 +31,19 @@ METHODS = (
     "majority",
     "word_counts",
     "posterior",
+    "exact_head_best",
     "exact_head",
+    "exact_head_single",
+    "exact_head_paper",
     "exact_attention",
+    "exact_attention_paper",
+    "exact_shown_attention",
+    "learnt_head_best",
     "learnt_head",
     "learnt_head_paper",
     "learnt_attention",
     "learnt_attention_paper",
     "read_off_attention",
-    "fine_tuned",
 )
 
 
@@ -57,7 +62,7 @@ class MemoryVsVanillaConfig(DownstreamConfig):
     variant = VARIANT
     kinds: tuple[str, ...] = option(KINDS, "kinds of HMMs, memory and vanilla")
     n_values: tuple[int, ...] = option((2, 3, 5, 7), "numbers of memory values")
-    seeds: tuple[int, ...] = option((1, 2, 3), "seeds")
+    seeds: tuple[int, ...] = option((1, 2, 3, 4, 5), "seeds")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,16 +98,20 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
         - 'majority': the class most frequent in training;
         - 'word_counts': a linear head, solved, on how often each word is in the text: no language model;
         - 'posterior': a linear head, solved, on the exact posterior of the memory cell or of H_0;
-        - 'exact_head', 'exact_attention': a linear and an attention head, solved, on the exact model;
-        - 'learnt_head', 'learnt_head_paper': linear heads on the pretrained model, solved and by the paper's
-          recipe;
-        - 'learnt_attention', 'learnt_attention_paper': attention heads on it, in one pass over the text;
+        - 'exact_head', 'exact_head_best', 'exact_head_single', 'exact_head_paper': linear heads on G, as in
+          `hmmlib.experiments.head_vs_prompt.head_vs_prompt_cell`;
+        - 'exact_attention', 'exact_attention_paper': an attention head on the exact model, which leaves out
+          each word when it predicts it, fitted as well as can be and by the paper's recipe;
+        - 'exact_shown_attention': one on what a network would show that had learnt all that the masking asks
+          for (`hmmlib.lm.ExactMaskingLM`), the words in sight;
+        - 'learnt_head', 'learnt_head_paper', 'learnt_head_best': linear heads on the pretrained model;
+        - 'learnt_attention', 'learnt_attention_paper': attention heads on it, in one pass over the text,
+          fitted as well as can be and by the paper's recipe;
         - 'read_off_attention': an attention head on what that pass says of G_i once the shown word is taken
-          out;
-        - 'fine_tuned': all weights, with a linear head.
+          out.
 
         `pretraining` has the KL of the pretrained model; `blank_kl` is that at the blank before the test
-        texts. `seconds` is of the run.
+        texts. `seconds` and `cpu_seconds` are of the run.
 
     Raises:
         ValueError: An unknown kind, or as for `hmmlib.experiments.scales.stored_scale`, the generators and
@@ -116,37 +125,43 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
     n_states = N_SYNTAX * n_values
     model = point_model(n_states, n_values if kind == "memory" else 0, seed)
     setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
-    data, score, exact = setting.data, setting.score, setting.exact
+    data, score, n_tokens = setting.data, setting.score, setting.exact.n_tokens
     train, test = setting.texts
 
-    def solved(lm: Any, **how: Any) -> Record:
-        return score.tuned(tune_head(lm, data, recipes["solved"], head="attention", progress=False, **how))
+    def attention(lm: MaskedLM, recipe: str = "solved", **how: Any) -> Record:
+        return score.tuned(tune_head(lm, data, recipes[recipe], head="attention", progress=False, **how))
 
     methods = {
         "majority": score.majority(),
-        "word_counts": score.solved(_word_shares(train, exact.n_tokens), _word_shares(test, exact.n_tokens)),
+        "word_counts": score.solved(_word_shares(train, n_tokens), _word_shares(test, n_tokens)),
         "posterior": setting.posterior(),
         "exact_head": score.solved(*setting.exact_probs),
+        "exact_head_best": score.best(*setting.exact_probs),
+        "exact_head_single": score.solved(*(probs.float() for probs in setting.exact_probs)),
     }
     watch.lap("exact_head")
-    methods["exact_attention"] = solved(exact)
+    exact = RememberedLM(setting.exact)
+    methods["exact_head_paper"] = score.tuned(tune_head(exact, data, recipes["paper"], progress=False))
+    methods["exact_attention"] = attention(exact)
+    methods["exact_attention_paper"] = attention(exact, "paper")
     watch.lap("exact_attention")
+    methods["exact_shown_attention"] = attention(RememberedLM(ExactMaskingLM(model, pretraining.masking)))
+    watch.lap("exact_shown_attention")
 
-    lm, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
+    network, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
+    lm = RememberedLM(network)
     watch.lap("pretraining")
     probs = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
     methods["learnt_head"] = score.solved(*probs)
+    methods["learnt_head_best"] = score.best(*probs)
     methods["learnt_head_paper"] = score.tuned(tune_head(lm, data, recipes["paper"], progress=False))
     watch.lap("learnt_head")
-    methods["learnt_attention"] = solved(lm)
+    methods["learnt_attention"] = attention(lm)
     watch.lap("learnt_attention")
-    trained = tune_head(lm, data, recipes["paper"], head="attention", progress=False)
-    methods["learnt_attention_paper"] = score.tuned(trained)
+    methods["learnt_attention_paper"] = attention(lm, "paper")
     watch.lap("learnt_attention_paper")
-    methods["read_off_attention"] = solved(lm, reading="read off", masking=pretraining.masking)
+    methods["read_off_attention"] = attention(lm, reading="read off", masking=pretraining.masking)
     watch.lap("read_off_attention")
-    methods["fine_tuned"] = score.tuned(fine_tune(lm, data, recipes["whole"], progress=False))
-    watch.lap("fine_tuned")
     return {
         "kind": kind,
         "n_values": n_values,
@@ -156,7 +171,7 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
         "methods": {name: methods[name] for name in METHODS},
         "pretraining": pretraining_facts(pretrained),
         "blank_kl": setting.blank_kl(probs[1]),
-        "seconds": watch.laps,
+        **watch.times(),
     }
 
 
@@ -176,14 +191,14 @@ EXPERIMENT = Experiment(
     presets={
         name: MemoryVsVanillaConfig(name, seeds=seeds)
         for name, seeds in {
-            "laptop": (1, 2, 3),
+            "laptop": tuple(range(1, 6)),
             "smoke": (1,),
             "gpu": tuple(range(1, 6)),
             "paper": tuple(range(1, 6)),
         }.items()
     },
     compute=memory_vs_vanilla_cell,
-    of_the_run=(("seconds",),),
+    of_the_run=OF_THE_RUN,
     groups=("kind", "n_values"),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},
 )

@@ -103,15 +103,17 @@ class Setting:
 
 
 class Stopwatch:
-    """Seconds between calls.
+    """Seconds between calls, by the clock and of the processor: only these say what something costs.
 
     Attributes:
         laps: What was timed, and how long it took.
+        cpu_laps: The same in seconds that this process kept processors busy.
     """
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
-        self._begin = time.perf_counter()
+        self.cpu_laps: dict[str, float] = {}
+        self._begin, self._cpu_begin = time.perf_counter(), time.process_time()
 
     def lap(self, name: str) -> None:
         """Note the time since the last call, or since the beginning.
@@ -119,6 +121,19 @@ class Stopwatch:
         Args:
             name: What was done in it.
         """
-        now = time.perf_counter()
+        now, cpu_now = time.perf_counter(), time.process_time()
         self.laps[name] = round(now - self._begin, 1)
-        self._begin = now
+        self.cpu_laps[name] = round(cpu_now - self._cpu_begin, 1)
+        self._begin, self._cpu_begin = now, cpu_now
+
+    def times(self) -> Entry:
+        """What a record says of its run.
+
+        Returns:
+            `seconds`, the laps, and `cpu_seconds`.
+        """
+        return {"seconds": self.laps, "cpu_seconds": self.cpu_laps}
+
+
+OF_THE_RUN = (("seconds",), ("cpu_seconds",))
+"""Where records have what `Stopwatch.times` says."""

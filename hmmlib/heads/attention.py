@@ -272,8 +272,7 @@ class SoftAttentionHead:
             raise ValueError(
                 f"probs: texts of {time - 1} tokens; the head was made for at most {n_positions - 1}"
             )
-        scores = probs @ (self.query @ self.projection) + self.positions[:time] @ self.query
-        return scores.softmax(-1)
+        return (probs @ self.key_weights() + self.place_scores()[:time]).softmax(-1)
 
     def values(self, probs: Tensor, tokens: Tensor) -> Tensor:
         """The head's output.
@@ -295,18 +294,40 @@ class SoftAttentionHead:
             raise ValueError(
                 f"tokens: expected shape {tuple(probs.shape[:-1])} as of probs, got {tuple(tokens.shape)}"
             )
-        weighted = shares[..., None] * probs.to(self.weights)
+        probs, words = probs.to(self.weights), tokens.to(self.weights.device)
+        found = []
+        for table in self.value_weights():  # of a class, (V + 1 or 1, V)
+            rows = table[words] if len(table) > 1 else table
+            found.append((shares * (probs * rows).sum(-1)).sum(-1))
+        return torch.stack(found, -1) if self.weights.ndim == 2 else found[0]
+
+    def key_weights(self) -> Tensor:
+        """Kᵀq: the score of a position is its product with G_i, plus what its place adds.
+
+        Returns:
+            Shape (V,).
+        """
+        return self.query @ self.projection
+
+    def place_scores(self) -> Tensor:
+        """qᵀβ_i: what each place adds to the score.
+
+        Returns:
+            Shape (1 + time,).
+        """
+        return self.positions @ self.query
+
+    def value_weights(self) -> Tensor:
+        """What the value of a position is linear in: with x_i = z, bᵀ((Θ G_i) ⊙ e(z)) is G_i times row z.
+
+        Returns:
+            Shape (n_classes, V + 1, V), with one class for a single row of weights, and with one row for all
+            tokens if there are no embeddings.
+        """
+        weights = self.weights if self.weights.ndim == 2 else self.weights[None]
         if self.embeddings is None:
-            evidence = weighted.sum(1) @ self.readout.T
-        else:
-            # The values are bilinear in e(x_i) and G_i: distributions of positions that show the same word
-            # are summed first, which leaves V + 1 of them instead of one for each position.
-            words = torch.arange(len(self.embeddings), device=weighted.device)
-            shown = (tokens.to(weighted.device)[..., None] == words).to(weighted)
-            sums = shown.mT @ weighted  # (n, V + 1, V)
-            both = self.embeddings[:, None, :] * self.readout.T  # (V + 1, V, d)
-            evidence = sums.flatten(1) @ both.flatten(0, 1)
-        return evidence @ self.weights.mT if self.weights.ndim == 2 else evidence @ self.weights
+            return (weights @ self.readout)[:, None]
+        return (weights[:, None] * self.embeddings) @ self.readout
 
     def labels(self, probs: Tensor, tokens: Tensor) -> Tensor:
         """The classes that the head answers.

@@ -1,9 +1,10 @@
 """Language models: one interface, exact models, transformers, and how a model is asked.
 
-`MaskedLM` is all that heads and prompts know. `ExactMaskedLM` answers by exact inference in a known HMM, and
-`ExactCausalLM` does so from the past alone. `TransformerMaskedLM` is a network, and `hmmlib.lm.huggingface`
-wraps those of transformers. `blank_probs` and `text_probs` read what a model shows at the blank and at the
-tokens of a text.
+`MaskedLM` is all that heads and prompts know. `ExactMaskedLM` answers by exact inference in a known HMM,
+`ExactCausalLM` from the past alone, and `ExactMaskingLM` as a network would that had learnt all that a
+masking asks for. `TransformerMaskedLM` is a network, and `hmmlib.lm.huggingface` wraps those of transformers.
+`RememberedLM` computes each answer of a frozen model once. `blank_probs` and `text_probs` read what a model
+shows at the blank and at the tokens of a text.
 """
 
 from hmmlib.lm.base import (
@@ -17,19 +18,22 @@ from hmmlib.lm.base import (
 )
 from hmmlib.lm.causal import ExactCausalLM
 from hmmlib.lm.checkpoints import load_lm, save_lm
-from hmmlib.lm.exact import ExactMaskedLM
+from hmmlib.lm.exact import ExactMaskedLM, ExactMaskingLM
 from hmmlib.lm.masking import Masking, noisy_evidence
 from hmmlib.lm.readings import Reading, blank_probs, text_probs
+from hmmlib.lm.remembered import RememberedLM
 from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
 
 __all__ = [
     "Context",
     "ExactCausalLM",
     "ExactMaskedLM",
+    "ExactMaskingLM",
     "MaskedLM",
     "Masking",
     "OnePositionLM",
     "Reading",
+    "RememberedLM",
     "TransformerConfig",
     "TransformerMaskedLM",
     "blank_probs",

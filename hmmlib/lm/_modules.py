@@ -11,11 +11,11 @@ from hmmlib.lm.base import MaskedLM
 
 
 def module_of(lm: MaskedLM) -> nn.Module | None:
-    """The module that holds a model's weights: the model itself, or its attribute `model`."""
-    for found in (lm, getattr(lm, "model", None)):
-        if isinstance(found, nn.Module):
-            return found
-    return None
+    """The module that holds a model's weights: the model itself, or its attribute `model`, or that one's."""
+    found: object = lm
+    while found is not None and not isinstance(found, nn.Module):
+        found = getattr(found, "model", None)
+    return found
 
 
 @contextmanager

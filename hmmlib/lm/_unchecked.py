@@ -10,6 +10,7 @@ from torch import Tensor
 from hmmlib.lm._modules import module_of
 from hmmlib.lm.base import MaskedLM, OnePositionLM, led_by_blanks, prepend_prompt
 from hmmlib.lm.masking import Masking
+from hmmlib.lm.remembered import RememberedLM
 
 # Numbers in the embeddings that are held at once where no gradients are kept. What a model makes of them
 # takes more room; how much of that it holds at once is for the model to say.
@@ -53,6 +54,11 @@ def at_blank(lm: MaskedLM, texts: Tensor, prompt: Tensor) -> Tensor:
     Returns:
         Ḡ_∅, shape (n, V).
     """
+    if isinstance(lm, RememberedLM):
+        model = lm.model
+        if keeps_graph(model, prompt):
+            return at_blank(model, texts, prompt)
+        return lm.answer("blank", (texts, prompt), lambda: at_blank(model, texts, prompt))
 
     def shown(some: Tensor) -> Tensor:
         return _at(lm, prepend_prompt(prompt, lm.embed(led_by_blanks(lm, some))), len(prompt))
@@ -78,6 +84,19 @@ def after_prompt(
     Returns:
         Ḡ, shape (n, n_blanks + time, V).
     """
+    if isinstance(lm, RememberedLM):
+        model = lm.model
+        if keeps_graph(model, prompt):
+            return after_prompt(model, texts, prompt, n_blanks, blanked, masking)
+        if masking is not None:
+            return _read_off(
+                after_prompt(lm, texts, prompt, n_blanks, blanked, None), texts, n_blanks, masking
+            )
+        return lm.answer(
+            ("words", n_blanks, blanked),
+            (texts, prompt),
+            lambda: after_prompt(model, texts, prompt, n_blanks, blanked, None),
+        )
 
     def embedded(seen: Tensor) -> Tensor:
         return prepend_prompt(prompt, lm.embed(seen))
@@ -88,17 +107,20 @@ def after_prompt(
             passes = (_at(lm, embedded(_hidden(lm, seen, i)), len(prompt) + i) for i in range(seen.shape[1]))
             return torch.stack(list(passes), 1)
         probs = lm.token_probs(embedded(seen))[:, len(prompt) :]
-        if masking is None:
-            return probs
-        words = some[..., None].to(probs.device) == torch.arange(lm.n_tokens, device=probs.device)
-        kept = max(0.0, 1 - masking.blank - masking.random)
-        # In single precision, whatever torch's default is.
-        weights = probs[:, n_blanks:] / (kept * words.float() + masking.random / lm.n_tokens)
-        return torch.cat([probs[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
+        return probs if masking is None else _read_off(probs, some, n_blanks, masking)
 
     if keeps_graph(lm, prompt):
         return asked(texts)
     return torch.cat([asked(some) for some in split_texts(lm, texts, len(prompt) + n_blanks)])
+
+
+def _read_off(probs: Tensor, texts: Tensor, n_blanks: int, masking: Masking) -> Tensor:
+    """What is shown at blanks and words, with what a masking lets words say themselves taken out."""
+    words = texts[..., None].to(probs.device) == torch.arange(probs.shape[-1], device=probs.device)
+    kept = max(0.0, 1 - masking.blank - masking.random)
+    # In single precision, whatever torch's default is.
+    weights = probs[:, n_blanks:] / (kept * words.float() + masking.random / probs.shape[-1])
+    return torch.cat([probs[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
 
 
 def _at(lm: MaskedLM, embeddings: Tensor, position: int) -> Tensor:

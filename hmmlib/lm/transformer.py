@@ -18,12 +18,14 @@ from hmmlib.lm.base import Context
 
 Positions = Literal["rotary", "learned"]
 Norm = Literal["pre", "post"]
+# Cosines and sines of rotary angles.
+Turn = tuple[Tensor, Tensor] | None
 
 # Fields that have another name where shapes are stored: a new one would give stored results new names too.
 _STORED = {"feed_forward": "hidden"}
 
-# What is computed at once where no gradients are kept: bounds the memory for many texts.
-_PIECE_POSITIONS = 65_536
+# What is computed at once where no gradients are kept: so much of it stays in a core's cache.
+_PIECE_POSITIONS = 4_096
 
 # Said to every new weight, lest torch's defaults, which anyone may have changed, make another model.
 _NEW: dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
@@ -249,6 +251,33 @@ class TransformerMaskedLM(nn.Module):
             self, lambda piece: self.logits(piece).float().softmax(-1), embeddings, _PIECE_POSITIONS
         )
 
+    def token_probs_at(self, embeddings: Tensor, position: int) -> Tensor:
+        """Ḡ at one position: ``token_probs(embeddings)[:, position]``, the last layer computed there alone.
+
+        Args:
+            embeddings: Any vectors, shape (batch, time, width).
+            position: 0 … time − 1.
+
+        Returns:
+            Probabilities in single precision, shape (batch, V); they carry gradients if the embeddings or the
+            weights do.
+
+        Raises:
+            TypeError: The embeddings are not a tensor of real numbers, or the position is not an integer.
+            ValueError: Wrong shape, an empty batch, more positions than the model has learnt, or no such
+                position.
+        """
+        self._check(embeddings)
+        place, time = check_positive_int(position, "position", 0), embeddings.shape[1]
+        if place >= time:
+            raise ValueError(f"position: expected 0 … {time - 1}, got {position}")
+        return in_pieces(
+            self,
+            lambda piece: self.logits(piece, place).float().softmax(-1),
+            embeddings,
+            _PIECE_POSITIONS,
+        )
+
     def forward(self, embeddings: Tensor) -> Tensor:
         """`logits`: what ``lm(embeddings)`` gives, and what hooks and summaries of torch look at.
 
@@ -271,14 +300,15 @@ class TransformerMaskedLM(nn.Module):
         if self.positions is not None and time > limit:
             raise ValueError(f"embeddings: {time} positions; the model has learnt max_positions = {limit}")
 
-    def logits(self, embeddings: Tensor) -> Tensor:
+    def logits(self, embeddings: Tensor, at: int | None = None) -> Tensor:
         """Logits of the words, unchecked and at once: what training calls.
 
         Args:
             embeddings: Shape (batch, time, width).
+            at: The one position that is wanted, at which alone the last layer is computed; None for all.
 
         Returns:
-            Shape (batch, time, V).
+            Shape (batch, time, V), or (batch, V).
         """
         config = self.config
         x = embeddings.to(self.bias)  # (batch, time, width)
@@ -293,15 +323,16 @@ class TransformerMaskedLM(nn.Module):
         x = self.dropout(x)
         turn = None
         if config.positions == "rotary":
-            # Two tables (time, width / heads).
+            # Two tables (time, width / heads / 2).
             turn = rotary_angles(x.shape[1], config.width // config.n_heads, config.rotary_base, x)
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             x = layer(x, turn)  # (batch, time, width)
+        x = self.layers[-1](x, turn, at)  # (…, width)
         if config.norm == "pre":
             x = self.norm(x)
-        x = self.transform_norm(F.gelu(self.transform(x)))  # (batch, time, width)
+        x = self.transform_norm(F.gelu(self.transform(x)))  # (…, width)
         # The output's weights are the words' embeddings, (V, width).
-        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)  # (batch, time, V)
+        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)  # (…, V)
 
 
 class Layer(nn.Module):
@@ -323,44 +354,65 @@ class Layer(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(width, config.epsilon, **_NEW)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, turn: Turn, at: int | None = None) -> Tensor:
         """Apply the layer.
 
         Args:
             x: Shape (batch, time, width).
             turn: Rotary angles' cosines and sines, or None.
+            at: The one position that is wanted; None for all.
 
         Returns:
-            Same shape.
+            Shape (batch, time, width), or (batch, width).
         """
+        kept = x if at is None else x[:, at]  # (batch, time, width) or (batch, width)
         if self.config.norm == "pre":
-            x = x + self.dropout(self.attend(self.attention_norm(x), turn))
-            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        x = self.attention_norm(x + self.dropout(self.attend(x, turn)))
-        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+            kept = kept + self.dropout(self.attend(self.attention_norm(x), turn, at))
+            return kept + self.dropout(self.feed_forward(self.feed_forward_norm(kept)))
+        kept = self.attention_norm(kept + self.dropout(self.attend(x, turn, at)))
+        return self.feed_forward_norm(kept + self.dropout(self.feed_forward(kept)))
 
-    def attend(self, x: Tensor, turn: tuple[Tensor, Tensor] | None) -> Tensor:
+    def attend(self, x: Tensor, turn: Turn, at: int | None = None) -> Tensor:
         """Every position attends to all positions; in a causal model to those up to itself.
 
         Args:
             x: Shape (batch, time, width).
             turn: Rotary angles' cosines and sines, or None.
+            at: The one position that is wanted; None for all.
 
         Returns:
-            Same shape.
+            Shape (batch, time, width), or (batch, width).
         """
         batch, time, width = x.shape
-        heads = self.config.n_heads
-        # (batch, time, 3 · width), as (batch, time, 3, heads, width / heads)
-        parts = self.query_key_value(x).view(batch, time, 3, heads, width // heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, width / heads)
-        if turn is not None:
-            query, key = rotate(query, turn), rotate(key, turn)
+        heads, causal = self.config.n_heads, self.config.causal
+        if at is not None:
+            query, key, value = self._one_query(x[:, : at + 1] if causal else x, turn, at)
+            causal = False  # what is later was left out
+        else:
+            # (batch, time, 3 · width), as (batch, time, 3, heads, width / heads)
+            parts = self.query_key_value(x).view(batch, time, 3, heads, width // heads)
+            query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, width / heads)
+            if turn is not None:
+                query, key = rotate(query, turn), rotate(key, turn)
         dropped = self.config.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(
-            query, key, value, dropout_p=dropped, is_causal=self.config.causal
-        )  # (batch, heads, time, width / heads)
-        return self.mix(mixed.transpose(1, 2).reshape(batch, time, width))  # (batch, time, width)
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropped, is_causal=causal)
+        mixed = mixed.transpose(1, 2).flatten(2)  # (batch, time or 1, width)
+        return self.mix(mixed if at is None else mixed[:, 0])  # (…, width)
+
+    def _one_query(self, x: Tensor, turn: Turn, position: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The query of one position, (batch, heads, 1, width / heads), and the keys and values of all."""
+        batch, time, width = x.shape
+        heads = self.config.n_heads
+        weight, bias = self.query_key_value.weight, self.query_key_value.bias
+        query = F.linear(x[:, position], weight[:width], bias[:width])  # (batch, width)
+        query = query.view(batch, heads, 1, width // heads)
+        parts = F.linear(x, weight[width:], bias[width:]).view(batch, time, 2, heads, width // heads)
+        key, value = parts.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, width / heads)
+        if turn is not None:
+            cosine, sine = turn
+            query = rotate(query, (cosine[position], sine[position]))
+            key = rotate(key, (cosine[:time], sine[:time]))
+        return query, key, value
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """Two linear maps with GELU between.
@@ -384,10 +436,10 @@ def rotary_angles(time: int, size: int, base: float, like: Tensor) -> tuple[Tens
         like: Gives device and number type.
 
     Returns:
-        Two tables of shape (time, size).
+        Two tables of shape (time, size / 2).
     """
     step = base ** -(torch.arange(0, size, 2, device=like.device, dtype=torch.float64) / size)  # (size / 2,)
-    angle = torch.arange(time, device=like.device)[:, None] * step.repeat(2)  # (time, size)
+    angle = torch.arange(time, device=like.device)[:, None] * step  # (time, size / 2)
     return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
 
 
@@ -401,6 +453,8 @@ def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     Returns:
         Same shape.
     """
-    cosine, sine = turn  # (time, size)
+    cosine, sine = turn  # (time, size / 2)
     first, second = x.chunk(2, -1)  # each (..., time, size / 2)
-    return x * cosine + torch.cat([-second, first], -1) * sine  # (..., time, size)
+    return torch.cat(
+        [first * cosine - second * sine, second * cosine + first * sine], -1
+    )  # (..., time, size)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hmmlib.pretraining._muon import StackedMuon
 from hmmlib.pretraining.recipe import PretrainingRecipe
 
 
@@ -33,7 +34,7 @@ class Optimisers:
         self._parts: list[tuple[torch.optim.Optimizer, float]] = [(adamw, recipe.learning_rate)]
         if matrices:
             rate = recipe.matrix_learning_rate
-            muon = torch.optim.Muon(matrices, rate, weight_decay=recipe.weight_decay)
+            muon = StackedMuon(matrices, rate, weight_decay=recipe.weight_decay)
             self._parts.append((muon, rate))
 
     def step(self, number: int, scaler: torch.amp.GradScaler) -> None:

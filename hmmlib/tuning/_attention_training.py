@@ -1,8 +1,9 @@
-"""Attention heads fitted to the outputs of a model: by AdamW, or by L-BFGS to convergence."""
+"""Attention heads fitted to the outputs of a model: by AdamW, and from where that ends by L-BFGS."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor
 
 from hmmlib._random import step_generator
 from hmmlib.heads import SoftAttentionHead
+from hmmlib.heads._grouped import GroupedTexts
 from hmmlib.tuning._training import Trainable, Trained, class_loss, score, train_at_best_rate
 from hmmlib.tuning.recipe import TuningRecipe
 from hmmlib.tuning.tuned import SolverStep
 
 # Of L-BFGS: its steps, the largest derivative and the relative fall of the loss in a step at which it ends.
-_MOST_STEPS = 500
+# The loss has local minima and long flat valleys: more steps gain less than another start.
+_MOST_STEPS = 100
 _GRADIENT_TOLERANCE = 1e-7
 _LOSS_TOLERANCE = 1e-10
 
@@ -95,12 +98,15 @@ class AttentionTraining:
         query, projection, positions, readout, weights = parts
         return SoftAttentionHead(query, projection, positions, readout, weights, self.embeddings)
 
-    def train(self, recipe: TuningRecipe, progress: bool) -> tuple[SoftAttentionHead, Trained]:
+    def train(
+        self, recipe: TuningRecipe, progress: bool, number: int = 0
+    ) -> tuple[SoftAttentionHead, Trained]:
         """Train by AdamW.
 
         Args:
             recipe: How.
             progress: Whether to show a bar.
+            number: Which start.
 
         Returns:
             The head, and how it was found.
@@ -108,31 +114,34 @@ class AttentionTraining:
         probs, tokens, _ = self.train_texts
 
         def begin() -> Trainable:
-            parts = [part.requires_grad_() for part in self.start(recipe, 0)]
-            head = self.head(parts)
+            parts = [part.requires_grad_() for part in self.start(recipe, number)]
 
             def train_values(rows: Tensor) -> Tensor:
                 rows = rows.to(probs.device)
-                return head.values(probs[rows], tokens[rows])
+                return self._log_odds(parts).values(probs[rows], tokens[rows])
 
-            return Trainable(parts, train_values, lambda: head.values(*self.validation[:2]))
+            return Trainable(parts, train_values, lambda: self._log_odds(parts).values(*self.validation[:2]))
 
         found = train_at_best_rate(begin, (self.train_texts.labels, self.validation.labels), recipe, progress)
         return self.head(found.parameters), found
 
     def solve(self, recipe: TuningRecipe) -> tuple[SoftAttentionHead, Trained]:
-        """Minimise by L-BFGS, in double precision, from several starts.
+        """Train by AdamW from several starts, and go on from each by L-BFGS, in double precision.
 
         Args:
-            recipe: Has the seed and the number of starts.
+            recipe: How AdamW trains, and the number of starts.
 
         Returns:
-            The head, and how it was found.
+            The head that is best on the validation texts, and how it was found.
         """
         double = self.double()
-        tries = [double.solve_from(double.start(recipe, number)) for number in range(recipe.starts)]
-        found = min(tries, key=lambda one: one.loss)
-        return double.head(found.parameters), found
+        tries = []
+        for number in range(recipe.starts):
+            _, first = self.train(recipe, False, number)
+            found = double.solve_from([part.double() for part in first.parameters])
+            tries.append(replace(found, learning_rate=first.learning_rate))
+        best = min(tries, key=lambda one: one.loss)
+        return double.head(best.parameters), best
 
     def double(self) -> AttentionTraining:
         """The same in double precision."""
@@ -153,17 +162,18 @@ class AttentionTraining:
         """
         history: list[SolverStep] = []
         best: list[Tensor] = []
+        train, validation = (GroupedTexts(*texts[:2]) for texts in (self.train_texts, self.validation))
 
         def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
             parts = [part.requires_grad_() for part in self._parts(flat)]
-            loss = class_loss(self.head(parts).values(*self.train_texts[:2]), self.train_texts.labels)
+            loss = class_loss(train.values(self._log_odds(parts)), self.train_texts.labels)
             return float(loss.detach()), _flat(torch.autograd.grad(loss, parts))
 
         def record(intermediate_result: scipy.optimize.OptimizeResult) -> None:
             nonlocal best
             parts = self._parts(intermediate_result.x)
             with torch.no_grad():
-                loss, accuracy = score(self.head(parts).values(*self.validation[:2]), self.validation.labels)
+                loss, accuracy = score(validation.values(self._log_odds(parts)), self.validation.labels)
             if not history or loss < min(step.validation_loss for step in history):
                 best = parts
             history.append(SolverStep(len(history), float(intermediate_result.fun), loss, accuracy))
@@ -185,6 +195,11 @@ class AttentionTraining:
             },
         )
         return Trained(best, tuple(history), None, bool(end.success))
+
+    def _log_odds(self, parts: Sequence[Tensor]) -> SoftAttentionHead:
+        """The head; of two classes with one row of weights, which has the same loss for half the work."""
+        *others, weights = parts
+        return self.head([*others, weights[1] - weights[0]] if len(weights) == 2 else parts)
 
     def _parts(self, flat: np.ndarray) -> list[Tensor]:
         numbers = torch.tensor(flat, device=self.train_texts.probs.device)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hmmlib._random import step_generator
 from hmmlib.hmm import Chain, blank_posterior
-from hmmlib.lm import ExactMaskedLM, MaskedLM
+from hmmlib.lm import ExactMaskedLM, MaskedLM, RememberedLM
 from hmmlib.lm._unchecked import at_blank
 from hmmlib.tuning.recipe import TuningRecipe
 
@@ -66,6 +66,8 @@ def parametrisation(lm: MaskedLM) -> Prompts:
     Returns:
         `ExactPrompts` or `FreePrompts`.
     """
+    # While a prompt is searched for, nothing is asked twice.
+    lm = lm.model if isinstance(lm, RememberedLM) else lm
     return ExactPrompts(lm) if isinstance(lm, ExactMaskedLM) else FreePrompts(lm)
 
 

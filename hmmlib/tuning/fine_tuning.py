@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib.heads import LinearHead
-from hmmlib.lm import MaskedLM, check_sees_others
+from hmmlib.lm import MaskedLM, RememberedLM, check_sees_others
 from hmmlib.lm._modules import frozen, module_of
 from hmmlib.lm._unchecked import at_blank, no_prompt
 from hmmlib.tasks import TaskData
@@ -48,7 +48,8 @@ def fine_tune(lm: MaskedLM, data: TaskData, recipe: TuningRecipe, *, progress: b
     check_solvable(recipe, n_classes)
     if module_of(lm) is None:
         raise TypeError(f"lm: {type(lm).__name__} has no weights to train; expected a torch module")
-    tuned = copy.deepcopy(lm)
+    # What the model showed before is of no use to weights that change.
+    tuned = copy.deepcopy(lm.model if isinstance(lm, RememberedLM) else lm)
     module = module_of(tuned)
     assert module is not None
     trained = list(module.requires_grad_().parameters())

@@ -41,8 +41,9 @@ def tune_head(
       starts from zero. With ``recipe.solve_heads`` it is `hmmlib.heads.logistic_head`, for two classes only.
     - 'attention': a `SoftAttentionHead` on the blank and all positions of the text, with the model's own
       embeddings of the words that are shown (Section 4). It starts from random numbers. With
-      ``recipe.solve_heads`` L-BFGS minimises the loss of all training texts at once from several starts; the
-      best on the validation texts after any of its steps is kept.
+      ``recipe.solve_heads`` it goes on from where AdamW ends by a hundred steps of L-BFGS, on all training
+      texts at once, from each of ``recipe.starts`` starts; the best on the validation texts after any of
+      these steps is kept. The loss has local minima, so that the best head there is may be another.
     - 'plain attention': the same without embeddings.
 
     Example:

@@ -39,8 +39,8 @@ class TuningRecipe:
         solve_heads: Whether heads are solved to convergence: those of `tune_head` at once, that of a prompt
             or of fine-tuned weights when these are found. What is best is then told by the accuracy with the
             solved head on the validation texts.
-        starts: Random starts of a prompt, for each learning rate, or of an attention head that is solved;
-            the best on the validation texts is kept.
+        starts: Random starts of a prompt, for each learning rate, or of an attention head that is solved,
+            by AdamW first; the best on the validation texts is kept.
         seed: Of the order of texts and of what is random at the start.
     """
 

@@ -12,7 +12,7 @@ from hmmlib._display import card, facts, in_lines, listing
 from hmmlib._texts import check_tokens
 from hmmlib.heads import LinearHead, SoftAttentionHead
 from hmmlib.heads._values import labels_of
-from hmmlib.lm import MaskedLM, Masking, Reading
+from hmmlib.lm import MaskedLM, Masking, Reading, RememberedLM
 from hmmlib.lm._modules import frozen
 from hmmlib.lm._unchecked import after_prompt, at_blank, no_prompt, split_texts
 from hmmlib.lm.base import led_by_blanks
@@ -65,8 +65,8 @@ class Tuned:
         head: The head, on the model's device.
         prompt: The vectors u_1 … u_k, shape (k, embedding_dim), or None.
         history: The way to what was kept: the epochs of AdamW; for an attention head that was solved, the
-            steps of L-BFGS from its start on; empty for a head solved by Newton's method.
-        learning_rate: The learning rate kept; None for a head that was solved.
+            steps of L-BFGS from where AdamW ended on; empty for a head solved by Newton's method.
+        learning_rate: AdamW's that was kept; None for a head solved by Newton's method.
         converged: Whether the search came to rest: AdamW for want of improvement within the recipe's
             patience, a solver by its own tolerance. If there were both, both did.
         reading: How the model is asked about the text, for an attention head.
@@ -116,7 +116,9 @@ class Tuned:
         texts = check_tokens(tokens, self.lm.n_tokens, advice="")
         n_prompt = 0 if self.prompt is None else len(self.prompt)
         with torch.no_grad(), frozen(self.lm):
-            pieces = split_texts(self.lm, texts, n_prompt + 1)
+            # What is remembered is asked for as a whole, as it was before.
+            whole = isinstance(self.lm, RememberedLM)
+            pieces = [texts] if whole else split_texts(self.lm, texts, n_prompt + 1)
             return torch.cat([self._piece_values(piece) for piece in pieces])
 
     def labels(self, tokens: ArrayLike) -> Tensor:
