@@ -22,52 +22,59 @@ each word perfectly from the others. No head on what it shows at the blank has e
 prompt in front of the text a head has nearly all of them.
 """
 
-from hmmlib.certificates import best_accuracy, row_space_test, separate
-from hmmlib.constructions import attention_head, linear_head, memory_prompt, soft_prompt
-from hmmlib.heads import AttentionHead, LinearHead, logistic_head
-from hmmlib.hmm import (
-    HMM,
-    MemoryHMM,
-    Posteriors,
-    Sample,
-    bayes_floor,
-    blank_posterior,
-    fit_hmm,
-    posteriors,
-    posteriors_from_evidence,
-    prepend_blank,
-    random_hmm,
-    random_memory_hmm,
-    sample,
-    sample_tokens,
-)
-from hmmlib.lm import (
-    ExactMaskedLM,
-    MaskedLM,
-    Masking,
-    RememberedLM,
-    TransformerConfig,
-    TransformerMaskedLM,
-    blank_probs,
-    load_lm,
-    prepend_mask,
-    prepend_prompt,
-    save_lm,
-    text_probs,
-)
-from hmmlib.pretraining import (
-    CorpusConfig,
-    Evaluation,
-    HeldOut,
-    Pretrained,
-    PretrainingRecipe,
-    Stage,
-    draw_held_out,
-    evaluate,
-    pretrain,
-)
-from hmmlib.tasks import PosteriorTask, Split, TaskData, draw_dataset, draw_task
-from hmmlib.tuning import TuningRecipe, fine_tune, optimal_prompt, tune_head, tune_prompt
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hmmlib.certificates import best_accuracy, row_space_test, separate
+    from hmmlib.constructions import attention_head, linear_head, memory_prompt, soft_prompt
+    from hmmlib.heads import AttentionHead, LinearHead, logistic_head
+    from hmmlib.hmm import (
+        HMM,
+        MemoryHMM,
+        Posteriors,
+        Sample,
+        bayes_floor,
+        blank_posterior,
+        fit_hmm,
+        posteriors,
+        posteriors_from_evidence,
+        prepend_blank,
+        random_hmm,
+        random_memory_hmm,
+        sample,
+        sample_tokens,
+    )
+    from hmmlib.lm import (
+        ExactMaskedLM,
+        MaskedLM,
+        Masking,
+        RememberedLM,
+        TransformerConfig,
+        TransformerMaskedLM,
+        blank_probs,
+        load_lm,
+        prepend_mask,
+        prepend_prompt,
+        save_lm,
+        text_probs,
+    )
+    from hmmlib.pretraining import (
+        CorpusConfig,
+        Evaluation,
+        HeldOut,
+        Pretrained,
+        PretrainingRecipe,
+        Stage,
+        draw_held_out,
+        evaluate,
+        pretrain,
+    )
+    from hmmlib.tasks import PosteriorTask, Split, TaskData, draw_dataset, draw_task
+    from hmmlib.tuning import TuningRecipe, fine_tune, optimal_prompt, tune_head, tune_prompt
 
 __version__ = "0.1.0"
 
@@ -128,3 +135,25 @@ __all__ = [
     "tune_head",
     "tune_prompt",
 ]
+
+# Where these names are from, the lower floors first. They are looked up when they are first asked for:
+# `hmmlib --help` needs none of them, and torch alone takes a second or two to import.
+_ROOMS = ("hmm", "lm", "heads", "tasks", "pretraining", "certificates", "constructions", "tuning")
+
+
+def __getattr__(name: str) -> object:
+    """A name of the library, or a package of it, imported now."""
+    if name in __all__:
+        for room in _ROOMS:
+            value: object = getattr(import_module(f"hmmlib.{room}"), name, None)
+            if value is not None:
+                globals()[name] = value
+                return value
+    elif not name.startswith("_") and find_spec(f"hmmlib.{name}") is not None:
+        return import_module(f"hmmlib.{name}")
+    raise AttributeError(f"module 'hmmlib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What completion offers."""
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,9 @@ from explorer_machines import MACHINES, memory_hmm
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
+OFFERED = {name: getattr(hmmlib, name) for name in hmmlib.__all__}
+
+
 def assigned(notebook: str, *names: str) -> dict[str, Any]:
     """The values that a chapter's script first gives to these names; nothing else of it runs."""
     script = ast.parse((NOTEBOOKS / f"{notebook}.py").read_text(encoding="utf-8"))
@@ -27,9 +30,7 @@ def assigned(notebook: str, *names: str) -> dict[str, Any]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             bound = {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
             if bound & set(names) and (isinstance(node, ast.AugAssign) or not bound <= set(found)):
-                exec(
-                    compile(ast.Module([node], []), notebook, "exec"), {**vars(hmmlib), "torch": torch}, found
-                )
+                exec(compile(ast.Module([node], []), notebook, "exec"), {**OFFERED, "torch": torch}, found)
     assert set(names) <= set(found)
     return found
 
