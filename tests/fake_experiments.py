@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class FakeRecipe:
+    steps: int = 3
+    rates: tuple[float, ...] = (0.1, 0.2)
+    name: str = "plain"
+    patience: int | None = None
+    warm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps: expected at least 1, got {self.steps}")
+
+
+@dataclass(frozen=True)
 class FakeConfig:
     numbers: tuple[int, ...] = option(tuple(range(12)), "numbers")
     seeds: tuple[int, ...] = option((1,), "seeds")
@@ -41,6 +54,7 @@ class FakeConfig:
 
     def cells(self) -> list[dict[str, Any]]:
         shared = {"delay": self.delay, "trouble": self.trouble, "sizes": self.sizes}
+        shared |= {"recipe": asdict(FakeRecipe())}
         return [
             {"number": number, "seed": seed, "rate": rate, **shared}
             for seed in self.seeds
@@ -70,12 +84,17 @@ def compute(config, place):
     return {
         "number": config["number"],
         "text": "Ḡ ≈ G",
+        "steps": config["recipe"]["steps"],
         "value": float("nan") if odd and trouble == "not finite" else config["number"] / 3,
         "random": random_numbers.tolist(),
         "threads": torch.get_num_threads(),
         "history": {"step": [0, 1], "seconds": [0.0, time.perf_counter() - begin]},
         "seconds": time.perf_counter() - begin,
     }
+
+
+def check(config):
+    FakeRecipe(**config["recipe"])
 
 
 FAKE = Experiment(
@@ -89,6 +108,7 @@ FAKE = Experiment(
     of_the_run=(("seconds",), ("history", "seconds"), ("not there",)),
     groups=("seed",),
     columns={"value": lambda record: record["value"], "none": lambda record: record.get("nothing")},
+    check=check,
 )
 EXPERIMENTS = {"fake": FAKE}
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import argparse
+import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock, call
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from fake_experiments import EXPERIMENTS, FAKE, FakeConfig, count_instead_of_time
 
-from hmmlib import cli, load_lm, pretrain, random_hmm
+import hmmlib
+from hmmlib import cli, draw_held_out, evaluate, load_lm, pretrain, random_hmm
+from hmmlib.cli._sweeps import config_of
+from hmmlib.cli._words import duration
 from hmmlib.experiments import EXPERIMENTS as REAL
 from hmmlib.experiments import figure3, shipped
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
+from hmmlib.experiments.figure3 import point_model
 from hmmlib.experiments.pretraining import PretrainingConfig
 from hmmlib.hmm import fingerprint
 from hmmlib.pretraining import pretraining_preset
-from hmmlib.sweeps import CellStore, collect, options
+from hmmlib.pretraining.trainer import HELD_OUT_SEED
+from hmmlib.sweeps import CellStore, collect, options, progress
+from hmmlib.sweeps.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,15 +55,46 @@ def say(tmp_path, capsys, monkeypatch):
 def test_a_sweep_is_kept_in_runs(say, tmp_path):
     code, out, err = say("sweep fake")
     assert (code, out) == (0, "")
-    assert err == "hmmlib: fake: 12 cells are in runs, 12 of them new\n"
-    assert len(list(CellStore(tmp_path / "runs").cells("fake"))) == 12
-    assert say("sweep fake --numbers 3-8")[2] == "hmmlib: fake: 6 cells are in runs, 0 of them new\n"
+    first, *lines, last = err.splitlines()
+    assert first == "hmmlib: fake: 12 cells, 0 of them in runs"
+    assert last == "hmmlib: fake: 12 cells are in runs, 12 of them new"
+    assert len(lines) == len(list(CellStore(tmp_path / "runs").cells("fake"))) == 12
+    assert say("sweep fake --numbers 3-8")[2] == (
+        "hmmlib: fake: 6 cells, 6 of them in runs\nhmmlib: fake: 6 cells are in runs, 0 of them new\n"
+    )
+    assert say("sweep fake --numbers 3")[2].endswith("hmmlib: fake: 1 cell is in runs, 0 of them new\n")
+
+
+def test_each_cell_gets_a_line_without_a_terminal(say):
+    lines = say("sweep fake --numbers 1-3 --seeds 7")[2].splitlines()[1:-1]
+    seconds = r"\d\.\d s, \d\.\d s of CPU time"
+    assert re.fullmatch(rf"hmmlib: 1/3 number 1: {seconds}; about \d\.\d s left", lines[0])
+    assert re.fullmatch(rf"hmmlib: 2/3 number 2: {seconds}; about \d\.\d s left", lines[1])
+    assert re.fullmatch(rf"hmmlib: 3/3 number 3: {seconds}", lines[2])
+    lines = say("sweep fake --numbers 0-1 --seeds 7-8 --trouble fails")[2].splitlines()
+    assert [line.partition(": ")[2].rpartition(": ")[0] for line in lines[1:5]] == [
+        f"{number}/4 number {(number - 1) % 2}, seed {7 + (number - 1) // 2}" for number in range(1, 5)
+    ]
+    assert [line.split(": ")[2][:6] == "failed" for line in lines[1:5]] == [False, True, False, True]
+
+
+def test_a_terminal_has_a_bar_instead(say, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    bar = Mock()
+    monkeypatch.setattr(progress, "tqdm", bar)
+    say("sweep fake --numbers 1")
+    code, _, err = say("sweep fake --numbers 1-3")
+    assert code == 0
+    assert bar.call_args == call(total=3, initial=1, unit="cell")
+    assert bar.return_value.update.call_count == 1 + 2
+    assert "CPU time" not in err
 
 
 def test_failing_cells_end_it_with_1(say):
     code, _, err = say("sweep fake --trouble fails --numbers 1-4")
     assert code == 1
-    assert err.startswith("hmmlib: fake: 2 cells are in runs, 2 of them new\nhmmlib: 2 failed\n")
+    assert err.endswith("hmmlib: fake: 2 cells are in runs, 2 of them new\nhmmlib: 2 failed\n")
 
 
 def test_a_time_limit_ends_it_with_3(say, monkeypatch):
@@ -66,14 +109,14 @@ def test_a_time_limit_ends_it_with_3(say, monkeypatch):
 def test_ctrl_c_ends_it_with_130(say):
     code, _, err = say("sweep fake --trouble interrupts --store x")
     assert code == 130
-    assert err == (
-        "hmmlib: stopped; what is finished is kept in x; 9 cells are left, and the same command goes on with "
-        "them\n"
+    assert err.endswith(
+        "hmmlib: stopped; what is finished is kept in x; 9 cells are left, and the same command goes on\n"
     )
 
 
 def asked_by(words, experiments=REAL):
-    return cli._config(cli._parser(experiments).parse_args(words.split()))
+    words = words.split()
+    return config_of(cli.parser_for(words, experiments).parse_args(words))
 
 
 def test_options_change_the_preset():
@@ -122,6 +165,16 @@ def test_every_preset_has_cells_and_every_option_is_a_field(name):
         ("pretrain --n-states 4 --n-values 2 --out x", "not allowed with argument"),
         ("pretrain --n-states 4", "the following arguments are required: --out"),
         ("shipped", "the following arguments are required: --out"),
+        (
+            "sweep fake --set recipe.steps",
+            "--set: expected PATH=VALUE such as scale.length=64, got 'rec",
+        ),
+        ("sweep fake --set .=3", "--set: expected PATH=VALUE such as scale.length=64, got '.=3'"),
+        ("sweep fake --set recipe.steps=NaN", "--set: expected a finite number, got NaN"),
+        (
+            "results fake --plot x.gif",
+            "--plot: expected a name that ends in .svg or .png or .pdf, got",
+        ),
     ],
 )
 def test_words_that_make_no_sense_end_it_with_2(say, capsys, words, message):
@@ -147,7 +200,7 @@ def test_words_that_make_no_sense_end_it_with_2(say, capsys, words, message):
 def test_what_cannot_be_done_ends_it_with_2(say, words, message):
     code, out, err = say(words, REAL | EXPERIMENTS)
     assert (code, out) == (2, "")
-    assert err.startswith("hmmlib: error: ")
+    assert err.splitlines()[-1].startswith("hmmlib: error: ")
     assert message in err
 
 
@@ -170,7 +223,103 @@ def test_the_command_goes_on_with_training_that_python_began(say, tmp_path):
 
 @pytest.mark.parametrize(("word", "seconds"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])
 def test_times_have_units(word, seconds):
-    assert cli._duration(word) == seconds
+    assert duration(word) == seconds
+
+
+# --- other recipes ---
+
+
+def test_set_and_recipe_change_every_cell(say):
+    Path("mine.json").write_text('{"recipe": {"steps": 5, "name": "mine"}, "recipe.warm": true}')
+    words = "fake --numbers 1-2 --recipe mine.json --set recipe.steps=7 --set recipe.name=more --set delay=0"
+    assert say(f"sweep {words} --workers 2")[0] == 0
+    assert {cell.record["steps"] for cell in CellStore("runs").cells()} == {7}
+    recipe = {"steps": 7, "name": "more", "warm": True}
+    assert all(cell.config["recipe"].items() >= recipe.items() for cell in CellStore("runs").cells())
+    assert say(f"results {words} --export x.json")[0] == 0
+    exported = json.loads(Path("x.json").read_text())
+    assert exported["config"]["changes"] == {"recipe": recipe, "delay": 0}
+    assert exported["config"]["delay"] == 0
+    # The preset's own cells are others.
+    assert say("results fake --numbers 1-2")[1].splitlines()[1].split()[1] == "0/2"
+    # An export's changes are a recipe.
+    Path("again.json").write_text(json.dumps(exported["config"]["changes"]))
+    assert "1/1" not in say("results fake --numbers 1-2 --recipe again.json")[1]
+    assert "2/2" in say("results fake --numbers 1-2 --recipe again.json")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--set recipe.step=7", "changes: there is no recipe.step; recipe has steps, rates, name, patience"),
+        ("--set recipes=7", "changes: there is no recipes; a cell has number, seed, rate, delay"),
+        ("--set recipe.steps=few", 'changes: recipe.steps: expected a number as 3, got "few"'),
+        (
+            "--set recipe=7",
+            "changes: recipe: expected one of its entries, such as recipe.steps (it has s",
+        ),
+        ("--set recipe.rates.one=7", 'changes: recipe.rates: expected a list as [0.1, 0.2], got {"one": 7}'),
+        ("--set recipe.steps=0", "config: the cell number 0 of fake cannot be computed: steps: expected at"),
+        ("--set number=3", "changes: what tells cells apart is changed, and 11 of 12 are like others"),
+        ("--recipe nothing.json", "nothing.json"),
+        ("--recipe list.json", "--recipe: list.json: expected a table such as"),
+        ("--recipe cut.json", "--recipe: cut.json is no JSON"),
+    ],
+)
+def test_another_recipe_is_checked_before_anything_is_computed(say, words, message):
+    Path("list.json").write_text("[1]")
+    Path("cut.json").write_text('{"a"')
+    for command in ("sweep", "results"):
+        code, out, err = say(f"{command} fake {words}")
+        assert (code, out) == (2, "")
+        assert message in err
+    assert not Path("runs").exists()
+
+
+# --- before a sweep ---
+
+
+def test_a_dry_run_counts_cells_and_says_what_is_not_known(say):
+    code, out, err = say("sweep fake --numbers 1-3 --seeds 1-2 --dry-run")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["seed", "cells", "there", "CPU", "time", "left"],
+        ["1", "3", "0", "?"],
+        ["2", "3", "0", "?"],
+    ]
+    assert err == (
+        "hmmlib: fake: 6 cells (seed: 3 of 1, 3 of 2), 0 of them in runs\n"
+        "hmmlib: 6 cells are left; how long one takes is not known, as none is there\n"
+    )
+    assert not Path("runs").exists()
+
+
+def cost(numbers, seed, seconds):
+    """Put cells into ./runs that took so long."""
+    for config in FakeConfig(numbers=numbers, seeds=(seed,)).cells():
+        CellStore("runs").put("fake", config, {"value": 1}, seconds | {"date": "2026"})
+
+
+def test_a_dry_run_estimates_the_time_from_cells_of_the_same_row(say):
+    cost((1,), 1, {"cpu_seconds": 100.0, "wall_seconds": 900.0})
+    cost((2,), 1, {"cpu_seconds": 260.0, "wall_seconds": 900.0})
+    cost((1,), 2, {"wall_seconds": 1500.0})  # from before CPU seconds were kept
+    code, out, err = say("sweep fake --numbers 1-3 --seeds 1-3 --dry-run --workers 2")
+    assert code == 0
+    assert [line.split(maxsplit=3) for line in out.splitlines()[1:]] == [
+        ["1", "3", "2", "3 min"],
+        ["2", "3", "1", "50 min"],
+        ["3", "3", "0", "31 min"],
+    ]
+    assert "hmmlib: 6 cells are left: about 84 min of CPU time, 42 min with 2 workers, by the mean" in err
+    assert say("sweep fake --numbers 1 --seeds 1 --dry-run")[2].endswith("1 cell, 1 of them in runs\n")
+
+
+def test_the_kinds_of_pretrainings_are_counted(say):
+    err = say("sweep pretraining --n-states 4 15 --seeds 1-3 --dry-run", REAL)[2]
+    assert err.startswith("hmmlib: pretraining: 18 cells (6 vanilla, 12 memory), 0 of them in runs\n")
+    err = say("sweep pretraining --n-states 4 15 --n-values --seeds 1-3 --dry-run", REAL)[2]
+    assert err.startswith("hmmlib: pretraining: 6 cells, 0 of them in runs\n")
 
 
 # --- results ---
@@ -181,10 +330,15 @@ def test_results_are_a_table(say):
     code, out, _ = say("results fake --numbers 0-3 --seeds 1 20")
     assert code == 0
     assert out.splitlines() == [
-        "seed  cells   value  none",
-        "   1    3/4  0.3333     –",
-        "  20    0/4       –     –",
+        "seed  cells          value  none",
+        "   1    3/4  0.3333 ± 0.83     –",
+        "  20    0/4              –     –",
     ]
+    # One cell has no interval, and where all agree the interval is none either.
+    assert say("results fake --numbers 2")[1].splitlines()[1].split() == ["1", "1/1", "0.6667", "–"]
+    say("sweep fake --numbers 2 --rates 0.5 0.6")
+    row = say("results fake --numbers 2 --rates 0.5 0.6")[1].splitlines()[1]
+    assert row.split() == ["1", "2/2", "0.6667", "(all", "2)", "–"]
 
 
 def test_results_are_merged_and_exported(say):
@@ -192,7 +346,10 @@ def test_results_are_merged_and_exported(say):
     say("sweep fake --numbers 1-3 --store there")
     words = "results fake --numbers 0-3 --store here --export book/x.json"
     code, _, err = say(words)
-    assert (code, err) == (3, "hmmlib: 2 cells are missing, so book/x.json was not written\n")
+    assert (code, err) == (
+        3,
+        "hmmlib: 2 cells are missing, so book/x.json was not written; --allow-missing writes what is there\n",
+    )
     assert not Path("book").exists()
     code, _, err = say(words + " --merge there")
     assert (code, err) == (0, "hmmlib: 2 new cells from there\n")
@@ -214,11 +371,11 @@ def test_a_merge_says_what_differs_and_takes_over_the_rest(say):
     change("there", 2, text="G")
     code, _, err = say("results fake --numbers 0-3 --store here --merge there --export x.json")
     assert code == 0
-    assert (
-        "hmmlib: 1 new cells, 1 that are here too with other numbers, which stay as they are here (the" in err
-    )
+    assert "hmmlib: 1 new cell, 1 here too with other numbers, which stay as they are here (the" in err
     assert "largest difference is 1e-09 (relative 3e-09) at fake/" in err
-    assert "1 that are here too and differ in more than numbers, kept beside ours from there\n" in err
+    cpu = provenance()["machine"]["cpu"]
+    assert f".value; both computed on {cpu}), 1 here too, different in more than numbers, kept beside" in err
+    assert f"ours (both computed on {cpu}) from there\n" in err
     assert [cell["value"] for cell in json.loads(Path("x.json").read_text())["cells"]] == [0, 1 / 3, 2 / 3, 1]
 
 
@@ -232,6 +389,77 @@ def test_results_change_no_file(say, tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_exported_cells_come_back_and_only_the_rest_is_computed(say):
+    say("sweep fake --numbers 1-2 --seeds 1-3 --store there")
+    say("results fake --numbers 1-2 --seeds 1-3 --store there --export x.json")
+    before = {path.name: path.read_bytes() for path in Path("there/fake").glob("*.json")}
+    words = "results fake --numbers 1-2 --seeds 1-20"
+    code, _, err = say(f"{words} --import x.json")
+    assert (code, err) == (0, "hmmlib: 6 new cells from x.json\n")
+    assert {path.name: path.read_bytes() for path in Path("runs/fake").glob("*.json")} == before
+    assert say("sweep fake --numbers 1-2 --seeds 1-20")[2].endswith("40 cells are in runs, 34 of them new\n")
+    assert say(f"{words} --import x.json")[2] == "hmmlib: 0 new cells, 6 here already from x.json\n"
+    # Those not asked for stay where they are.
+    code, _, err = say("results fake --numbers 2-3 --seeds 3 --store few --import x.json")
+    assert err == "hmmlib: 1 new cell, 5 of other configurations, not taken from x.json\n"
+
+
+def test_a_file_without_names_of_its_cells_is_an_error(say):
+    path = ROOT / "tests" / "records" / "head_vs_prompt_smoke.json"
+    code, out, err = say(f"results head-vs-prompt --preset smoke --import {path}", REAL)
+    assert (code, out) == (2, "")
+    assert "does not say the names of its cells" in err
+    assert "it was written by an earlier version" in err
+
+
+def test_what_is_there_can_be_exported_though_cells_are_missing(say):
+    say("sweep fake --numbers 1-2")
+    words = "results fake --numbers 1-4 --export x.json --allow-missing"
+    code, _, err = say(words)
+    assert (code, err) == (0, "hmmlib: 2 cells are missing, as x.json says\n")
+    stored = json.loads(Path("x.json").read_text())
+    assert (stored["missing"], [cell["number"] for cell in stored["cells"]]) == (2, [1, 2])
+    code, _, err = say("results fake --numbers 5 --export y.json --allow-missing")
+    assert (code, "fake: none of 1 cells is there; expected at least one" in err) == (2, True)
+    assert not Path("y.json").exists()
+
+
+def test_a_table_of_numbers_has_a_row_for_each_cell_and_column(say):
+    say("sweep fake --numbers 1-2 --rates 0.5")
+    assert say("results fake --numbers 1-3 --rates 0.5 --csv out/x.csv")[0] == 0
+    with Path("out/x.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["number"], row["seed"], row["rate"], row["column"]) for row in rows] == [
+        ("1", "1", "0.5", "value"),
+        ("2", "1", "0.5", "value"),
+    ]
+    assert [float(row["value"]) for row in rows] == [1 / 3, 2 / 3]
+    assert list(rows[0]) == ["number", "seed", "rate", "delay", "trouble", "column", "value"]
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
+def test_results_are_drawn(say, ending):
+    say("sweep fake --numbers 1-3 --seeds 1-2")
+    words = f"results fake --numbers 1-3 --seeds 1-2 --plot out/x.{ending} --columns value"
+    with mpl.rc_context():
+        assert say(words)[0] == 0
+        once = Path(f"out/x.{ending}").read_bytes()
+        assert once[:4] in (b"<?xm", b"\x89PNG", b"%PDF")
+        assert say("results fake --numbers 7 --plot y.svg")[0] == 2
+    plt.close("all")
+
+
+def test_columns_can_be_chosen(say):
+    say("sweep fake --numbers 1")
+    assert say("results fake --numbers 1 --columns value")[1].splitlines()[0].split() == [
+        "seed",
+        "cells",
+        "value",
+    ]
+    code, _, err = say("results fake --numbers 1 --columns worth")
+    assert (code, "columns: expected some of ('value', 'none'), got 'worth'" in err) == (2, True)
+
+
 # --- pretrain ---
 
 
@@ -240,8 +468,15 @@ def test_pretrain_saves_a_model_and_goes_on_from_a_checkpoint(say):
     code, out, err = say(words, REAL)
     assert (code, err) == (0, "")
     lm, about = load_lm("lm.safetensors")
-    assert out.startswith(f"KL {about['kl']:.4g} nats; cross-entropy ")
-    assert out.endswith("; weights in lm.safetensors\n")
+    assert out.startswith(f"KL {about['kl']:.4g} ± {about['kl_error']:.2g} nats; cross-entropy ")
+    assert out.endswith("; weights and history in lm.safetensors\n")
+    model = point_model(8, 2, 3)
+    measured = evaluate(lm, draw_held_out(model, generator=HELD_OUT_SEED))
+    assert about["kl"] == pytest.approx(measured.kl, rel=1e-3)
+    assert about["kl_error"] == pytest.approx(measured.kl_error, rel=1e-2)
+    assert about["history"]["kl"][-1] == pytest.approx(about["kl"], abs=1e-5)
+    assert len(about["history"]["step"]) == len(about["provenance"]["seconds"]) > 1
+    assert about["provenance"]["device"] == "cpu"
     point = ("n_states", "n_values", "seed", "preset", "variant")
     assert [about[name] for name in point] == [8, 2, 3, "smoke", "short texts first"]
     assert lm.n_tokens == 10
@@ -272,6 +507,79 @@ def test_shipped_models_are_trained_where_they_are_missing(say, monkeypatch):
     assert len(list(Path("new").iterdir())) == 4
     assert there.read_text() == "as it was"
     assert say("shipped --out new", REAL)[2] == "hmmlib: 0 new models in new\n"
+
+
+# --- help ---
+
+
+def run_parsed(words):
+    """What a command line prints before it ends, and which of the large packages it has imported."""
+    script = (
+        "import sys\nfrom hmmlib.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert not end.code\n"
+        "large = {'torch', 'numpy', 'scipy', 'matplotlib', 'hmmlib.experiments'}\n"
+        "print(sorted(large & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_help_and_version_wait_for_nothing():
+    assert run_parsed(["--version"]) == f"hmmlib {hmmlib.__version__}\n[]\n"
+    out = run_parsed(["--help"])
+    assert out.endswith("[]\n")
+    assert all(command in out for command in ("sweep", "results", "pretrain", "shipped"))
+    assert "torch" in run_parsed(["sweep", "--help"])  # it says what experiments there are
+
+
+def parsers(parser):
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for one in action.choices.values():
+                yield from parsers(one)
+
+
+@pytest.mark.parametrize("command", ["sweep", "results", "pretrain", "shipped"])
+def test_help_says_every_default(command):
+    found = list(parsers(cli.parser_for([command])))
+    assert len(found) >= 4
+    checked = 0
+    for parser in found:
+        parser.format_help()
+        for action in parser._actions:
+            if not action.option_strings or action.required or action.nargs == 0:
+                continue
+            experiment = parser._defaults.get("experiment")
+            fields = options(next(iter(experiment.presets.values()))) if experiment else {}
+            if action.default not in (None, [], 0) or action.dest in fields:
+                assert "by default" in action.help, (parser.prog, action.option_strings)
+                checked += 1
+    assert checked >= {"shipped": 0, "pretrain": 4}.get(command, 20)
+
+
+def test_defaults_are_those_of_each_preset_as_they_are_typed():
+    def text(words, option):
+        for parser in parsers(cli.parser_for(words.split())):
+            if parser.prog == f"hmmlib {words}":
+                return next(action.help for action in parser._actions if option in action.option_strings)
+        raise AssertionError(words)
+
+    assert "(by default 1-5 with laptop, gpu, paper and longer; 1 with smoke; 1 2 with ladder)" in text(
+        "sweep pretraining", "--seeds"
+    )
+    assert "4 8 10 15 25 30 with laptop, gpu and paper" in text("sweep pretraining", "--n-states")
+    assert "none with longer and ladder" in text("sweep pretraining", "--n-values")
+    assert "5000 500 1000 with paper" in text("sweep exact-prompts", "--sizes")
+    variants = text("pretrain", "--variant")
+    assert "\"the paper's, small\", 'more blanks', 'no dropout', pre-norm" in variants
+    assert "'KL, 5%% blanks', 'KL, 30%% blanks'" in text("results pretraining", "--columns")
 
 
 # --- as a command ---
@@ -333,7 +641,10 @@ def test_a_plain_copy_of_the_source_runs_without_what_is_optional(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert done.stderr == "hmmlib: exact-prompts: 1 cells are in runs, 1 of them new\n"
+    first, line, last = done.stderr.splitlines()
+    assert first == "hmmlib: exact-prompts: 1 cell, 0 of them in runs"
+    assert line.startswith("hmmlib: 1/1 n_states 4, seed 1: ")
+    assert last == "hmmlib: exact-prompts: 1 cell is in runs, 1 of them new"
     (cell,) = CellStore(tmp_path / "runs").cells()
     assert cell.provenance["versions"]["hmmlib"] == "working tree"
     assert cell.provenance["git"] is None

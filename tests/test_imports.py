@@ -17,7 +17,8 @@ FLOORS = (
     {"heads", "pretraining", "tasks"},
     {"certificates", "constructions", "tuning"},
     {"analysis", "experiments"},
-    {"cli", "plotting"},
+    {"plotting"},
+    {"cli"},
     {"__main__", "__init__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

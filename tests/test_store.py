@@ -247,6 +247,30 @@ def test_stores_of_two_machines_merge_though_their_cells_differ_by_rounding(stor
     assert beside(path) == []
 
 
+def on(cpu, device="cpu"):
+    return PROVENANCE | {"machine": {"cpu": cpu}, "device": device}
+
+
+def test_what_differs_names_both_processors(store, tmp_path, caplog):
+    for seed in range(4):
+        store.put("one", CONFIG | {"seed": seed}, RECORD, on("Abacus 1"))
+    other = CellStore(tmp_path / "other")
+    other.put("one", CONFIG | {"seed": 0}, RECORD | {"loss": 0.2}, on("Abacus 2"))
+    other.put("one", CONFIG | {"seed": 1}, RECORD | {"loss": 0.3}, on("Abacus 2"))
+    other.put("one", CONFIG | {"seed": 2}, RECORD | {"none": "x"}, on("Abacus 2", "cuda"))
+    other.put("one", CONFIG | {"seed": 3}, RECORD, on("Abacus 3"))  # the same, so it is no news
+    found = store.merge(other)
+    assert (found.new, found.rounded, found.other) == (0, 2, 1)
+    assert sorted(found.processors) == [
+        ("Abacus 1", "Abacus 2"),
+        ("Abacus 1", "cuda beside Abacus 2"),
+    ]
+    assert "computed on Abacus 1 here, on Abacus 2 there" in found.where()
+    assert "they were computed on Abacus 1 here, on cuda beside Abacus 2 there; the one there" in caplog.text
+    store.put("one", CONFIG | {"seed": 3}, RECORD | {"loss": 0.4}, on("Abacus 1"))
+    assert "they were both computed on Abacus 1\n" in caplog.text
+
+
 def test_stores_that_contradict_each_other_lose_nothing(store, path, tmp_path, caplog):
     other = CellStore(tmp_path / "other")
     theirs = other.put("one", CONFIG, RECORD | {"order": {"b": "two"}}, PROVENANCE)

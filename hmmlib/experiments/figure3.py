@@ -11,7 +11,15 @@ from typing import Any
 from hmmlib._files import canonical, digest, set_aside, sha256
 from hmmlib.hmm import HMM, N_SYNTAX, N_TOKENS, MemoryHMM, fingerprint, random_hmm, random_memory_hmm
 from hmmlib.lm import TransformerMaskedLM, load_lm, save_lm
-from hmmlib.pretraining import VARIANTS, History, Pretrained, PretrainingRecipe, pretrain, pretraining_preset
+from hmmlib.pretraining import (
+    VARIANTS,
+    History,
+    Pretrained,
+    PretrainingRecipe,
+    evaluate,
+    pretrain,
+    pretraining_preset,
+)
 from hmmlib.sweeps import Record
 from hmmlib.sweeps.provenance import provenance
 
@@ -77,6 +85,10 @@ def pretrain_point(
 ) -> Pretrained:
     """Pretrain on the HMM of one point, and save the model with what it was made from and with.
 
+    Beside the weights the file holds the point and the recipe; the last `kl`, and its standard error
+    `kl_error`, since other held-out texts would give another one; the `history` of measurements; and where
+    and in how many seconds it was trained.
+
     Args:
         preset: Name of the recipe.
         variant: Name of a change to it.
@@ -99,8 +111,10 @@ def pretrain_point(
     model = point_model(n_states, n_values, seed, device)
     done = pretrain(model, recipe, checkpoint=checkpoint, progress=progress)
     about = {"preset": preset, "variant": variant, "n_states": n_states, "n_values": n_values, "seed": seed}
-    about |= {"hmm": fingerprint(model), "kl": round(done.history.last.kl, 6)}
-    about |= {"recipe": done.recipe.to_dict(), "provenance": provenance(path)}
+    found, history = evaluate(done.lm, done.held_out), history_columns(done.history)
+    run = {"device": device, "seconds": history.pop("seconds")}
+    about |= {"hmm": fingerprint(model), "kl": round(found.kl, 6), "kl_error": round(found.kl_error, 6)}
+    about |= {"recipe": done.recipe.to_dict(), "history": history, "provenance": provenance(path) | run}
     save_lm(done.lm, path, about=about)
     return done
 

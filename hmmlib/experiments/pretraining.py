@@ -13,7 +13,7 @@ from hmmlib.experiments.figure3 import cell_recipe, history_columns, point_model
 from hmmlib.experiments.scoring import rounded
 from hmmlib.hmm import N_SYNTAX, unigram_entropy
 from hmmlib.pretraining import PRETRAINING_PRESETS, PretrainingRecipe, draw_held_out, evaluate, pretrain
-from hmmlib.pretraining.presets import VARIANT_ORDER
+from hmmlib.pretraining.presets import VARIANT_ORDER, VARIANTS
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 
 # Another text than the one that the history is measured on.
@@ -39,7 +39,9 @@ class PretrainingConfig:
     """
 
     preset: str = "laptop"
-    variants: tuple[str, ...] = option(("short texts first",), "changes to the recipe")
+    variants: tuple[str, ...] = option(
+        ("short texts first",), f"changes to the recipe, of {', '.join(map(repr, VARIANTS))}"
+    )
     learning_rates: tuple[float | None, ...] = option(
         (None,), "AdamW's learning rates, each with every variant; the recipe's own by default"
     )
@@ -171,6 +173,7 @@ EXPERIMENT = Experiment(
     compute=pretraining_cell,
     of_the_run=(("seconds",), ("device",), ("history", "seconds")),
     groups=("variant", "learning_rate", "n_states", "n_values"),
+    kind=lambda config: "memory" if config["n_values"] else "vanilla",
     columns={
         "KL, 5% blanks": lambda record: record["tests"]["0.05"]["kl"],
         "KL, 30% blanks": lambda record: record["tests"]["0.3"]["kl"],

@@ -5,10 +5,14 @@ those that a `CellStore` lacks, on this machine or on several, and can be stoppe
 """
 
 from hmmlib.sweeps.cells import Cell, Record, cell_hash, check_entries
+from hmmlib.sweeps.changes import ChangedConfig
+from hmmlib.sweeps.costs import GroupOutlook, count_in_words, counted, outlook, span
 from hmmlib.sweeps.differences import Apart, Differences, differences
 from hmmlib.sweeps.experiment import Configuration, Experiment, Workplace, option, options
+from hmmlib.sweeps.imports import ImportResult, import_cells
+from hmmlib.sweeps.progress import progress_options
 from hmmlib.sweeps.results import Results, collect
-from hmmlib.sweeps.runner import SweepResult, progress_options, sweep
+from hmmlib.sweeps.runner import SweepResult, sweep
 from hmmlib.sweeps.store import CellStore, MergeResult
 from hmmlib.sweeps.workers import InProcess, Job, LocalWorkers, Outcome, Pool
 
@@ -16,9 +20,12 @@ __all__ = [
     "Apart",
     "Cell",
     "CellStore",
+    "ChangedConfig",
     "Configuration",
     "Differences",
     "Experiment",
+    "GroupOutlook",
+    "ImportResult",
     "InProcess",
     "Job",
     "LocalWorkers",
@@ -32,9 +39,14 @@ __all__ = [
     "cell_hash",
     "check_entries",
     "collect",
+    "count_in_words",
+    "counted",
     "differences",
+    "import_cells",
     "option",
     "options",
+    "outlook",
     "progress_options",
+    "span",
     "sweep",
 ]

@@ -88,9 +88,13 @@ class Experiment:
         of_the_run: Entries of what `compute` returns, each as a path of keys, that are of this run and not
             of the configuration, such as wall times. They are kept with the provenance.
         groups: Entries of a configuration that tell the rows of the table apart.
-        columns: The table's columns: a number for each record, of which the median is shown; None for a
+        columns: The table's columns: a number for each record, of which the table shows a summary; None for a
             record that has no such number.
         devices: Kinds of devices that it can be computed on.
+        check: Raises a ValueError or TypeError if a cell of this configuration could not be computed; it
+            builds what the cell would build of it, in no time to speak of. None for no check.
+        kind: In a word, what kind of cell a configuration is, to count them by; None where the entries in
+            `groups` say all.
     """
 
     name: str
@@ -101,6 +105,8 @@ class Experiment:
     groups: tuple[str, ...]
     columns: Mapping[str, Callable[[Record], float | None]]
     devices: tuple[str, ...] = ("cpu", "cuda")
+    check: Callable[[Record], object] | None = None
+    kind: Callable[[Record], str] | None = None
 
 
 def split(result: Record, of_the_run: Sequence[EntryPath]) -> tuple[Record, Record]:

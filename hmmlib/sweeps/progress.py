@@ -53,7 +53,12 @@ class Bar:
         self._bar = tqdm(total=total, initial=there, unit="cell", **progress_options())
 
     def finished(self, _outcome: Outcome, _slots: int) -> None:
-        """Move it on."""
+        """Move it on.
+
+        Args:
+            _outcome: Whatever became of the cell.
+            _slots: However many are computed at a time.
+        """
         self._bar.update()
 
     def close(self) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from hmmlib._checks import check_device, check_positive, check_positive_int
 from hmmlib._files import canonical
 from hmmlib.sweeps.cells import Record
 from hmmlib.sweeps.experiment import Configuration, Experiment, Workplace
+from hmmlib.sweeps.progress import Bar, Lines, Progress
 from hmmlib.sweeps.results import collect
 from hmmlib.sweeps.store import CellStore
 from hmmlib.sweeps.workers import InProcess, Job, LocalWorkers, Pool
@@ -51,6 +48,7 @@ def sweep(
     scheduler: str | None = None,
     device: str = "cpu",
     time_limit: float | None = None,
+    report: Callable[[str], object] | None = None,
 ) -> SweepResult:
     """Compute the cells that the store does not have yet.
 
@@ -73,6 +71,8 @@ def sweep(
         device: Where each cell is computed.
         time_limit: Seconds after which to be done; None for no limit. No cell is begun that would end later
             if it took as long as the longest one so far; those that are running are waited for.
+        report: Is given a line for each cell that is finished, such as `print`; with None there is a bar, if
+            there is a terminal.
 
     Returns:
         How many cells were computed, failed and left.
@@ -80,8 +80,8 @@ def sweep(
     Raises:
         ImportError: A scheduler was named, but Dask is not installed.
         TypeError: A number of another type.
-        ValueError: No cells, a number out of range, several workers as well as a scheduler, a device that
-            cannot be used, or no scheduler at the address.
+        ValueError: No cells, a cell that could not be computed, a number out of range, several workers as
+            well as a scheduler, a device that cannot be used, or no scheduler at the address.
     """
     check_positive_int(workers, "workers")
     deadline = _Deadline(time_limit)
@@ -97,7 +97,7 @@ def sweep(
     place = Workplace(device, store.folder.resolve())
     todo = deque(Job.of(experiment, number, cell, place) for number, cell in enumerate(missing))
     pool = _pool(workers, scheduler)
-    bar = tqdm(total=n_cells, initial=result.there, unit="cell", **progress_options())
+    progress: Progress = Bar(results) if report is None else Lines(results, report)
     try:
         while todo or deadline.running:
             while todo and len(deadline.running) < pool.slots and not deadline.is_near():
@@ -119,21 +119,11 @@ def sweep(
                         "%s: the cell %s failed: %s", experiment.name, canonical(cell), outcome.failure
                     )
                 result.left -= 1
-                bar.update()
+                progress.finished(outcome, pool.slots)
     finally:
         pool.close()
-        bar.close()
+        progress.close()
     return result
-
-
-def progress_options() -> dict[str, Any]:
-    """Whether to show a bar: on a terminal, but not in CI.
-
-    Returns:
-        Arguments for `tqdm`.
-    """
-    # Not disable=False, which would overrule TQDM_DISABLE.
-    return {"disable": True} if os.environ.get("CI") or not sys.stderr.isatty() else {}
 
 
 class _Deadline:

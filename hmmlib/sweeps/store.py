@@ -4,8 +4,9 @@ A file ``<folder>/<experiment>/<hash>.json`` holds the configuration of a cell, 
 two, and where the record was computed. The name is the SHA-256 of experiment and configuration, so that a
 cell has the same name on every machine, and folders from several machines can be merged.
 
-On one machine with the same versions a configuration gives the same record to the last digit; on another
-processor its numbers can differ by rounding, and by what rounding decides. The first record of a cell stays.
+On the same kind of processor with the same versions a configuration gives the same record to the last digit;
+on another one its numbers can differ by rounding, and by what rounding decides. The first record of a cell
+stays.
 Reading changes no file.
 """
 
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hmmlib._files import set_aside, write_json
 from hmmlib.sweeps.cells import Cell, cell_hash, read_cell
@@ -41,12 +42,22 @@ class MergeResult:
         rounded: Number of cells that both stores have, with other numbers.
         other: Number of cells that both have, with other keys, lengths, texts or kinds of values.
         differences: Where the cells that both have differ.
+        processors: What the cells that differ were computed on, pair by pair: here and in the other store.
     """
 
     new: int
     rounded: int
     other: int
     differences: Differences
+    processors: tuple[tuple[str, str], ...] = ()
+
+    def where(self) -> str:
+        """The processors in words.
+
+        Returns:
+            As in ``computed on 'A' here, on 'B' there``; empty if no cells differ.
+        """
+        return "; ".join(_where(*pair) for pair in self.processors)
 
 
 class CellStore:
@@ -109,9 +120,9 @@ class CellStore:
         """Keep a finished cell; its file is written as a whole or not at all.
 
         Where the store has the cell already, its own record stays, and it is reported on the logger of this
-        module by how much numbers differ. A record that differs in more than numbers is reported as an error,
-        and kept beside the other, under another name. So is a damaged file in whose place the cell is
-        written.
+        module by how much numbers differ, and on which processors they were computed. A record that differs
+        in more than numbers is reported as an error, and kept beside the other, under another name. So is a
+        damaged file in whose place the cell is written.
 
         Args:
             experiment: Name of its experiment.
@@ -129,9 +140,12 @@ class CellStore:
         cell = Cell(experiment, dict(config), dict(record), dict(provenance))
         path = self.path(experiment, config)
         found = self._keep(path, cell)
-        if found is not None and found.numbers:
+        if found is not None and found.differences.numbers:
             _log.warning(
-                "%s: the record that is there stays; another one differs by %s", path, found.largest()
+                "%s: the record that is there stays; another one differs by %s; they were %s",
+                path,
+                found.differences.largest(),
+                _where(*found.processors),
             )
         return path
 
@@ -173,7 +187,7 @@ class CellStore:
         theirs = other if isinstance(other, CellStore) else CellStore(other)
         if not theirs.folder.is_dir():
             raise FileNotFoundError(f"other: there is no folder {theirs.folder}")
-        new, apart = 0, []
+        new, apart = 0, list[_Known]()
         for path in theirs._paths(None):
             try:
                 cell = read_cell(path)
@@ -182,13 +196,14 @@ class CellStore:
                 continue
             found = self._keep(self.folder / cell.experiment / path.name, cell)
             new += found is None
-            apart += [found] if found else []
-        other_kind = sum(bool(found.structure) for found in apart)
+            apart += [found] if found and found.differences else []
+        other_kind = sum(bool(found.differences.structure) for found in apart)
         everything = Differences(
-            tuple(entry for found in apart for entry in found.numbers),
-            tuple(entry for found in apart for entry in found.structure),
+            tuple(entry for found in apart for entry in found.differences.numbers),
+            tuple(entry for found in apart for entry in found.differences.structure),
         )
-        return MergeResult(new, len(apart) - other_kind, other_kind, everything)
+        processors = tuple(dict.fromkeys(found.processors for found in apart))
+        return MergeResult(new, len(apart) - other_kind, other_kind, everything, processors)
 
     def tidy(self) -> int:
         """Remove what processes that were killed while writing have left behind, an hour after that.
@@ -214,8 +229,8 @@ class CellStore:
             elif not path.name.startswith("."):
                 _log.warning("%s has not the name of a cell and is left alone", path)
 
-    def _keep(self, path: Path, cell: Cell) -> Differences | None:
-        """Write a cell that is not there yet; else where it differs from the one that is."""
+    def _keep(self, path: Path, cell: Cell) -> _Known | None:
+        """Write a cell that is not there yet; else say where it differs from the one that is."""
         content = cell.content()
         try:
             ours = read_cell(path)
@@ -229,14 +244,35 @@ class CellStore:
             return None
         theirs = json.loads(json.dumps(cell.record))
         found = differences(ours.record, theirs, f"{cell.experiment}/{path.stem[:12]}")
+        processors = _processor(ours), _processor(cell)
         if found.structure:
             beside = path.with_name(f"{path.name}.other-{content['checksum'][:8]}")
             write_json(beside, content)
             _log.error(
-                "%s: another record of the same cell differs in more than numbers (%s); the one there "
-                "stays, the other is kept as %s",
+                "%s: another record of the same cell differs in more than numbers (%s); they were %s; the "
+                "one there stays, the other is kept as %s",
                 path,
                 "; ".join(found.structure),
+                _where(*processors),
                 beside.name,
             )
-        return found
+        return _Known(found, processors)
+
+
+class _Known(NamedTuple):
+    """How a cell compares with the one that a store has already."""
+
+    differences: Differences
+    processors: tuple[str, str]
+
+
+def _processor(cell: Cell) -> str:
+    """What a cell was computed on: the device, if it is not the CPU, else the kind of CPU."""
+    machine = cell.provenance.get("machine") or {}
+    device = cell.provenance.get("device") or "cpu"
+    cpu = machine.get("cpu") or "an unknown processor"
+    return cpu if device == "cpu" else f"{device} beside {cpu}"
+
+
+def _where(ours: str, theirs: str) -> str:
+    return f"both computed on {ours}" if ours == theirs else f"computed on {ours} here, on {theirs} there"
