@@ -68,9 +68,9 @@ def test_a_sweep_is_kept_in_runs(say, tmp_path):
 def test_each_cell_gets_a_line_without_a_terminal(say):
     lines = say("sweep fake --numbers 1-3 --seeds 7")[2].splitlines()[1:-1]
     seconds = r"\d\.\d s, \d\.\d s of CPU time"
-    assert re.fullmatch(rf"hmmlib: 1/3 number 1: {seconds}; about \d\.\d s left", lines[0])
-    assert re.fullmatch(rf"hmmlib: 2/3 number 2: {seconds}; about \d\.\d s left", lines[1])
-    assert re.fullmatch(rf"hmmlib: 3/3 number 3: {seconds}", lines[2])
+    assert re.fullmatch(rf"hmmlib: 1/3 number 1, seed 7: {seconds}; about \d\.\d s left", lines[0])
+    assert re.fullmatch(rf"hmmlib: 2/3 number 2, seed 7: {seconds}; about \d\.\d s left", lines[1])
+    assert re.fullmatch(rf"hmmlib: 3/3 number 3, seed 7: {seconds}", lines[2])
     lines = say("sweep fake --numbers 0-1 --seeds 7-8 --trouble fails")[2].splitlines()
     assert [line.partition(": ")[2].rpartition(": ")[0] for line in lines[1:5]] == [
         f"{number}/4 number {(number - 1) % 2}, seed {7 + (number - 1) // 2}" for number in range(1, 5)
@@ -259,7 +259,7 @@ def test_set_and_recipe_change_every_cell(say):
             "changes: recipe: expected one of its entries, such as recipe.steps (it has s",
         ),
         ("--set recipe.rates.one=7", 'changes: recipe.rates: expected a list as [0.1, 0.2], got {"one": 7}'),
-        ("--set recipe.steps=0", "config: the cell number 0 of fake cannot be computed: steps: expected at"),
+        ("--set recipe.steps=0", "config: the cell number 0, seed 1 of fake cannot be computed: steps: e"),
         ("--set number=3", "changes: what tells cells apart is changed, and 11 of 12 are like others"),
         ("--recipe nothing.json", "nothing.json"),
         ("--recipe list.json", "--recipe: list.json: expected a table such as"),

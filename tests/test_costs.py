@@ -95,14 +95,14 @@ def test_lines_say_what_is_left_for_as_many_as_are_at_work(tmp_path):
     lines.finished(Outcome(2, {"value": 1}, {"wall_seconds": 90.0, "cpu_seconds": 80.0}, None), 2)
     lines.close()
     assert said == [
-        "2/4 number 3: 90 s, 80 s of CPU time; about 60 s left",
-        "3/4 number 2: failed; about 60 s left",
-        "4/4 number 4: 90 s, 80 s of CPU time",
+        "2/4 number 3, seed 1: 90 s, 80 s of CPU time; about 60 s left",
+        "3/4 number 2, seed 1: failed; about 60 s left",
+        "4/4 number 4, seed 1: 90 s, 80 s of CPU time",
     ]
 
 
 def test_a_sweep_reports_each_cell(tmp_path):
     said = []
     sweep(FAKE, FakeConfig(numbers=(1, 2), trouble="fails"), CellStore(tmp_path), report=said.append)
-    assert [line.partition(":")[0] for line in said] == ["1/2 number 1", "2/2 number 2"]
-    assert said[0] == "1/2 number 1: failed"
+    assert [line.partition(":")[0] for line in said] == ["1/2 number 1, seed 1", "2/2 number 2, seed 1"]
+    assert said[0] == "1/2 number 1, seed 1: failed"

@@ -91,7 +91,9 @@ def test_what_a_cell_could_not_compute_is_an_error_before_anything_is_computed(t
     ):
         config = ChangedConfig(SMALL, changes)
         for look in (sweep, collect):
-            with pytest.raises(ValueError, match=f"config: the cell number 1 of fake cannot .*{words}"):
+            with pytest.raises(
+                ValueError, match=f"config: the cell number 1, seed 1 of fake cannot .*{words}"
+            ):
                 look(FAKE, config, store)
     assert not store.folder.exists()
 

@@ -21,6 +21,7 @@ from hmmlib.experiments import exact_prompts, pretraining
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.sweeps import (
     CellStore,
+    ChangedConfig,
     InProcess,
     Job,
     LocalWorkers,
@@ -383,6 +384,12 @@ def test_a_cluster_gives_the_same_records_though_a_worker_is_killed(tmp_path, un
         (again.folder / "died").touch()
         sweep(FAKE, config, again)
         assert contents(killed.folder) == contents(again.folder)
+
+        # What is changed from outside travels with the cell.
+        changed = ChangedConfig(FakeConfig(numbers=(1, 2)), {"recipe.steps": 9})
+        other = CellStore(tmp_path / "changed")
+        assert sweep(FAKE, changed, other, scheduler=address).computed == 2
+        assert {cell.record["steps"] for cell in other.cells()} == {9}
 
         config = FakeConfig(numbers=(1, 2), trouble="fails")
         done = sweep(FAKE, config, CellStore(tmp_path / "fails"), scheduler=address)

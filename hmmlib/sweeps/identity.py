@@ -29,14 +29,15 @@ def cell_labels(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> l
         cells: Their configurations.
 
     Returns:
-        For each the plain entries that are not the same in all of them, as in ``n_states 15, seed 1``; those
-        that tell the rows of its table apart, and the seed, where nothing differs.
+        For each the plain entries that are not the same in all of them, or, where nothing differs, those that
+        tell the rows of the table apart; and the seed: as in ``n_states 15, seed 1``.
     """
     if not cells:
         return []
     first, plain = cells[0], [name for name, value in cells[0].items() if is_plain(value)]
     telling = [name for name in plain if any(cell[name] != first[name] for cell in cells)]
-    names = telling or [name for name in dict.fromkeys((*experiment.groups, "seed")) if name in first]
+    telling = telling or list(experiment.groups)
+    names = [name for name in dict.fromkeys((*telling, "seed")) if name in first]
     return [", ".join(f"{name} {_word(cell[name])}" for name in names) for cell in cells]
 
 
