@@ -25,7 +25,7 @@ def dots_by_group(
             `hmmlib.sweeps.Results.values` gives them.
 
     Returns:
-        The figure. Panels whose numbers are all from 0 to 1 have the same scale.
+        The figure. Panels whose numbers are all from 0 to 1, such as accuracies, have the same scale.
 
     Raises:
         ValueError: No numbers at all.
@@ -39,18 +39,25 @@ def dots_by_group(
     ticks = ["\n".join(row[i] for i in telling) for row in rows]
     across = min(_ACROSS, len(columns))
     down = -(-len(columns) // across)
-    wide = max(2.6, 0.35 * len(rows))
-    figure, panels = plt.subplots(down, across, figsize=(max(4.0, wide * across), 2.8 * down), squeeze=False)
+    longest = max(len(word) for tick in ticks for word in tick.split("\n"))
+    upright = longest <= 5
+    wide, high = max(2.6, 0.35 * len(rows)), 2.8 if upright else 2.6 + 0.08 * longest
+    figure, panels = plt.subplots(down, across, figsize=(max(4.0, wide * across), high * down), squeeze=False)
+    found = {name: [values[row][name] for row in rows] for name in columns}
+    shares = [name for name in columns if all(0 <= value <= 1 for row in found[name] for value in row)]
+    lowest = min((value for name in shares for row in found[name] for value in row), default=0.0)
     for panel, name in zip(panels.flat, columns, strict=False):
-        _draw(panel, name, [values[row][name] for row in rows])
-        panel.set_xticks(range(len(rows)), ticks, fontsize=8, rotation=90 if _long(ticks) else 0)
-        panel.set_xlabel(", ".join(groups[i] for i in telling))
+        _draw(panel, found[name])
+        if name in shares:
+            panel.set_ylim(lowest - 0.03, 1.03)
+        panel.set_xticks(range(len(rows)), ticks, fontsize=8, rotation=0 if upright else 90)
+        panel.set(xlabel=", ".join(groups[i] for i in telling), ylabel=name, xlim=(-0.6, len(rows) - 0.4))
     for panel in panels.flat[len(columns) :]:
         panel.remove()
     return figure
 
 
-def _draw(panel: Axes, name: str, rows: Sequence[Sequence[float]]) -> None:
+def _draw(panel: Axes, rows: Sequence[Sequence[float]]) -> None:
     for place, found in enumerate(rows):
         if not found:
             continue
@@ -58,11 +65,3 @@ def _draw(panel: Axes, name: str, rows: Sequence[Sequence[float]]) -> None:
         shift = np.linspace(-0.15, 0.15, len(found)) if len(found) > 1 else [0.0]
         panel.plot(place + np.asarray(shift), found, ".", color=PALETTE[0].color)
         panel.plot([place - 0.3, place + 0.3], [np.mean(found)] * 2, "-", color=PALETTE[1].color)
-    everything = [value for found in rows for value in found]
-    if min(everything) >= 0 and max(everything) <= 1:
-        panel.set_ylim(-0.02, 1.02)
-    panel.set(ylabel=name, xlim=(-0.6, len(rows) - 0.4))
-
-
-def _long(ticks: Sequence[str]) -> bool:
-    return max(len(word) for tick in ticks for word in tick.split("\n")) > 5

@@ -25,8 +25,15 @@ def test_each_column_has_a_panel_with_a_dot_for_each_cell_and_their_mean():
     assert [y for _, y in dots] == [[0.9, 0.95, 0.95], [0.8]]
     assert len(set(dots[0][0])) == 3  # equal ones are beside each other
     assert [y for _, y in means] == [pytest.approx([2.8 / 3] * 2), [0.8, 0.8]]
-    assert head.get_ylim() == (-0.02, 1.02)
+    assert head.get_ylim() == pytest.approx((0.77, 1.03))
     assert kl.get_ylim()[1] > 1.5
+
+
+def test_shares_have_one_scale():
+    values = {("4",): {"head": [0.9], "prompt": [0.5, 1.0], "steps": [300.0]}}
+    head, prompt, steps = dots_by_group(("n_states",), values).axes
+    assert head.get_ylim() == prompt.get_ylim() == pytest.approx((0.47, 1.03))
+    assert steps.get_ylim()[1] > 300
 
 
 def test_many_columns_are_in_several_rows_of_panels():
