@@ -175,6 +175,7 @@ SWEEPS := \
 	pretraining:ladder:book/results/pretraining_ladder \
 	head-vs-prompt:laptop:book/results/head_vs_prompt_laptop \
 	memory-vs-vanilla:laptop:book/results/memory_vs_vanilla_laptop \
+	fine-tuning:laptop:book/results/fine_tuning_laptop \
 	half-trained:laptop:book/results/half_trained_laptop \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \

@@ -21,7 +21,7 @@ from hmmlib.experiments.setting import Setting, Stopwatch
 from hmmlib.pretraining import PRETRAINING_PRESETS
 from hmmlib.sweeps import Workplace
 
-PAPERS_SEEDS = {"gpu": (20, 5), "paper": (20, 5), "laptop": (3, 3)}
+PAPERS_SEEDS = {"gpu": (20, 5), "paper": (20, 5), "laptop": (20, 5)}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def memory_record(request, folder):
 
 
 def without_times(record):
-    return {name: value for name, value in record.items() if name != "seconds"}
+    return {name: value for name, value in record.items() if "seconds" not in name}
 
 
 def test_a_cell_of_heads_and_prompts_is_a_function_of_its_configuration(prompt_record, tmp_path):

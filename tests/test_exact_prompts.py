@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from awaited import AWAITED
 
 import hmmlib
 from hmmlib.experiments import exact_prompts
@@ -31,7 +32,17 @@ def test_a_cell_is_a_function_of_its_configuration():
     assert without_time(first) == without_time(second)
     assert json.loads(json.dumps(first)) == first
     assert (first["n_states"], first["seed"]) == (12, 2)
-    assert list(first["methods"]) == ["majority", "head", "posterior", "head_paper", "prompt_1", "prompt_2"]
+    assert list(first["methods"]) == [
+        "majority",
+        "head",
+        "posterior",
+        "head_paper",
+        "prompt_paper",
+        "head_best",
+        "prompt_1",
+        "prompt_1_best",
+        "prompt_2",
+    ]
 
 
 def test_what_a_cell_says_is_consistent():
@@ -92,6 +103,7 @@ def committed():
     return json.loads(COMMITTED.read_text(encoding="utf-8"))
 
 
+@pytest.mark.skipif("exact_prompts" in AWAITED, reason="is being computed anew")
 def test_the_committed_result_is_complete_and_of_the_default_configuration(committed):
     config = ExactPromptsConfig()
     assert committed["config"] == json.loads(json.dumps(config.asked()))

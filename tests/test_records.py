@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from awaited import AWAITED
 
 from hmmlib.experiments import EXPERIMENTS
 from hmmlib.sweeps import Workplace
@@ -54,7 +55,7 @@ def test_a_cell_computed_anew_is_the_one_in_the_file(name, tmp_path):
     found = experiment.compute(json.loads(json.dumps(config)), Workplace("cpu", tmp_path))
     expected = kept("tests/records", name, "smoke")["cells"][0]
     for record in (found, expected):
-        assert record.pop("seconds")
+        assert record.pop("seconds") and record.pop("cpu_seconds")
     assert differences(json.loads(json.dumps(found)), expected) == []
 
 
@@ -75,7 +76,9 @@ def published():
     return [(n, p) for n, p in found if (results / f"{n.replace('-', '_')}_{p}.json").exists()]
 
 
-@pytest.mark.parametrize(("name", "preset"), published())
+@pytest.mark.parametrize(
+    ("name", "preset"), [one for one in published() if "_".join(one).replace("-", "_") not in AWAITED]
+)
 def test_published_results_are_those_of_the_preset(name, preset):
     config, results = EXPERIMENTS[name].presets[preset], kept("book/results", name, preset)
     assert results["config"] == json.loads(json.dumps(config.asked()))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from awaited import AWAITED
 
 from hmmlib.experiments import EXPERIMENTS, exact_prompts, half_trained, pretraining
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, DownstreamScale
@@ -17,8 +18,6 @@ from hmmlib.sweeps.experiment import split
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = json.loads((ROOT / "tests" / "records" / "cell_names.json").read_text(encoding="utf-8"))
-# Results that are being computed anew, after their experiments changed.
-AWAITED = {"exact_prompts", "head_vs_prompt_laptop", "memory_vs_vanilla_laptop", "half_trained_laptop"}
 SMALL = {
     "exact-prompts": {"n_states": (4,), "seeds": (1,), "longer_seeds": ()},
     "pretraining": {"n_values": ()},
@@ -67,7 +66,7 @@ def test_make_computes_every_file_of_results_from_a_sweep():
         assert len(stored["cells"]) == len(config.cells())
     files = [*(ROOT / "book" / "results").glob("*.json"), *(ROOT / "tests" / "records").glob("*_smoke.json")]
     others = {"figure3_paper", "benchmarks", "notebook_costs"}
-    assert {path.stem for path in files} - others == {Path(file).name for _, _, file in sweeps}
+    assert ({path.stem for path in files} - others) | AWAITED == {Path(file).name for _, _, file in sweeps}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

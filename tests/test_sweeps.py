@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from awaited import AWAITED
 from fake_experiments import FAKE, FakeConfig, count_instead_of_time
 
 from hmmlib.experiments import exact_prompts, pretraining
@@ -554,7 +555,8 @@ def test_a_stored_cell_of_each_experiment_comes_out_again(tmp_path, monkeypatch)
         # In the layout that the book's pages read.
         committed = json.loads((ROOT / "book" / "results" / FILES[experiment.name]).read_text())
         assert committed.keys() <= export.keys()
-        assert export["config"].keys() == committed["config"].keys()
+        if Path(FILES[experiment.name]).stem not in AWAITED:
+            assert export["config"].keys() == committed["config"].keys()
         assert export["cells"][0].keys() == committed["cells"][0].keys()
         if experiment.name == "pretraining":
             (cell,) = export["cells"]

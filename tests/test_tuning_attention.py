@@ -339,7 +339,9 @@ def test_a_solved_head_has_steps_where_a_trained_one_has_epochs():
     trained = tune_head(lm, data, replace(FAST, epochs=2), head="attention")
     assert {type(entry) for entry in solved.history} == {SolverStep}
     assert {type(entry) for entry in trained.history} == {Epoch}
-    assert f", steps={len(solved.history)}, learning_rate={solved.learning_rate}" in repr(solved).replace("\n   ", "")
+    assert f", steps={len(solved.history)}, learning_rate={solved.learning_rate}" in repr(solved).replace(
+        "\n   ", ""
+    )
     assert ", epochs=2, learning_rate=0.03" in repr(trained).replace("\n   ", "")
 
 

@@ -82,9 +82,7 @@ class DownstreamScale:
         recipes = {
             name: TuningRecipe.from_dict(stored[name]) for name in _RECIPES if stored[name] is not None
         }
-        return cls(
-            **{**stored, "sizes": tuple(stored["sizes"]), "fewer": tuple(stored["fewer"]), **recipes}
-        )
+        return cls(**{**stored, "sizes": tuple(stored["sizes"]), "fewer": tuple(stored["fewer"]), **recipes})
 
 
 DOWNSTREAM_SCALES: dict[str, DownstreamScale] = {

@@ -1,0 +1,9 @@
+"""Results that are being computed anew, as their experiments have changed: those that are kept are of before."""
+
+AWAITED = {
+    "exact_prompts",
+    "fine_tuning_laptop",
+    "half_trained_laptop",
+    "head_vs_prompt_laptop",
+    "memory_vs_vanilla_laptop",
+}
