@@ -1,4 +1,4 @@
-"""Results that are being computed anew, as their experiments have changed: those that are kept are of before."""
+"""Results that are being computed anew, as their experiments have changed; those in the files are older."""
 
 AWAITED = {
     "exact_prompts",
