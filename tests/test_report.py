@@ -21,8 +21,10 @@ from hmmlib.analysis import (
     Series,
     agreement,
     check_claim,
+    claim_list,
     claim_matrix,
     claim_numbers,
+    claims,
     claims_in_short,
     comparison_table,
     deviation_tables,
@@ -37,7 +39,7 @@ from hmmlib.analysis import (
     tally_table,
     worlds,
 )
-from hmmlib.analysis.curves import CURVES, EXACT, PAPER, RECIPE, SOLVED
+from hmmlib.analysis.curves import CURVES, EXACT, EXACT_RECIPE, PAPER, RECIPE, SOLVED
 from hmmlib.constructions import AssumptionError, checks
 from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
@@ -144,6 +146,11 @@ def test_a_claim_without_effects_is_refused():
         (("holds", "does not hold", "does not hold"), "not reproduced"),
         (("holds", "cannot be told", "cannot be told"), "cannot be told"),
         (("holds", "holds", "does not hold"), "reproduced; with solved heads: does not hold"),
+        (
+            ("holds", "not measured", "holds"),
+            "with solved heads reproduced; by the paper's recipe not measured",
+        ),
+        (("holds", "holds", "not measured"), "reproduced; with solved heads: not measured"),
         (("cannot be told", "holds", "holds"), "left open: by the paper's own numbers it cannot be told"),
         (("does not hold", "holds", "holds"), "left open: by the paper's own numbers it does not hold"),
     ],
@@ -205,17 +212,25 @@ def files(by_recipe: bool = False) -> tuple[dict, dict, dict]:
 
     first = ["learnt_head", "learnt_head_paper", "learnt_prompt", *(["learnt_prompt_paper"] * by_recipe)]
     second = ["learnt_attention", "learnt_attention_paper", "learnt_head", "learnt_head_paper"]
-    second += ["exact_attention", "exact_head"]
+    second += ["exact_attention", "exact_head", "word_counts"]
     sizes, seeds = (4, 8, 10, 15, 25, 30), (1, 2, 3)
+    config = {"config": {"scale": {"sizes": [50, 10, 100]}}}
     return (
-        {"cells": [cell(n, s, **accuracies(first)) for n, s in product(sizes, seeds)]},
-        {
+        config | {"cells": [cell(n, s, **accuracies(first)) for n, s in product(sizes, seeds)]},
+        config
+        | {
             "cells": [
                 cell(n, s, **accuracies(second)) | {"kind": kind}
                 for n, s, kind in product((8, 12, 20, 28), seeds, ("memory", "vanilla"))
             ]
         },
-        {"cells": [cell(n, s, **accuracies(["head", "prompt_1"])) for n, s in product(sizes, (*seeds, 4))]},
+        {
+            "config": {"sizes": [50, 10, 100]},
+            "cells": [
+                cell(n, s, **accuracies(["head", "prompt_1", "head_paper"]))
+                for n, s in product(sizes, (*seeds, 4))
+            ],
+        },
     )
 
 
@@ -223,15 +238,16 @@ def files(by_recipe: bool = False) -> tuple[dict, dict, dict]:
 def test_each_curve_of_each_world_is_the_right_method_of_the_right_file(by_recipe):
     first, second, exact = files(by_recipe)
     found = worlds(FIGURE3, first, second, exact)
-    assert list(found) == [PAPER, RECIPE, SOLVED, EXACT]
-    prompt = "learnt_prompt_paper" if by_recipe else "learnt_prompt"
+    assert list(found) == [PAPER, RECIPE, SOLVED, EXACT_RECIPE, EXACT]
+    # What is not by the recipe is no curve of the world of the recipe.
+    assert ("prompt" in found[RECIPE]) == by_recipe
     expected = {
-        RECIPE: [(first, "learnt_head_paper"), (first, prompt)],
+        RECIPE: [(first, "learnt_head_paper"), (first, "learnt_prompt_paper")][: 1 + by_recipe],
         SOLVED: [(first, "learnt_head"), (first, "learnt_prompt")],
         EXACT: [(exact, "head"), (exact, "prompt_1")],
     }
     for world, pairs in expected.items():
-        for curve, (file, method) in zip(("head", "prompt"), pairs, strict=True):
+        for curve, (file, method) in zip(("head", "prompt"), pairs, strict=False):
             assert found[world][curve].values[1, 2] == pytest.approx(
                 next(
                     100 * c["methods"][method]["test"]
@@ -254,6 +270,35 @@ def test_each_curve_of_each_world_is_the_right_method_of_the_right_file(by_recip
                 )
             )
     assert found[EXACT]["head"].seeds == 4
+    assert found[SOLVED]["head"].exact is found[EXACT]["head"]
+    assert found[RECIPE]["head"].exact is found[EXACT_RECIPE]["head"]
+    assert found[SOLVED]["head"].floor == pytest.approx(100 * (1 - 0.05**0.01))
+
+
+def test_a_method_of_some_cells_only_has_the_seeds_of_which_all_sizes_have_it():
+    first, second, exact = files(by_recipe=True)
+    for one in first["cells"]:
+        if (one["n_states"], one["seed"]) == (10, 2):
+            del one["methods"]["learnt_prompt_paper"]
+    found = worlds(FIGURE3, first, second, exact)
+    assert found[RECIPE]["prompt"].seed_numbers == (1, 3)
+    gain = check_claim(by_number("2a"), found[RECIPE])
+    assert gain.seeds == 2
+    head, prompt = (found[RECIPE][name] for name in ("head", "prompt"))
+    assert gain.effects.mean[0] == pytest.approx((prompt.values - head.values[:, [0, 2]]).mean())
+    for one in first["cells"]:
+        if one["seed"] == 3:
+            del one["methods"]["learnt_prompt_paper"]
+    assert "prompt" not in worlds(FIGURE3, first, second, exact)[RECIPE]
+
+
+def test_the_exact_model_of_the_second_experiment_may_have_a_file_of_its_own():
+    first, second, exact = files()
+    more = {"config": second["config"], "cells": [dict(c) for c in second["cells"]]}
+    more["cells"] += [{**c, "seed": 4} for c in second["cells"] if c["seed"] == 1]
+    found = worlds(FIGURE3, first, second, exact, more)
+    assert (found[EXACT]["attention"].seeds, found[SOLVED]["attention"].seeds) == (4, 3)
+    assert found[SOLVED]["attention"].exact.seeds == 4
 
 
 def test_the_methods_are_those_of_the_sweeps():
@@ -356,22 +401,26 @@ def test_tables_show_what_was_computed():
 
     counts = table_rows(tally_table(found, {"head": "heads", "linear": "no memory"}))
     assert [line[0] for line in counts] == [
-        f"{c}, {w}" for c in ("heads", "no memory") for w in (RECIPE, SOLVED, EXACT)
+        *(f"heads, {w}" for w in (RECIPE, SOLVED, EXACT_RECIPE, EXACT)),
+        *(f"no memory, {w}" for w in (RECIPE, SOLVED, EXACT)),
     ]
-    assert [sum(map(int, line[1:])) for line in counts] == [6] * 3 + [4] * 3
+    assert [sum(map(int, line[1:])) for line in counts] == [6] * 4 + [4] * 3
     assert int(counts[1][1]) == [line[-1] for line in shown].count("agrees")
 
     matrix = table_rows(claim_matrix(found))
-    assert [line[1:] for line in matrix] == [
+    assert [line[2:] for line in matrix] == [
         [check_claim(claim, curves).verdict for curves in found.values()] for claim in CLAIMS
     ]
-    assert [line[1] for line in table_rows(claims_in_short(found))] == [
-        agreement.reproduction(*line[1:4]) for line in matrix
+    assert [line[2] for line in table_rows(claims_in_short(found))] == [
+        agreement.reproduction(*line[2:5]) for line in matrix
     ]
     effects = table_rows(claim_numbers(found))
-    assert [line[-1] for line in effects] == [verdict for line in matrix for verdict in line[1:]]
-    assert effects[0] == ["1", PAPER, "+22.8 ± 5.1", "1 of 1", "holds"]
-    assert effects[8] == ["2b", PAPER, "+8.7 ± 9.5", "5 of 6", "cannot be told"]
+    assert [line[-1] for line in effects] == [
+        verdict for line in matrix for verdict in line[2:] if verdict != claims.NOT_MEASURED
+    ]
+    assert effects[0] == ["1", PAPER, "20", "+22.8 ± 5.1", "1 of 1", "holds"]
+    assert ["2b", PAPER, "20", "+8.7 ± 9.5", "5 of 6", "cannot be told"] in effects
+    assert len(table_rows(claim_list())) == len(CLAIMS)
 
 
 def test_what_moved_is_told_from_what_is_within_the_interval():

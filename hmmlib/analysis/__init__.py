@@ -1,10 +1,12 @@
 """What the book makes of results: intervals, ladders of losses, the reproduction report, result files."""
 
 from hmmlib.analysis.agreement import Comparison, compare, judge, reproduction, tally
-from hmmlib.analysis.claims import CLAIMS, Claim, Finding, check_claim
-from hmmlib.analysis.curves import Row, Series, World, earlier, measured, published, rows, worlds
+from hmmlib.analysis.claims import CLAIMS, READINGS, Claim, Finding, check_claim, verdicts
+from hmmlib.analysis.coverage import Coverage, bootstrap, coverage, coverage_table, interval_table, student
+from hmmlib.analysis.curves import Row, earlier, measured, published, rows, worlds
 from hmmlib.analysis.deviations import DEVIATIONS, Deviation, deviation_tables
-from hmmlib.analysis.intervals import Mean, mean_over_seeds
+from hmmlib.analysis.estimators import difference_estimate
+from hmmlib.analysis.intervals import Mean, mean_over_seeds, no_error_floor, share_that_may_differ
 from hmmlib.analysis.ladder import (
     ATTENTION,
     HEAD,
@@ -17,14 +19,21 @@ from hmmlib.analysis.ladder import (
     steps,
     two_causes,
 )
+from hmmlib.analysis.multiplicity import family_table, holm, p_values
+from hmmlib.analysis.power import SeedsNeeded, seeds_for_agreement, seeds_for_claim, seeds_to_tell
 from hmmlib.analysis.released import log_ratio, released_scores
-from hmmlib.analysis.results import book_file, find_cell, group, read_results
+from hmmlib.analysis.results import book_file, find_cell, group, n_test_texts, read_results
+from hmmlib.analysis.series import Series, World, common_seeds, help_from_exact, weighted_sums
 from hmmlib.analysis.tables import (
+    claim_list,
     claim_matrix,
     claim_numbers,
     claims_in_short,
     comparison_table,
     moved_table,
+    movement_table,
+    open_claims,
+    open_numbers,
     tally_table,
 )
 
@@ -34,43 +43,69 @@ __all__ = [
     "DEVIATIONS",
     "HEAD",
     "PROMPT",
+    "READINGS",
     "Claim",
     "Comparison",
+    "Coverage",
     "Deviation",
     "Finding",
     "Ladder",
     "Mean",
     "Row",
+    "SeedsNeeded",
     "Series",
     "Step",
     "TwoCauses",
     "World",
     "book_file",
+    "bootstrap",
     "check_claim",
+    "claim_list",
     "claim_matrix",
     "claim_numbers",
     "claims_in_short",
+    "common_seeds",
     "compare",
     "comparison_table",
+    "coverage",
+    "coverage_table",
     "deviation_tables",
+    "difference_estimate",
     "earlier",
+    "family_table",
     "find_cell",
     "group",
+    "help_from_exact",
+    "holm",
+    "interval_table",
     "judge",
     "log_ratio",
     "mean_losses",
     "mean_over_seeds",
     "measured",
     "moved_table",
+    "movement_table",
+    "n_test_texts",
+    "no_error_floor",
+    "open_claims",
+    "open_numbers",
+    "p_values",
     "percent_right",
     "published",
     "read_results",
     "released_scores",
     "reproduction",
     "rows",
+    "seeds_for_agreement",
+    "seeds_for_claim",
+    "seeds_to_tell",
+    "share_that_may_differ",
     "steps",
+    "student",
     "tally",
     "tally_table",
     "two_causes",
+    "verdicts",
+    "weighted_sums",
     "worlds",
 ]

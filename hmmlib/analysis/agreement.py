@@ -19,6 +19,7 @@ WITHIN = 10.0
 AGREES, HIGHER, LOWER = "agrees", "ours higher", "ours lower"
 HOLDS, FAILS = "holds", "does not hold"
 UNKNOWN = "cannot be told"
+_JUDGED = (HOLDS, FAILS, UNKNOWN)
 VERDICTS = (AGREES, HIGHER, LOWER, UNKNOWN)
 """What a comparison of two numbers can say."""
 
@@ -127,11 +128,15 @@ def reproduction(theirs: str, alike: str, solved: str) -> str:
 
     Returns:
         'reproduced', 'not reproduced' or 'cannot be told', by our networks with the paper's recipe, and what
-        solved heads say if that is something else; or that the paper's numbers do not show it either.
+        solved heads say if that is something else; or that the paper's numbers do not show it either. Where
+        one of the two was not measured, the other speaks alone, and it is said which.
     """
     if theirs != HOLDS:
         return f"left open: by the paper's own numbers it {theirs}"
-    word = {HOLDS: "reproduced", FAILS: "not reproduced"}.get(alike, UNKNOWN)
+    words = {HOLDS: "reproduced", FAILS: "not reproduced"}
+    if alike not in _JUDGED:
+        return f"with solved heads {words.get(solved, solved)}; by the paper's recipe {alike}"
+    word = words.get(alike, UNKNOWN)
     return word if solved == alike else f"{word}; with solved heads: {solved}"
 
 

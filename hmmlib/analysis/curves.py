@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmmlib.analysis.agreement import Comparison, compare
-from hmmlib.analysis.intervals import Mean, mean_over_seeds
+from hmmlib.analysis.intervals import Mean, mean_over_seeds, no_error_floor
+from hmmlib.analysis.results import n_test_texts
+from hmmlib.analysis.series import Series, World
 
 CURVES = {
     "head": ("experiment_1", "head_tuning"),
@@ -21,31 +22,19 @@ CURVES = {
 """Each curve of the figure, and where ``book/results/figure3_paper.json`` has it."""
 
 PAPER, RECIPE, SOLVED, EXACT = "the paper", "networks, AdamW", "networks, solved", "exact model"
-WORLDS = (PAPER, RECIPE, SOLVED, EXACT)
-"""The paper; our networks with heads by the paper's recipe, and with solved heads; the exact model."""
+EXACT_RECIPE = "exact model, AdamW"
+WORLDS = (PAPER, RECIPE, SOLVED, EXACT_RECIPE, EXACT)
+"""The paper; our networks with heads and prompts by the paper's recipe, and with fitted heads and prompts by
+our own; the exact model with either. Within a world nothing is mixed."""
 
 _X = {"experiment_1": "H", "experiment_2": "n_flat_states"}
-_KINDS = {"attention": "memory", "linear": "vanilla"}
-
-
-@dataclass(frozen=True)
-class Series:
-    """One curve: accuracies in percent against the number of states.
-
-    Attributes:
-        points: Numbers of states.
-        found: Means and half-widths of 95% intervals, one for each point.
-        seeds: Number of seeds behind each point.
-        values: The single accuracies, shape (points, seeds); None where only means are known.
-    """
-
-    points: tuple[int, ...]
-    found: Mean
-    seeds: int
-    values: NDArray[np.float64] | None = None
-
-
-World = Mapping[str, Series]
+_KINDS = {
+    "attention": "memory",
+    "linear": "vanilla",
+    "attention, no memory": "vanilla",
+    "linear, memory": "memory",
+    "word counts": "memory",
+}
 
 
 @dataclass(frozen=True)
@@ -118,12 +107,14 @@ def earlier(paper: Mapping[str, Any], curve: str) -> dict[int, float]:
     return dict(zip(part[_X[experiment]], part[name]["mean"], strict=True))
 
 
-def measured(cells: Sequence[Mapping[str, Any]], method: str) -> Series:
+def measured(cells: Sequence[Mapping[str, Any]], method: str, *, n_texts: int | None = None) -> Series:
     """A curve from records of this book.
 
     Args:
         cells: Records of a sweep, with `n_states`, `seed` and `methods`.
         method: Name of the method.
+        n_texts: Number of test texts of a cell, as `hmmlib.analysis.n_test_texts` has it: for the floor of
+            intervals. None for no floor.
 
     Returns:
         The curve.
@@ -148,7 +139,47 @@ def measured(cells: Sequence[Mapping[str, Any]], method: str) -> Series:
                 f"cells: expected the seeds {seeds} at {point} states, got {sorted(found[point])}"
             )
     values = np.array([[found[point][seed] for seed in seeds] for point in points])
-    return Series(points, mean_over_seeds(values), len(seeds), values)
+    floor = 0.0 if n_texts is None else no_error_floor(n_texts)
+    return Series(points, mean_over_seeds(values, floor=floor), len(seeds), values, tuple(seeds), floor)
+
+
+# For each world and curve the methods, of which the first that the records have is taken. In the exact
+# model's file of experiment 1 they have other names than in the records of networks.
+_OF_NETWORKS = {
+    RECIPE: {
+        "head": ("learnt_head_paper",),
+        "prompt": ("learnt_prompt_paper",),
+        "attention": ("learnt_attention_paper",),
+        "linear": ("learnt_head_paper",),
+    },
+    SOLVED: {
+        "head": ("learnt_head",),
+        "prompt": ("learnt_prompt",),
+        "attention": ("learnt_attention",),
+        "linear": ("learnt_head",),
+        "attention, no memory": ("learnt_attention",),
+        "linear, memory": ("learnt_head",),
+        "word counts": ("word_counts",),
+    },
+}
+_OF_THE_EXACT_MODEL = {
+    EXACT_RECIPE: {
+        "head": ("head_paper", "exact_head_paper"),
+        "prompt": ("prompt_paper", "exact_prompt_paper"),
+        "attention": ("exact_attention_paper",),
+        "linear": ("exact_head_paper",),
+    },
+    EXACT: {
+        "head": ("head", "exact_head"),
+        "prompt": ("prompt_1", "exact_prompt"),
+        "attention": ("exact_attention",),
+        "linear": ("exact_head",),
+        "attention, no memory": ("exact_attention",),
+        "linear, memory": ("exact_head",),
+        "word counts": ("word_counts",),
+    },
+}
+_BESIDE = {RECIPE: EXACT_RECIPE, SOLVED: EXACT}
 
 
 def worlds(
@@ -156,6 +187,7 @@ def worlds(
     first: Mapping[str, Any],
     second: Mapping[str, Any],
     exact: Mapping[str, Any],
+    exact_second: Mapping[str, Any] | None = None,
 ) -> dict[str, World]:
     """Every curve of Figure 3 in every world.
 
@@ -164,37 +196,55 @@ def worlds(
         first: Of a file of the sweep ``head-vs-prompt``.
         second: Of one of ``memory-vs-vanilla``.
         exact: Of ``exact_prompts.json``, whose heads and prompts have more seeds.
+        exact_second: Records of the exact model of experiment 2 with more seeds than those of `second`, which
+            are taken if there are no others.
 
     Returns:
-        For each of `WORLDS` its curves. Prompts of 'networks, AdamW' are by the paper's recipe too if the
-        first sweep has them, and else the same as those of 'networks, solved'.
+        For each of `WORLDS` its curves: those of `CURVES` and, where networks or the exact model have them,
+        'attention, no memory', 'linear, memory' and 'word counts', of experiment 2 too. A curve that no
+        record has is left out: where prompts were not trained by the paper's recipe, 'networks, AdamW' has
+        none. A method that some cells lack has the seeds for which all sizes have it, if two or more do.
     """
-    by_recipe = "learnt_prompt_paper" in first["cells"][0]["methods"]
-    ways = {
-        RECIPE: {
-            "head": "learnt_head_paper",
-            "prompt": "learnt_prompt_paper" if by_recipe else "learnt_prompt",
-            "attention": "learnt_attention_paper",
-            "linear": "learnt_head_paper",
-        },
-        SOLVED: {
-            "head": "learnt_head",
-            "prompt": "learnt_prompt",
-            "attention": "learnt_attention",
-            "linear": "learnt_head",
-        },
-        EXACT: {"head": "head", "prompt": "prompt_1", "attention": "exact_attention", "linear": "exact_head"},
+    ideal = {
+        world: _curves(methods, exact, exact_second or second)
+        for world, methods in _OF_THE_EXACT_MODEL.items()
     }
     found: dict[str, World] = {PAPER: {curve: published(paper, curve) for curve in CURVES}}
-    for world, methods in ways.items():
-        without_memory = exact if world == EXACT else first
+    for world, methods in _OF_NETWORKS.items():
+        curves = _curves(methods, first, second)
         found[world] = {
-            curve: measured(
-                [cell for cell in second["cells"] if cell["kind"] == _KINDS[curve]]
-                if curve in _KINDS
-                else without_memory["cells"],
-                method,
-            )
-            for curve, method in methods.items()
+            name: _beside(curve, ideal[_BESIDE[world]].get(name)) for name, curve in curves.items()
         }
+    return found | ideal
+
+
+def _curves(
+    methods: Mapping[str, tuple[str, ...]], first: Mapping[str, Any], second: Mapping[str, Any]
+) -> dict[str, Series]:
+    found = {}
+    for curve, names in methods.items():
+        file = second if curve in _KINDS else first
+        cells = [cell for cell in file["cells"] if curve not in _KINDS or cell["kind"] == _KINDS[curve]]
+        for name in names:
+            those = _complete(cells, name)
+            if those:
+                found[curve] = measured(those, name, n_texts=n_test_texts(file))
+                break
     return found
+
+
+def _complete(cells: Sequence[Mapping[str, Any]], method: str) -> list[Mapping[str, Any]]:
+    """The cells of the seeds for which all sizes have a method; none if these are fewer than two."""
+    lacking = {cell["seed"] for cell in cells if method not in cell["methods"]}
+    kept = [cell for cell in cells if cell["seed"] not in lacking]
+    return kept if len({cell["seed"] for cell in kept}) > 1 else []
+
+
+def _beside(curve: Series, exact: Series | None) -> Series:
+    """The curve with that of the exact model, if that has all its points and seeds."""
+    fits = (
+        exact is not None
+        and exact.points == curve.points
+        and set(curve.seed_numbers) <= set(exact.seed_numbers)
+    )
+    return replace(curve, exact=exact) if fits else curve

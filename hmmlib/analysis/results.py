@@ -57,6 +57,25 @@ def read_results(name: str) -> dict[str, Any]:
     return content
 
 
+def n_test_texts(file: Mapping[str, Any]) -> int:
+    """How many texts the accuracies of a result file were counted on.
+
+    Args:
+        file: Contents of a file of a sweep that tunes heads or prompts.
+
+    Returns:
+        The number of test texts of each cell.
+
+    Raises:
+        ValueError: Its configuration does not say.
+    """
+    config = file.get("config", {})
+    sizes = config.get("sizes", config.get("scale", {}).get("sizes"))
+    if sizes is None:
+        raise ValueError(f"file: expected 'sizes' in its config, or in the scale there, got {sorted(config)}")
+    return int(sizes[2])
+
+
 def group(records: Sequence[Record], field: str) -> dict[Any, list[Record]]:
     """Records by the value of a field.
 
