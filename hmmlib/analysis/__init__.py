@@ -24,6 +24,7 @@ from hmmlib.analysis.power import SeedsNeeded, seeds_for_agreement, seeds_for_cl
 from hmmlib.analysis.released import log_ratio, released_scores
 from hmmlib.analysis.results import book_file, find_cell, group, n_test_texts, read_results
 from hmmlib.analysis.series import Series, World, common_seeds, help_from_exact, weighted_sums
+from hmmlib.analysis.statements import Results, say, statement_names
 from hmmlib.analysis.tables import (
     claim_list,
     claim_matrix,
@@ -51,6 +52,7 @@ __all__ = [
     "Finding",
     "Ladder",
     "Mean",
+    "Results",
     "Row",
     "SeedsNeeded",
     "Series",
@@ -96,10 +98,12 @@ __all__ = [
     "released_scores",
     "reproduction",
     "rows",
+    "say",
     "seeds_for_agreement",
     "seeds_for_claim",
     "seeds_to_tell",
     "share_that_may_differ",
+    "statement_names",
     "steps",
     "student",
     "tally",
