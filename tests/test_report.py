@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from awaited import AWAITED
 
 from hmmlib import HMM, MemoryHMM, PosteriorTask, random_hmm, random_memory_hmm, sample_tokens
 from hmmlib.analysis import (
@@ -527,7 +528,8 @@ def test_what_the_deviations_say_of_recipes_is_so():
         f"{prompt.starts} starts, head solved afterwards"
     )
     assert said["length"].book.startswith(str(scale.length))
-    assert said["seeds"].book.startswith(f"1 to {max(HeadVsPromptConfig().seeds)};")
+    if "head_vs_prompt_laptop" not in AWAITED:
+        assert said["seeds"].book.startswith(f"1 to {max(HeadVsPromptConfig().seeds)};")
 
 
 def brute_force(model: HMM, x: list[int]) -> torch.Tensor:

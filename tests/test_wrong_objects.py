@@ -124,6 +124,8 @@ CALLS = {
     | {"tolerance": 1e-3, "observed": TEXTS > 0, "lengths": [3, 2]},
     "ExactMaskedLM": {"model": MODEL},
     "ExactCausalLM": {"model": MODEL},
+    "ExactMaskingLM": {"model": MODEL, "masking": Masking(0.3, 0.8, 0.1)},
+    "RememberedLM": {"model": NETWORK},
     "Masking": {"rate": 0.3, "blank": 0.8, "random": 0.1},
     "TransformerConfig": {"width": 8, "n_layers": 1, "n_heads": 2, "feed_forward": 8, "positions": "rotary"}
     | {"norm": "pre", "max_positions": 16, "dropout": 0.1, "rotary_base": 100.0, "epsilon": 1e-6},

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from hmmlib.experiments import head_vs_prompt, memory_vs_vanilla
 from hmmlib.experiments.figure3 import cell_recipe, load_or_pretrain, point_model, pretraining_facts
+from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
+from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig
 from hmmlib.experiments.scales import downstream_scale
 from hmmlib.experiments.scoring import accuracy_of
 from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
@@ -78,8 +79,8 @@ class FineTuningConfig:
             for kept in (n_values, 0)
         ]
         variants = {
-            "head-vs-prompt": head_vs_prompt.VARIANT,
-            "memory-vs-vanilla": memory_vs_vanilla.VARIANT,
+            "head-vs-prompt": HeadVsPromptConfig.variant,
+            "memory-vs-vanilla": MemoryVsVanillaConfig.variant,
         }
         return [
             {

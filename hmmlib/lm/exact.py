@@ -134,9 +134,9 @@ class ExactMaskingLM(ExactLM):
         >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]])
         >>> lm = ExactMaskingLM(hmm, Masking(0.3, blank=0.8, random=0.1))
         >>> lm.token_probs(lm.embed([[0, lm.mask_token, 0]]))[0].numpy().round(3)
-        array([[0.954, 0.046],
-               [0.708, 0.292],
-               [0.954, 0.046]])
+        array([[0.83 , 0.17 ],
+               [0.706, 0.294],
+               [0.83 , 0.17 ]])
 
     Args:
         model: The HMM, or memory-augmented HMM, that the texts come from.
