@@ -177,6 +177,7 @@ SWEEPS := \
 	memory-vs-vanilla:laptop:book/results/memory_vs_vanilla_laptop \
 	fine-tuning:laptop:book/results/fine_tuning_laptop \
 	half-trained:laptop:book/results/half_trained_laptop \
+	readings:laptop:book/results/readings_laptop \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \
 	half-trained:smoke:tests/records/half_trained_smoke

@@ -6,4 +6,5 @@ AWAITED = {
     "half_trained_laptop",
     "head_vs_prompt_laptop",
     "memory_vs_vanilla_laptop",
+    "readings_laptop",
 }

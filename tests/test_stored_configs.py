@@ -25,6 +25,7 @@ SMALL = {
     "memory-vs-vanilla": {"n_values": (2,), "kinds": ("memory",)},
     "half-trained": {"shares": (0.5,)},
     "fine-tuning": {"n_values": ()},
+    "readings": {"kinds": ("memory",)},
 }
 
 

@@ -12,6 +12,7 @@ from hmmlib.experiments import (
     head_vs_prompt,
     memory_vs_vanilla,
     pretraining,
+    readings,
 )
 from hmmlib.sweeps.experiment import Experiment
 
@@ -24,6 +25,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         memory_vs_vanilla,
         fine_tuning,
         half_trained,
+        readings,
     )
 }
 """All of them.
