@@ -70,6 +70,50 @@ def test_the_record_is_that_of_the_pretraining(trained):
     assert "seconds" not in record["history"]
 
 
+def test_with_other_measurements_the_same_model_takes_its_place(trained, folder):
+    lm, record = load_or_pretrain(MODEL, RECIPE, folder, measure_every=15)
+    assert record["history"]["step"] == [0, 15, 20]
+    assert {name: told for name, told in record.items() if name != "history"} == {
+        name: told for name, told in trained[2].items() if name != "history"
+    }
+    assert torch.equal(predictions(lm), predictions(trained[1]))
+    again, told = load_or_pretrain(MODEL, RECIPE, folder)
+    assert told == record
+    assert torch.equal(predictions(again), predictions(trained[1]))
+    assert len(files(folder)) == 1
+
+
+def test_measured_at_the_same_steps_it_is_not_trained_again(folder, monkeypatch):
+    load_or_pretrain(MODEL, RECIPE, folder, measure_every=10)
+    monkeypatch.setattr(figure3, "pretrain", not_again)
+    assert load_or_pretrain(MODEL, RECIPE, folder, measure_every=10)[1]["history"]["step"] == [0, 10, 20]
+    for measure_every in (5, 20):  # means of the losses since the last measurement would be others
+        with pytest.raises(AssertionError, match="trained again"):
+            load_or_pretrain(MODEL, RECIPE, folder, measure_every=measure_every)
+
+
+def test_a_model_with_other_weights_stays_as_cells_start_from_it(trained, folder, monkeypatch, caplog):
+    def rounded(model, recipe, **options):
+        done = pretrain(model, recipe, **options)
+        next(done.lm.parameters()).mul_(1 + 1e-6)
+        return done
+
+    (path,) = files(folder)
+    content = path.read_bytes()
+    monkeypatch.setattr(figure3, "pretrain", rounded)
+    lm, record = load_or_pretrain(MODEL, RECIPE, folder, measure_every=10)
+    assert record["history"]["step"] == [0, 10, 20]
+    assert not torch.equal(predictions(lm), predictions(trained[1]))
+    assert path.read_bytes() == content
+    assert "has other weights now" in caplog.text
+
+
+@pytest.mark.parametrize(("steps", "error"), [(0, ValueError), (2.5, TypeError)])
+def test_steps_between_measurements_are_checked_before_anything_is_done(folder, steps, error):
+    with pytest.raises(error, match="measure_every: expected"):
+        load_or_pretrain(MODEL, RECIPE, folder, measure_every=steps)
+
+
 @pytest.mark.parametrize(
     ("model", "recipe"),
     [

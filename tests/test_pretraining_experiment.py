@@ -21,8 +21,8 @@ from hmmlib import (
     random_memory_hmm,
     sample_tokens,
 )
-from hmmlib.experiments import pretraining
-from hmmlib.experiments.figure3 import checkpoint_name, point_model, pretrain_point
+from hmmlib.experiments import figure3, pretraining
+from hmmlib.experiments.figure3 import checkpoint_name, load_or_pretrain, point_model, pretrain_point
 from hmmlib.experiments.pretraining import TEST_SEED, PretrainingConfig, pretraining_cell
 from hmmlib.experiments.shipped import SHIPPED
 from hmmlib.hmm import fingerprint, unigram_entropy
@@ -43,11 +43,11 @@ def fewer_texts():
         yield
 
 
-def cell(learning_rate=None, measure_every=30):
+def cell(folder, learning_rate=None, measure_every=30):
     """The record of a small cell."""
     asked = replace(SMALL, n_values=(), learning_rates=(learning_rate,), measure_every=measure_every)
     (config,) = asked.cells()
-    return pretraining_cell(config, Workplace("cpu", Path("runs")))
+    return pretraining_cell(config, Workplace("cpu", folder))
 
 
 def without_times(record):
@@ -56,13 +56,18 @@ def without_times(record):
 
 
 @pytest.fixture(scope="module")
-def record():
-    return cell()
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
 
 
-def test_a_cell_is_a_function_of_its_configuration(record):
+@pytest.fixture(scope="module")
+def record(folder):
+    return cell(folder)
+
+
+def test_a_cell_is_a_function_of_its_configuration(record, tmp_path):
     config = SMALL.cells()[0]
-    again = pretraining_cell(json.loads(json.dumps(config)), Workplace("cpu", Path("runs")))
+    again = pretraining_cell(json.loads(json.dumps(config)), Workplace("cpu", tmp_path))
     assert without_times(again) == without_times(record)
     assert json.loads(json.dumps(record)) == record
     assert (config["n_states"], config["recipe"]["seed"], config["texts"]["count"]) == (4, 1, 128)
@@ -99,8 +104,38 @@ def test_groups_average_to_the_whole(record):
             assert mean == pytest.approx(test["kl"], abs=1e-5)
 
 
-def test_another_learning_rate_is_another_training(record):
-    other = cell(learning_rate=1e-4, measure_every=60)
+def not_again(*_arguments, **_options):
+    raise AssertionError("trained again")
+
+
+def test_a_network_is_trained_once_for_this_and_the_experiments_that_start_from_it(
+    record, folder, monkeypatch
+):
+    monkeypatch.setattr(figure3, "pretrain", not_again)
+    recipe = pretraining_preset("smoke", 1)
+    lm, told = load_or_pretrain(point_model(4, 0, 1), recipe, folder)
+    history = {name: column for name, column in record["history"].items() if name != "seconds"}
+    assert told["history"] == history
+    texts = draw_held_out(point_model(4, 0, 1), generator=TEST_SEED, n_texts=128, rate=0.05)
+    assert round(evaluate(lm, texts).kl, 6) == record["tests"]["0.05"]["kl"]
+    # Whoever computes the cell again has the seconds of the training, too.
+    assert cell(folder) == record
+
+
+def test_a_network_left_by_others_is_measured_on_its_way_and_stays_the_same(record, tmp_path):
+    recipe = pretraining_preset("smoke", 1)
+    before, told = load_or_pretrain(point_model(4, 0, 1), recipe, tmp_path)
+    assert told["history"]["step"] == [0, 60]
+    assert without_times(cell(tmp_path)) == without_times(record)
+    after, told = load_or_pretrain(point_model(4, 0, 1), recipe, tmp_path)
+    assert told["history"]["step"] == [0, 30, 60]
+    weights = after.state_dict()
+    assert all(torch.equal(weights[name], weight) for name, weight in before.state_dict().items())
+    assert len(list((tmp_path / "models").iterdir())) == 1
+
+
+def test_another_learning_rate_is_another_training(record, tmp_path):
+    other = cell(tmp_path, learning_rate=1e-4, measure_every=60)
     assert other["tests"]["0.05"]["kl"] > record["tests"]["0.05"]["kl"]
 
 

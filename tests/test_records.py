@@ -11,6 +11,7 @@ from awaited import AWAITED
 
 from hmmlib.experiments import EXPERIMENTS
 from hmmlib.sweeps import Workplace
+from hmmlib.sweeps.experiment import split
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("head-vs-prompt", "memory-vs-vanilla", "half-trained")
@@ -68,6 +69,16 @@ def test_another_cell_is_told_apart(name):
     entry["test"] -= 0.05
     assert len(differences(changed, cells[0])) == 1
     assert all(differences(cell, cells[0]) for cell in cells[1:])
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["vanilla", "memory"])
+@pytest.mark.usefixtures("one_thread")
+def test_a_pretraining_computed_anew_is_the_one_in_the_file(place, tmp_path):
+    experiment = EXPERIMENTS["pretraining"]
+    config = json.loads(json.dumps(experiment.presets["smoke"].cells()[place]))
+    expected = kept("tests/records", "pretraining", "smoke")["cells"][place]
+    found = split(experiment.compute(config, Workplace("cpu", tmp_path)), experiment.of_the_run)[0]
+    assert differences(found, split(expected, experiment.of_the_run)[0]) == []
 
 
 def published():

@@ -94,7 +94,7 @@ def test_a_preset_that_no_longer_exists_is_no_hindrance(name, monkeypatch, tmp_p
     def stops(*_arguments, **_options):
         raise InterruptedError
 
-    for module in ("figure3", "half_trained", "pretraining"):
+    for module in ("figure3", "half_trained"):
         monkeypatch.setattr(f"hmmlib.experiments.{module}.pretrain", stops)
     with pytest.raises(InterruptedError):
         EXPERIMENTS[name].compute(config, Workplace("cpu", tmp_path))

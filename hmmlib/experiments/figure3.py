@@ -8,6 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from hmmlib._checks import check_positive_int
 from hmmlib._files import canonical, digest, set_aside, sha256
 from hmmlib.hmm import HMM, N_SYNTAX, N_TOKENS, MemoryHMM, fingerprint, random_hmm, random_memory_hmm
 from hmmlib.lm import TransformerMaskedLM, load_lm, save_lm
@@ -120,7 +123,12 @@ def pretrain_point(
 
 
 def load_or_pretrain(
-    model: HMM | MemoryHMM, recipe: PretrainingRecipe, folder: str | Path, *, device: str = "cpu"
+    model: HMM | MemoryHMM,
+    recipe: PretrainingRecipe,
+    folder: str | Path,
+    *,
+    device: str = "cpu",
+    measure_every: int | None = None,
 ) -> tuple[TransformerMaskedLM, Record]:
     """A transformer that several cells start from: trained when it is asked for first, kept beside the cells.
 
@@ -133,6 +141,9 @@ def load_or_pretrain(
         recipe: The recipe.
         folder: Folder of the store.
         device: Where to train the model, and where to put it.
+        measure_every: Steps between the measurements of its history. A kept model that was measured at other
+            steps is trained again, and its file replaced by one with the same weights and this history. None
+            if any history will do; then a new model is measured at the start and the end only.
 
     Returns:
         The model, frozen and without dropout, and the record of its pretraining: the fingerprint `hmm`, the
@@ -140,16 +151,66 @@ def load_or_pretrain(
         way.
 
     Raises:
-        ValueError: As for `hmmlib.pretrain`.
+        TypeError: A number of steps that is not an integer.
+        ValueError: A number of steps below 1, or as for `hmmlib.pretrain`.
         FloatingPointError: As for `hmmlib.pretrain`.
     """
+    lm, record, _ = pretrained_in_time(model, recipe, folder, device=device, measure_every=measure_every)
+    return lm, record
+
+
+def pretrained_in_time(
+    model: HMM | MemoryHMM,
+    recipe: PretrainingRecipe,
+    folder: str | Path,
+    *,
+    device: str = "cpu",
+    measure_every: int | None = None,
+) -> tuple[TransformerMaskedLM, Record, Record]:
+    """The same as `load_or_pretrain`, with what is of the run.
+
+    Args:
+        model: The HMM.
+        recipe: The recipe.
+        folder: Folder of the store.
+        device: Where to train the model, and where to put it.
+        measure_every: Steps between the measurements of its history; None if any history will do.
+
+    Returns:
+        The model and its record, as `load_or_pretrain` gives them; and of the run, be it this one or an
+        earlier one, the `device`, and the `seconds` of training until each measurement.
+
+    Raises:
+        TypeError: As for `load_or_pretrain`.
+        ValueError: As for `load_or_pretrain`.
+        FloatingPointError: As for `load_or_pretrain`.
+    """
+    if measure_every is not None:
+        measure_every = check_positive_int(measure_every, "measure_every")
     made_from = {"recipe": recipe.to_dict(), "hmm": fingerprint(model)}
     path = Path(folder) / "models" / f"{sha256(made_from)}.safetensors"
-    found = _load(path, made_from, device)
-    if found is not None:
-        return found
+    kept = _load(path, made_from, device)
+    if kept is None or not _measured_at(kept[1], recipe, measure_every):
+        mine = _pretrained(model.to(device), recipe, measure_every, made_from, device)
+        save_lm(mine[0], path, about=mine[1], overwrite=False)
+        kept = _load(path, made_from, device) or mine
+        if not _measured_at(kept[1], recipe, measure_every):
+            _replace(path, kept[0], *mine)
+            kept = mine
+    lm, about = kept
+    return lm, about["record"], {name: about["provenance"][name] for name in ("device", "seconds")}
+
+
+def _pretrained(
+    model: HMM | MemoryHMM,
+    recipe: PretrainingRecipe,
+    measure_every: int | None,
+    made_from: Mapping[str, Any],
+    device: str,
+) -> tuple[TransformerMaskedLM, Record]:
+    """A new model, and what its file says of it."""
     # The history between start and end is for those who draw it: each measurement takes as long as 30 steps.
-    done = pretrain(model.to(device), recipe, measure_every=recipe.n_steps, progress=False)
+    done = pretrain(model, recipe, measure_every=measure_every or recipe.n_steps, progress=False)
     columns = history_columns(done.history)
     seconds = columns.pop("seconds")
     last = done.history.last
@@ -161,13 +222,40 @@ def load_or_pretrain(
         "kl": columns["kl"][-1],
         "history": columns,
     }
-    about = made_from | {
+    about = {
+        **made_from,
         "record": record,
         "provenance": provenance() | {"device": device, "seconds": seconds},
         "checksum": _checksum(done.lm, record),
     }
-    save_lm(done.lm, path, about=about, overwrite=False)
-    return _load(path, made_from, device) or (done.lm, record)
+    return done.lm, about
+
+
+def _measured_at(about: Mapping[str, Any], recipe: PretrainingRecipe, measure_every: int | None) -> bool:
+    """Whether a model was measured at the steps asked for.
+
+    At more of them is no better: the losses in training are means since the last measurement.
+    """
+    if measure_every is None:
+        return True
+    wanted = [*range(0, recipe.n_steps, measure_every), recipe.n_steps]
+    return bool(about["record"]["history"]["step"] == wanted)
+
+
+def _replace(path: Path, kept: TransformerMaskedLM, lm: TransformerMaskedLM, about: Record) -> None:
+    """Put a model with another history in the place of the same model.
+
+    One with other weights stays: there are cells that start from it.
+    """
+    ours, theirs = lm.state_dict(), kept.state_dict()
+    if all(torch.equal(ours[name], theirs[name]) for name in ours):
+        save_lm(lm, path, about=about)
+        return
+    _log.warning(
+        "%s: the model was trained again for measurements on its way, and has other weights now, as on "
+        "another processor; the file stays as it is",
+        path,
+    )
 
 
 def pretraining_facts(pretraining: Mapping[str, Any]) -> Record:
@@ -183,7 +271,7 @@ def pretraining_facts(pretraining: Mapping[str, Any]) -> Record:
 
 
 def _load(path: Path, made_from: Mapping[str, Any], device: str) -> tuple[TransformerMaskedLM, Record] | None:
-    """The model in a file, if it is there and sound."""
+    """The model in a file and what the file says of it, if it is there and sound."""
     if not path.exists():
         return None
     try:
@@ -198,7 +286,7 @@ def _load(path: Path, made_from: Mapping[str, Any], device: str) -> tuple[Transf
             "%s: %s; it is kept as %s, and the model is trained anew", path, error, aside and aside.name
         )
         return None
-    return lm.to(device), about["record"]
+    return lm.to(device), about
 
 
 def _checksum(lm: TransformerMaskedLM, record: object) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hmmlib.experiments.figure3 import cell_recipe, history_columns, point_model
+from hmmlib.experiments.figure3 import cell_recipe, point_model, pretrained_in_time
 from hmmlib.experiments.scoring import rounded
 from hmmlib.hmm import N_SYNTAX, unigram_entropy
-from hmmlib.pretraining import PRETRAINING_PRESETS, PretrainingRecipe, draw_held_out, evaluate, pretrain
+from hmmlib.pretraining import PRETRAINING_PRESETS, PretrainingRecipe, draw_held_out, evaluate
 from hmmlib.pretraining.presets import VARIANT_ORDER, VARIANTS
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 
@@ -105,16 +105,20 @@ class PretrainingConfig:
 def pretraining_cell(config: Record, place: Workplace) -> Record:
     """Pretrain on one HMM, and measure the result on new text.
 
+    The network is kept beside the cells, for the experiments on downstream tasks that start from it; if one
+    of them has left it there, measured at the same steps, it is not trained again.
+
     Args:
         config: One of `PretrainingConfig.cells`, whatever its preset means by now.
-        place: Where to train.
+        place: Where to train, and where pretrained models are kept.
 
     Returns:
         The record, ready for JSON. `tests` has an entry for each rate of blanks in new texts of 128 tokens:
         `kl`, `kl_error`, `total_variation`, `cross_entropy`, `bayes_floor`, and KL with numbers of blanks
         `by_position` (in groups of 8) and `by_neighbours` (other blanks at a distance of at most 8).
         `unigram` is the cross-entropy of always predicting the words' frequencies; `history` has the
-        measurements on the way; `seconds` the time of training without them.
+        measurements on the way; `seconds` the time of training without them, be it in this run or in an
+        earlier one on the `device`.
 
     Raises:
         TypeError: An entry that a recipe does not have.
@@ -125,11 +129,13 @@ def pretraining_cell(config: Record, place: Workplace) -> Record:
     check_entries(config, (*_LABELS, "measure_every", "recipe", "texts"))
     model = point_model(config["n_states"], config["n_values"], config["seed"], place.device)
     recipe, texts = PretrainingRecipe.from_dict(config["recipe"]), config["texts"]
-    done = pretrain(model, recipe, measure_every=config["measure_every"], progress=False)
+    lm, trained, run = pretrained_in_time(
+        model, recipe, place.folder, device=place.device, measure_every=config["measure_every"]
+    )
     tests = {}
     for rate in texts["rates"]:
         held_out = draw_held_out(model, generator=texts["seed"], n_texts=texts["count"], rate=rate)
-        found = evaluate(done.lm, held_out)
+        found = evaluate(lm, held_out)
         tests[str(rate)] = {
             name: rounded(getattr(found, name))
             for name in ("kl", "kl_error", "total_variation", "cross_entropy")
@@ -140,14 +146,12 @@ def pretraining_cell(config: Record, place: Workplace) -> Record:
         }
     return {
         **{name: config[name] for name in _LABELS},
-        "parameters": done.lm.n_parameters,
-        "steps": done.history.last.step,
-        "tokens": done.history.last.tokens,
-        "seconds": round(done.history.last.seconds, 1),
-        "device": place.device,
+        **{name: trained[name] for name in ("parameters", "steps", "tokens")},
+        "seconds": round(run["seconds"][-1], 1),
+        "device": run["device"],
         "unigram": rounded(unigram_entropy(model)),
         "tests": tests,
-        "history": history_columns(done.history),
+        "history": trained["history"] | {"seconds": run["seconds"]},
     }
 
 
