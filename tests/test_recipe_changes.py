@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from fake_experiments import FAKE, FakeConfig
 
 from hmmlib.experiments import EXPERIMENTS
 from hmmlib.sweeps import CellStore, ChangedConfig, cell_hash, collect, sweep
+from hmmlib.sweeps.results import checked_cells
 
 SMALL = FakeConfig(numbers=(1, 2))
 
@@ -109,3 +112,90 @@ def test_recipes_of_the_real_experiments_can_be_changed(name):
                 changed = ChangedConfig(config, {f"{part}.{entry}": value + 1})
                 assert changed.cells()[0][part] == cell[part] | {entry: value + 1}
                 assert changed.asked()["changes"] == {part: {entry: value + 1}}
+
+
+SCALE = {
+    "scale.length": (0, "length: expected at least 1, got 0"),
+    "scale.sizes": ([5, 5], "sizes: expected three"),
+    "scale.restarts": (0, "restarts: expected at least 1, got 0"),
+    "scale.fewer": ([0], "fewer: expected at least 1, got 0"),
+    "scale.paper.epochs": (0, "epochs: expected at least 1, got 0"),
+    "scale.prompt": (None, "stored: expected"),
+    "scale.pretraining": (None, "pretraining: expected a word, got None"),
+    "pretraining.learning_rate": (-1, "learning_rate: expected a finite number > 0, got -1"),
+    "pretraining.stages": ([], "stages: expected at least one"),
+    "pretraining.transformer": ({"positions": "learned", "max_positions": 32}, "length: prompts of 20"),
+    "seed": (-1, "seed: expected at least 0, got -1"),
+    "preset": (None, "preset: expected a word, got None"),
+}
+STATES = {"n_states": (0, "n_states: expected at least 1, got 0")}
+REFUSED = {
+    "head-vs-prompt": SCALE | STATES,
+    "memory-vs-vanilla": SCALE
+    | {
+        "kind": ("both", "kinds: expected one of"),
+        "n_values": (0, "n_values: expected at least 1, got 0"),
+    },
+    "readings": SCALE | {"n_values": (0, "n_values: expected at least 1, got 0")},
+    "half-trained": SCALE
+    | STATES
+    | {
+        "shares": ([0.7, 0.2], "shares: expected rising numbers above 0 and at most 1"),
+        "starts": (1.5, "starts: expected an integer, got 1.5"),
+    },
+    "fine-tuning": STATES
+    | {
+        "n_values": (3, "n_states: expected 4 for each of 3 values, got 4"),
+        "sizes": ([1, 2, 0], "sizes: expected at least 1, got 0"),
+        "recipe.batch": (0, "batch: expected at least 1, got 0"),
+        "pretraining.masking.rate": (2, "rate: expected"),
+        "length": (0, "length: expected at least 1, got 0"),
+    },
+    "pretraining": STATES
+    | {
+        "recipe.warmup": (-5, "warmup: expected at least 0, got -5"),
+        "measure_every": (0, "measure_every: expected at least 1, got 0"),
+        "texts.rates": ([0], "rates: expected a number 0 < rates"),
+        "texts.count": (0, "count: expected at least 1, got 0"),
+        "learning_rate": ("fast", "learning_rate: expected a finite number, got 'fast'"),
+    },
+    "exact-prompts": STATES
+    | {
+        "n_tokens": (0, "n_tokens: expected at least 1, got 0"),
+        "l2": (-1, "l2: expected a finite number >= 0, got -1"),
+        "path": ([-1], "l2: expected a finite number >= 0, got -1"),
+        "prompt_lengths": ([0], "prompt_lengths: expected at least 1, got 0"),
+        "prompt_recipe.epochs": (0, "epochs: expected at least 1, got 0"),
+        "clear_margin": (None, "clear_margin: expected a finite number, got None"),
+    },
+}
+
+
+def one_cell(name):
+    """The smallest preset of an experiment, with a single cell."""
+    smoke = EXPERIMENTS[name].presets["smoke"]
+    single = {"pretraining": {"n_values": ()}, "fine-tuning": {"n_values": ()}}
+    single |= {name: {"n_values": (2,), "kinds": ("memory",)} for name in ("memory-vs-vanilla", "readings")}
+    single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}}
+    return replace(smoke, **single.get(name, {"n_states": (4,)}))
+
+
+def test_every_experiment_is_checked():
+    assert set(REFUSED) <= set(EXPERIMENTS)
+    assert all(experiment.check is not None for experiment in EXPERIMENTS.values())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_cells_of_all_presets_pass(name):
+    experiment = EXPERIMENTS[name]
+    for config in experiment.presets.values():
+        assert checked_cells(experiment, config)
+
+
+@pytest.mark.parametrize(("name", "path"), [(name, path) for name in REFUSED for path in REFUSED[name]])
+def test_a_value_that_a_cell_could_not_be_computed_with_is_refused_at_the_door(name, path):
+    value, message = REFUSED[name][path]
+    config = ChangedConfig(one_cell(name), {path: value})
+    words = f"config: the cell .* of {name} cannot be computed: {re.escape(message)}"
+    with pytest.raises(ValueError, match=words):
+        checked_cells(EXPERIMENTS[name], config)

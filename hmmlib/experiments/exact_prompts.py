@@ -14,14 +14,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from hmmlib._checks import check_number, check_positive_int
+from hmmlib.experiments.checks import check_point, check_texts
 from hmmlib.experiments.scoring import CLEAR_MARGIN, PENALTY, rounded
 from hmmlib.experiments.setting import Setting
+from hmmlib.heads.logistic import check_penalty
 from hmmlib.hmm import random_hmm
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 from hmmlib.tuning import PAPER_TUNING, TuningRecipe, optimal_prompt, tune_head, tune_prompt
 
 _PROMPTS = ("prompt_recipe", "prompt_lengths")
 _SHARED = ("n_tokens", "sizes", "length", "restarts", "l2", "path")
+_ENTRIES = ("n_states", "seed", *_SHARED, "clear_margin", "recipe", *_PROMPTS)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
         ValueError: An entry is missing or too many, or as for `hmmlib.random_hmm`, `hmmlib.draw_task`,
             `hmmlib.draw_dataset` and `optimal_prompt`.
     """
-    check_entries(config, ("n_states", "seed", *_SHARED, "clear_margin", "recipe", *_PROMPTS))
+    check_entries(config, _ENTRIES)
     begin, seed = time.perf_counter(), config["seed"]
     setting = Setting(
         random_hmm(config["n_states"], config["n_tokens"], generator=seed),
@@ -169,6 +173,30 @@ def exact_cell(config: Record, _place: Workplace) -> Record:
     }
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: An entry that a recipe does not have, or a value of another type.
+        ValueError: An entry is missing or too many, or a value is out of range.
+    """
+    check_entries(config, _ENTRIES)
+    check_point(config["n_states"], 0, config["seed"])
+    check_texts(config["sizes"], config["length"])
+    for name in ("n_tokens", "restarts"):
+        check_positive_int(config[name], name)
+    check_number(config["clear_margin"], "clear_margin")
+    for penalty in (config["l2"], *config["path"]):
+        check_penalty(penalty)
+    for length in config["prompt_lengths"]:
+        check_positive_int(length, "prompt_lengths")
+    for recipe in ("recipe", "prompt_recipe"):
+        TuningRecipe.from_dict(config[recipe])
+
+
 def _test_accuracy(method: str) -> Callable[[dict[str, Any]], float | None]:
     def column(record: dict[str, Any]) -> float | None:
         entry = record["methods"].get(method)
@@ -195,6 +223,7 @@ EXPERIMENT = Experiment(
         ),
     },
     compute=exact_cell,
+    check=check_cell,
     of_the_run=(("wall_seconds",),),
     groups=("n_states",),
     columns={

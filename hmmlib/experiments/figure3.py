@@ -12,6 +12,7 @@ import torch
 
 from hmmlib._checks import check_positive_int
 from hmmlib._files import canonical, digest, set_aside, sha256
+from hmmlib.experiments.checks import check_point
 from hmmlib.hmm import HMM, N_SYNTAX, N_TOKENS, MemoryHMM, fingerprint, random_hmm, random_memory_hmm
 from hmmlib.lm import TransformerMaskedLM, load_lm, save_lm
 from hmmlib.pretraining import (
@@ -42,12 +43,12 @@ def point_model(n_states: int, n_values: int, seed: int, device: str = "cpu") ->
         The model.
 
     Raises:
-        ValueError: The states are not |𝒮| = 4 for each value; or as for the generators.
+        TypeError: A number that is not an integer.
+        ValueError: As for `hmmlib.experiments.checks.check_point`, or for the generators.
     """
+    check_point(n_states, n_values, seed)
     if n_values == 0:
         return random_hmm(n_states, N_TOKENS, generator=seed).to(device)
-    if n_states != N_SYNTAX * n_values:
-        raise ValueError(f"n_states: expected {N_SYNTAX} for each of {n_values} values, got {n_states}")
     return random_memory_hmm(n_values, N_SYNTAX, N_TOKENS, generator=seed).to(device)
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+from hmmlib.experiments.checks import check_labels, check_point, check_positions, check_texts
 from hmmlib.experiments.figure3 import cell_recipe, load_or_pretrain, point_model, pretraining_facts
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig
@@ -34,6 +35,7 @@ RECIPES: dict[str, TuningRecipe] = {
 }
 """How all weights are trained, by preset."""
 _TOLD = ("experiment", "n_states", "n_values", "seed")
+_ENTRIES = ("preset", *_TOLD, "sizes", "length", "recipe", "pretraining")
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def fine_tuning_cell(config: Record, place: Workplace) -> Record:
             figure.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.fine_tune`.
     """
-    check_entries(config, ("preset", *_TOLD, "sizes", "length", "recipe", "pretraining"))
+    check_entries(config, _ENTRIES)
     watch, seed = Stopwatch(), config["seed"]
     model = point_model(config["n_states"], config["n_values"], seed)
     setting = Setting(model, seed, sizes=config["sizes"], length=config["length"])
@@ -135,6 +137,24 @@ def fine_tuning_cell(config: Record, place: Workplace) -> Record:
     }
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: An entry that a recipe does not have, or a value of another type.
+        ValueError: An entry is missing or too many, or a value is out of range.
+    """
+    check_entries(config, _ENTRIES)
+    check_labels(config, ("preset", "experiment"))
+    check_point(config["n_states"], config["n_values"], config["seed"])
+    check_texts(config["sizes"], config["length"])
+    TuningRecipe.from_dict(config["recipe"])
+    check_positions(PretrainingRecipe.from_dict(config["pretraining"]), config["length"])
+
+
 def _column(name: str) -> Callable[[dict[str, Any]], float | None]:
     return partial(accuracy_of, name)
 
@@ -149,6 +169,7 @@ EXPERIMENT = Experiment(
         "paper": FineTuningConfig("paper"),
     },
     compute=fine_tuning_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("experiment", "n_states", "n_values"),
     columns={name.replace("_", " "): _column(name) for name in METHODS},

@@ -8,13 +8,16 @@ misses changes.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hmmlib._checks import check_positive_int
+from hmmlib.experiments.checks import check_point
 from hmmlib.experiments.head_vs_prompt import VARIANT
-from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scales import DownstreamConfig, check_scale, stored_scale
 from hmmlib.experiments.scoring import rounded
 from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
 from hmmlib.hmm import N_TOKENS, random_hmm
@@ -24,6 +27,7 @@ from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import optimal_prompt, tune_prompt
 
 METHODS = ("learnt_head", "learnt_prompt")
+_TOLD = ("n_states", "shares", "starts", "seed")
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,7 @@ class HalfTrainedConfig(DownstreamConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rising = all(low < high for low, high in zip((0.0, *self.shares), self.shares, strict=False))
-        if not self.shares or not rising or self.shares[-1] > 1:
-            raise ValueError(f"shares: expected rising numbers above 0 and at most 1, got {self.shares}")
+        _check_shares(self.shares)
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -89,7 +91,7 @@ def half_trained_cell(config: Record, place: Workplace) -> Record:
             `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, recipe = stored_scale(config, ("n_states", "shares", "starts", "seed"))
+    scale, recipe = stored_scale(config, _TOLD)
     n_states, seed, watch = config["n_states"], config["seed"], Stopwatch()
     prompt = replace(scale.recipes(seed)["prompt"], starts=config["starts"])
     model = random_hmm(n_states, N_TOKENS, generator=seed)
@@ -138,6 +140,28 @@ def half_trained_cell(config: Record, place: Workplace) -> Record:
     return record | watch.times()
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: As for `hmmlib.experiments.scales.check_scale` and `hmmlib.experiments.checks.check_point`.
+        ValueError: Shares that do not rise from above 0 to at most 1, or as for these.
+    """
+    check_scale(config, _TOLD)
+    check_point(config["n_states"], 0, config["seed"])
+    check_positive_int(config["starts"], "starts")
+    _check_shares(config["shares"])
+
+
+def _check_shares(shares: Sequence[float]) -> None:
+    rising = all(low < high for low, high in zip((0.0, *shares), shares, strict=False))
+    if not shares or not rising or shares[-1] > 1:
+        raise ValueError(f"shares: expected rising numbers above 0 and at most 1, got {shares}")
+
+
 def _last(method: str, record: Record) -> float:
     accuracy: float = record["stops"][-1]["methods"][method]["test"]
     return accuracy
@@ -152,6 +176,7 @@ EXPERIMENT = Experiment(
         "gpu": HalfTrainedConfig("gpu", seeds=(1, 2, 3, 4, 5)),
     },
     compute=half_trained_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("n_states",),
     columns={

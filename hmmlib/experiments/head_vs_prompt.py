@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from hmmlib.certificates import row_space_test, separate
+from hmmlib.experiments.checks import check_point
 from hmmlib.experiments.figure3 import load_or_pretrain, pretraining_facts
-from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scales import DownstreamConfig, check_scale, stored_scale
 from hmmlib.experiments.scoring import accuracy_of, rounded
 from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
 from hmmlib.hmm import N_TOKENS, random_hmm
@@ -38,6 +39,7 @@ METHODS = (
     "learnt_head",
     "learnt_head_paper",
 )
+_TOLD = ("n_states", "seed")
 # Texts on which what a prompt does is compared with what a prior would do.
 _FITTED_TEXTS = 500
 
@@ -101,7 +103,7 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
             `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, pretraining = stored_scale(config, ("n_states", "seed"))
+    scale, pretraining = stored_scale(config, _TOLD)
     n_states, seed, watch = config["n_states"], config["seed"], Stopwatch()
     recipes = scale.recipes(seed)
     model = random_hmm(n_states, N_TOKENS, generator=seed)
@@ -164,6 +166,20 @@ def head_vs_prompt_cell(config: Record, place: Workplace) -> Record:
     }
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: As for `hmmlib.experiments.scales.check_scale` and `hmmlib.experiments.checks.check_point`.
+        ValueError: As for these.
+    """
+    check_scale(config, _TOLD)
+    check_point(config["n_states"], 0, config["seed"])
+
+
 EXPERIMENT = Experiment(
     name="head-vs-prompt",
     title="heads and prompts on exact and on pretrained models (Figure 3, left)",
@@ -177,6 +193,7 @@ EXPERIMENT = Experiment(
         }.items()
     },
     compute=head_vs_prompt_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("n_states",),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},

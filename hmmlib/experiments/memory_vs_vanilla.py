@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hmmlib._checks import check_positive_int
+from hmmlib.experiments.checks import check_point
 from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
-from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scales import DownstreamConfig, check_scale, stored_scale
 from hmmlib.experiments.scoring import accuracy_of
 from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
 from hmmlib.hmm import N_SYNTAX
@@ -47,6 +49,7 @@ METHODS = (
     "read_off_attention",
     "read_off_attention_paper",
 )
+_TOLD = ("kind", "n_values", "seed")
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
             `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, pretraining = stored_scale(config, ("kind", "n_values", "seed"))
+    scale, pretraining = stored_scale(config, _TOLD)
     kind, n_values, seed, watch = config["kind"], config["n_values"], config["seed"], Stopwatch()
     _check_kind(kind)
     recipes = scale.recipes(seed)
@@ -179,6 +182,22 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
     }
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: As for `hmmlib.experiments.scales.check_scale` and `hmmlib.experiments.checks.check_point`.
+        ValueError: An unknown kind, or as for these.
+    """
+    check_scale(config, _TOLD)
+    _check_kind(config["kind"])
+    n_values = check_positive_int(config["n_values"], "n_values")
+    check_point(N_SYNTAX * n_values, n_values, config["seed"])
+
+
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kinds: expected one of {KINDS}, got {kind!r}")
@@ -202,6 +221,7 @@ EXPERIMENT = Experiment(
         }.items()
     },
     compute=memory_vs_vanilla_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("kind", "n_values"),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},

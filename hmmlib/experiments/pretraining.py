@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hmmlib._checks import check_fraction, check_number, check_positive_int
+from hmmlib.experiments.checks import check_labels, check_point, check_seed
 from hmmlib.experiments.figure3 import cell_recipe, point_model, pretrained_in_time
 from hmmlib.experiments.scoring import rounded
 from hmmlib.hmm import N_SYNTAX, unigram_entropy
@@ -22,6 +24,8 @@ TEST_RATES = (0.05, 0.3)
 TEST_TEXTS = 2048
 _BIN = 8
 _LABELS = ("preset", "variant", "learning_rate", "n_states", "n_values", "seed")
+_ENTRIES = (*_LABELS, "measure_every", "recipe", "texts")
+_TEXTS = ("seed", "rates", "count")
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def pretraining_cell(config: Record, place: Workplace) -> Record:
             figure.
         FloatingPointError: As for `hmmlib.pretrain`.
     """
-    check_entries(config, (*_LABELS, "measure_every", "recipe", "texts"))
+    check_entries(config, _ENTRIES)
     model = point_model(config["n_states"], config["n_values"], config["seed"], place.device)
     recipe, texts = PretrainingRecipe.from_dict(config["recipe"]), config["texts"]
     lm, trained, run = pretrained_in_time(
@@ -155,6 +159,31 @@ def pretraining_cell(config: Record, place: Workplace) -> Record:
     }
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: An entry that a recipe does not have, or a value of another type.
+        ValueError: An entry is missing or too many, or a value is out of range.
+    """
+    check_entries(config, _ENTRIES)
+    check_labels(config, ("preset", "variant"))
+    if config["learning_rate"] is not None:
+        check_number(config["learning_rate"], "learning_rate")
+    check_point(config["n_states"], config["n_values"], config["seed"])
+    check_positive_int(config["measure_every"], "measure_every")
+    PretrainingRecipe.from_dict(config["recipe"])
+    texts = config["texts"]
+    check_entries(texts, _TEXTS, "texts")
+    check_seed(texts["seed"])
+    check_positive_int(texts["count"], "count")
+    for rate in texts["rates"]:
+        check_fraction(rate, "rates", above_zero=True)
+
+
 def _groups(found: list[tuple[int, float, int]]) -> dict[str, list[float]]:
     names = ("group", "kl", "blanks")
     return {name: [rounded(entry[i]) for entry in found] for i, name in enumerate(names)}
@@ -175,6 +204,7 @@ EXPERIMENT = Experiment(
         ),
     },
     compute=pretraining_cell,
+    check=check_cell,
     of_the_run=(("seconds",), ("device",), ("history", "seconds")),
     groups=("variant", "learning_rate", "n_states", "n_values"),
     kind=lambda config: "memory" if config["n_values"] else "vanilla",

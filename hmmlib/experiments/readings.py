@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
-from hmmlib.experiments.memory_vs_vanilla import KINDS, MemoryVsVanillaConfig
+from hmmlib.experiments.memory_vs_vanilla import KINDS, MemoryVsVanillaConfig, check_cell
 from hmmlib.experiments.scales import stored_scale
 from hmmlib.experiments.scoring import accuracy_of, mean_divergence, rounded
 from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
@@ -113,6 +113,7 @@ EXPERIMENT = Experiment(
         "gpu": ReadingsConfig("gpu", seeds=(1, 2, 3, 4, 5), sizes=(5000, 500, 1000)),
     },
     compute=readings_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("kind", "n_values"),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},

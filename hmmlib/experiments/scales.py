@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
+from hmmlib._checks import check_positive_int
+from hmmlib.experiments.checks import check_labels, check_positions, check_seed, check_texts
 from hmmlib.experiments.figure3 import cell_recipe
 from hmmlib.pretraining import PretrainingRecipe
 from hmmlib.sweeps import Record, check_entries
@@ -40,6 +42,12 @@ class DownstreamScale:
     prompt_paper: TuningRecipe | None = PAPER_TUNING
     restarts: int = 10
     fewer: tuple[int, ...] = (50, 150, 500, 1500)
+
+    def __post_init__(self) -> None:
+        check_texts(self.sizes, self.length)
+        check_positive_int(self.restarts, "restarts")
+        for count in self.fewer:
+            check_positive_int(count, "fewer")
 
     def recipes(self, seed: int) -> dict[str, TuningRecipe]:
         """The recipes of a cell.
@@ -79,8 +87,14 @@ class DownstreamScale:
             ValueError: An entry is missing or too many, or a value is out of range.
         """
         check_entries(stored, (entry.name for entry in fields(cls)), "scale")
+        check_labels(stored, ("pretraining",))
+        for name in ("sizes", "fewer"):
+            if not isinstance(stored[name], list | tuple):
+                raise TypeError(f"{name}: expected a list of numbers, got {stored[name]!r}")
         recipes = {
-            name: TuningRecipe.from_dict(stored[name]) for name in _RECIPES if stored[name] is not None
+            name: TuningRecipe.from_dict(stored[name])
+            for name in _RECIPES
+            if name != "prompt_paper" or stored[name] is not None
         }
         return cls(**{**stored, "sizes": tuple(stored["sizes"]), "fewer": tuple(stored["fewer"]), **recipes})
 
@@ -195,3 +209,24 @@ def stored_scale(config: Record, told: Iterable[str]) -> tuple[DownstreamScale, 
     """
     check_entries(config, ("preset", *told, "scale", "pretraining"))
     return DownstreamScale.from_dict(config["scale"]), PretrainingRecipe.from_dict(config["pretraining"])
+
+
+def check_scale(config: Record, told: Iterable[str]) -> DownstreamScale:
+    """Check what the cells of all experiments on downstream tasks are told, without computing anything.
+
+    Args:
+        config: Of the cell.
+        told: Names of what it is told besides, its `seed` among them.
+
+    Returns:
+        The scale.
+
+    Raises:
+        TypeError: An entry that a recipe does not have, or a value of another type.
+        ValueError: An entry is missing or too many, or a value is out of range.
+    """
+    scale, pretraining = stored_scale(config, told)
+    check_labels(config, ("preset",))
+    check_seed(config["seed"])
+    check_positions(pretraining, scale.length, max(recipe.n_prompt for recipe in scale.recipes(0).values()))
+    return scale
