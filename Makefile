@@ -163,9 +163,10 @@ notebooks: $(STAMP) ## write the notebooks anew from their scripts, executed
 	@$(PY) book/tools/execute_notebooks.py --workers $(WORKERS) $(NOTEBOOKS)
 
 .PHONY: figures
-figures: $(STAMP) ## draw the committed figures anew
+figures: $(STAMP) ## draw the committed figures anew, and write what README says of the results
 	@echo "==> Drawing the committed figures"
 	@$(PY) book/tools/draw_figures.py
+	@$(PY) book/tools/write_findings.py
 
 # Of each sweep whose results are kept: experiment, preset, and file. Tests compute a smoke cell again.
 SWEEPS := \

@@ -52,7 +52,8 @@ class Result(SphinxRole):
     def files() -> list[Path]:
         """The files behind the statements, and the module that makes them."""
         named = [book_file(f"results/{name}.json") for name in statements.FILES.values()]
-        return [*named, Path(statements.__file__)]
+        beside = [named[0].with_name(f"{name}.json") for name in statements.OPTIONAL.values()]
+        return [*named, *(file for file in beside if file.exists()), Path(statements.__file__)]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

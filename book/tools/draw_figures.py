@@ -6,44 +6,40 @@ Run as ``make figures``. The same numbers give the same file, byte for byte.
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from hmmlib.analysis import World, worlds
-from hmmlib.analysis.curves import EXACT, PAPER, SOLVED
-from hmmlib.plotting.figure3 import figure3_rows
+from hmmlib.analysis import Results, World
+from hmmlib.analysis.figure3 import shown_worlds
+from hmmlib.analysis.statements import SLUGS
+from hmmlib.plotting.figure3 import figure3_overlay
 from hmmlib.plotting.style import use_style
 
 BOOK = Path(__file__).resolve().parent.parent
 TARGET = BOOK / "_static" / "figure3.svg"
 
-ROWS = {PAPER: "The paper", SOLVED: "Our networks", EXACT: "Exact model"}
-FILES = ("figure3_paper", "head_vs_prompt_laptop", "memory_vs_vanilla_laptop", "exact_prompts")
 
-
-def figure3_numbers() -> dict[str, World]:
-    """The rows of the figure.
+def figure3_worlds() -> dict[str, World]:
+    """What the figure shows.
 
     Returns:
-        Title of each row, and its curves, from the files in ``book/results``.
+        Name of each world, and its curves, from the files in ``book/results``.
     """
-    results = (json.loads((BOOK / "results" / f"{name}.json").read_text(encoding="utf-8")) for name in FILES)
-    found = worlds(*results)
-    return {title: found[world] for world, title in ROWS.items()}
+    found = Results().worlds
+    return shown_worlds({name: found[slug] for slug, name in SLUGS.items()})
 
 
 def figure3_of_both() -> str:
-    """Draw the paper's Figure 3 over the same figure of this book.
+    """Draw this book's numbers over the paper's Figure 3.
 
     Returns:
         The picture as SVG.
     """
     with mpl.rc_context():
         use_style()
-        figure = figure3_rows(figure3_numbers())
+        figure = figure3_overlay(figure3_worlds())
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)

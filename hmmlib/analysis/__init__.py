@@ -6,6 +6,8 @@ from hmmlib.analysis.coverage import Coverage, bootstrap, coverage, coverage_tab
 from hmmlib.analysis.curves import Row, earlier, measured, published, rows, worlds
 from hmmlib.analysis.deviations import DEVIATIONS, Deviation, deviation_tables
 from hmmlib.analysis.estimators import difference_estimate
+from hmmlib.analysis.figure3 import figure3_numbers, shown_worlds
+from hmmlib.analysis.findings import findings
 from hmmlib.analysis.intervals import Mean, mean_over_seeds, no_error_floor, share_that_may_differ
 from hmmlib.analysis.ladder import (
     ATTENTION,
@@ -75,7 +77,9 @@ __all__ = [
     "difference_estimate",
     "earlier",
     "family_table",
+    "figure3_numbers",
     "find_cell",
+    "findings",
     "group",
     "help_from_exact",
     "holm",
@@ -103,6 +107,7 @@ __all__ = [
     "seeds_for_claim",
     "seeds_to_tell",
     "share_that_may_differ",
+    "shown_worlds",
     "statement_names",
     "steps",
     "student",

@@ -124,20 +124,20 @@ def reproduction(theirs: str, alike: str, solved: str) -> str:
     Args:
         theirs: The verdict by the paper's own numbers, as `judge` has it.
         alike: That by our networks with heads trained by the paper's recipe.
-        solved: That by our networks with solved heads.
+        solved: That by our networks with fitted heads.
 
     Returns:
         'reproduced', 'not reproduced' or 'cannot be told', by our networks with the paper's recipe, and what
-        solved heads say if that is something else; or that the paper's numbers do not show it either. Where
+        fitted heads say if that is something else; or that the paper's numbers do not show it either. Where
         one of the two was not measured, the other speaks alone, and it is said which.
     """
     if theirs != HOLDS:
         return f"left open: by the paper's own numbers it {theirs}"
     words = {HOLDS: "reproduced", FAILS: "not reproduced"}
     if alike not in _JUDGED:
-        return f"with solved heads {words.get(solved, solved)}; by the paper's recipe {alike}"
+        return f"with fitted heads {words.get(solved, solved)}; by the paper's recipe {alike}"
     word = words.get(alike, UNKNOWN)
-    return word if solved == alike else f"{word}; with solved heads: {solved}"
+    return word if solved == alike else f"{word}; with fitted heads: {solved}"
 
 
 def tally(comparisons: Sequence[Comparison]) -> dict[str, int]:

@@ -21,7 +21,7 @@ CURVES = {
 }
 """Each curve of the figure, and where ``book/results/figure3_paper.json`` has it."""
 
-PAPER, RECIPE, SOLVED, EXACT = "the paper", "networks, AdamW", "networks, solved", "exact model"
+PAPER, RECIPE, SOLVED, EXACT = "the paper", "networks, AdamW", "networks, fitted", "exact model"
 EXACT_RECIPE = "exact model, AdamW"
 WORLDS = (PAPER, RECIPE, SOLVED, EXACT_RECIPE, EXACT)
 """The paper; our networks with heads and prompts by the paper's recipe, and with fitted heads and prompts by
@@ -160,6 +160,7 @@ _OF_NETWORKS = {
         "attention, no memory": ("learnt_attention",),
         "linear, memory": ("learnt_head",),
         "word counts": ("word_counts",),
+        "head, best": ("learnt_head_best",),
     },
 }
 _OF_THE_EXACT_MODEL = {
@@ -177,6 +178,9 @@ _OF_THE_EXACT_MODEL = {
         "attention, no memory": ("exact_attention",),
         "linear, memory": ("exact_head",),
         "word counts": ("word_counts",),
+        "head, best": ("head_best", "exact_head_best"),
+        "prompt, best": ("prompt_1_best", "exact_prompt_best"),
+        "posterior": ("posterior",),
     },
 }
 _BESIDE = {RECIPE: EXACT_RECIPE, SOLVED: EXACT}
@@ -196,22 +200,23 @@ def worlds(
         first: Of a file of the sweep ``head-vs-prompt``.
         second: Of one of ``memory-vs-vanilla``.
         exact: Of ``exact_prompts.json``, whose heads and prompts have more seeds.
-        exact_second: Records of the exact model of experiment 2 with more seeds than those of `second`, which
-            are taken if there are no others.
+        exact_second: Records of the exact model of experiment 2 with more seeds than those of `second`. What
+            they lack is taken from these.
 
     Returns:
         For each of `WORLDS` its curves: those of `CURVES` and, where networks or the exact model have them,
-        'attention, no memory', 'linear, memory' and 'word counts', of experiment 2 too. A curve that no
+        'attention, no memory', 'linear, memory' and 'word counts' of experiment 2, and of experiment 1 'head,
+        best' and 'prompt, best', with the heads that get most training labels right, and 'posterior', heads
+        on the exact posterior. A curve that no
         record has is left out: where prompts were not trained by the paper's recipe, 'networks, AdamW' has
-        none. A method that some cells lack has the seeds for which all sizes have it, if two or more do.
+        none. Where cells are missing, or lack a method, a curve has the seeds for which all sizes have it, if
+        two or more do.
     """
-    ideal = {
-        world: _curves(methods, exact, exact_second or second)
-        for world, methods in _OF_THE_EXACT_MODEL.items()
-    }
+    others = [second] if exact_second is None else [exact_second, second]
+    ideal = {world: _curves(methods, exact, others) for world, methods in _OF_THE_EXACT_MODEL.items()}
     found: dict[str, World] = {PAPER: {curve: published(paper, curve) for curve in CURVES}}
     for world, methods in _OF_NETWORKS.items():
-        curves = _curves(methods, first, second)
+        curves = _curves(methods, first, [second])
         found[world] = {
             name: _beside(curve, ideal[_BESIDE[world]].get(name)) for name, curve in curves.items()
         }
@@ -219,25 +224,28 @@ def worlds(
 
 
 def _curves(
-    methods: Mapping[str, tuple[str, ...]], first: Mapping[str, Any], second: Mapping[str, Any]
+    methods: Mapping[str, tuple[str, ...]], first: Mapping[str, Any], others: Sequence[Mapping[str, Any]]
 ) -> dict[str, Series]:
-    found = {}
+    found: dict[str, Series] = {}
     for curve, names in methods.items():
-        file = second if curve in _KINDS else first
-        cells = [cell for cell in file["cells"] if curve not in _KINDS or cell["kind"] == _KINDS[curve]]
-        for name in names:
-            those = _complete(cells, name)
-            if those:
-                found[curve] = measured(those, name, n_texts=n_test_texts(file))
-                break
+        for file in others if curve in _KINDS else [first]:
+            cells = [cell for cell in file["cells"] if curve not in _KINDS or cell["kind"] == _KINDS[curve]]
+            for name in names:
+                those = _complete(cells, name)
+                if those and curve not in found:
+                    found[curve] = measured(those, name, n_texts=n_test_texts(file))
     return found
 
 
 def _complete(cells: Sequence[Mapping[str, Any]], method: str) -> list[Mapping[str, Any]]:
     """The cells of the seeds for which all sizes have a method; none if these are fewer than two."""
-    lacking = {cell["seed"] for cell in cells if method not in cell["methods"]}
-    kept = [cell for cell in cells if cell["seed"] not in lacking]
-    return kept if len({cell["seed"] for cell in kept}) > 1 else []
+    having: dict[int, set[int]] = {}
+    for cell in cells:
+        if method in cell["methods"]:
+            having.setdefault(cell["seed"], set()).add(cell["n_states"])
+    every = {cell["n_states"] for cell in cells}
+    complete = {seed for seed, points in having.items() if points == every}
+    return [cell for cell in cells if cell["seed"] in complete] if len(complete) > 1 else []
 
 
 def _beside(curve: Series, exact: Series | None) -> Series:

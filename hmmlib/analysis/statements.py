@@ -17,6 +17,7 @@ Worlds are those of `SLUGS`; with ``-helped`` a world of networks borrows the ex
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property, partial
@@ -57,6 +58,12 @@ FILES = {
 :meta hide-value:
 """
 
+OPTIONAL = {"exact_second": "exact_attention"}
+"""Files that are used if they are there.
+
+:meta hide-value:
+"""
+
 _EXPERIMENTS = {"1": ("head", "prompt"), "2": ("attention", "linear")}
 _WORDS = (
     *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -79,13 +86,17 @@ class Results:
 
     @cached_property
     def files(self) -> dict[str, Mapping[str, Any]]:
-        """The content of each of `FILES`."""
-        return {key: self._read(name) for key, name in FILES.items()}
+        """The content of each of `FILES`, and of those of `OPTIONAL` that are there."""
+        found = {key: self._read(name) for key, name in FILES.items()}
+        for key, name in OPTIONAL.items():
+            with contextlib.suppress(FileNotFoundError):
+                found[key] = self._read(name)
+        return found
 
     @cached_property
     def worlds(self) -> dict[str, World]:
         """Every world by its slug, those with borrowed seeds among them."""
-        found = worlds(*self.files.values())
+        found = worlds(**self.files)
         by_slug: dict[str, World] = {slug: found[name] for slug, name in SLUGS.items()}
         for slug in ("recipe", "fitted"):
             by_slug[f"{slug}-helped"] = help_from_exact(by_slug[slug])

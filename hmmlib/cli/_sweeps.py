@@ -91,7 +91,7 @@ def _sweep(asked: argparse.Namespace) -> int:
     cells = count_in_words(experiment, results.asked)
     say(f"{experiment.name}: {cells}, {len(results.there)} of them in {store.folder}")
     if asked.dry_run:
-        _print_outlook(results, asked.workers)
+        print_outlook(results, asked.workers)
         return DONE
     names = ("workers", "scheduler", "device", "time_limit")
     report = say if progress_options() else None
@@ -105,7 +105,17 @@ def _sweep(asked: argparse.Namespace) -> int:
     return FAILED if done.failed else INCOMPLETE if done.left else DONE
 
 
-def _print_outlook(results: Results, workers: int) -> None:
+def print_outlook(results: Results, workers: int) -> None:
+    """Print how many cells there are, and how long those that are missing may take.
+
+    Args:
+        results: What the store has.
+        workers: Number of processes that will compute them.
+
+    Raises:
+        TypeError: A number of workers that is not an integer.
+        ValueError: Fewer than one.
+    """
     groups = outlook(results)
     rows = [[*results.experiment.groups, "cells", "there", "CPU time left"]]
     for group in groups:
@@ -132,11 +142,11 @@ def _results(asked: argparse.Namespace) -> int:
     for other in asked.merge:
         say(f"{_merged(store.merge(other))} from {other}")
     for file in asked.imports:
-        say(f"{_imported(import_cells(asked.experiment, config, store, file))} from {file}")
+        say(f"{imported(import_cells(asked.experiment, config, store, file))} from {file}")
     results = collect(asked.experiment, config, store)
     write_table(results.table(asked.columns, _mean_and_interval))
     if asked.csv is not None:
-        _write_csv(asked.csv, results.tidy(asked.columns))
+        write_csv(asked.csv, results.tidy(asked.columns))
     if asked.plot is not None:
         _plot(asked.plot, results, asked.columns)
     if asked.export is None:
@@ -164,7 +174,13 @@ def _mean_and_interval(values: Sequence[float]) -> str:
     return f"{mean:.4g} ± {half_width:.2g}"
 
 
-def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+def write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    """Write a table as CSV, as a whole or not at all.
+
+    Args:
+        path: The file.
+        rows: The header and the other rows.
+    """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_whole(path, text.getvalue().encode())
@@ -195,7 +211,15 @@ def _merged(found: MergeResult) -> str:
     return ", ".join(words)
 
 
-def _imported(found: ImportResult) -> str:
+def imported(found: ImportResult) -> str:
+    """What became of the cells of an exported file.
+
+    Args:
+        found: What `import_cells` says.
+
+    Returns:
+        It, in words.
+    """
     words = [counted(found.new, "new cell")]
     words += [f"{found.known} here already"] if found.known else []
     words += [f"{found.other} of other configurations, not taken"] if found.other else []

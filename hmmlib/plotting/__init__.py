@@ -6,7 +6,7 @@ Figure 3, the paper's and ours (`hmmlib.plotting.figure3`), and `spell`, which w
 """
 
 from hmmlib.plotting._parts import spell
-from hmmlib.plotting.figure3 import figure3_rows
+from hmmlib.plotting.figure3 import figure3_overlay
 from hmmlib.plotting.shared import accuracy_by_states, turning_labels
 from hmmlib.plotting.style import PALETTE, LineStyle, use_style
 
@@ -14,7 +14,7 @@ __all__ = [
     "PALETTE",
     "LineStyle",
     "accuracy_by_states",
-    "figure3_rows",
+    "figure3_overlay",
     "spell",
     "turning_labels",
     "use_style",
