@@ -179,6 +179,7 @@ SWEEPS := \
 	fine-tuning:laptop:book/results/fine_tuning_laptop \
 	half-trained:laptop:book/results/half_trained_laptop \
 	readings:laptop:book/results/readings_laptop \
+	exact-attention:laptop:book/results/exact_attention \
 	pretraining:smoke:tests/records/pretraining_smoke \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \

@@ -1,6 +1,7 @@
 """Results that are being computed anew, as their experiments have changed; those in the files are older."""
 
 AWAITED = {
+    "exact_attention",
     "exact_prompts",
     "fine_tuning_laptop",
     "half_trained_laptop",

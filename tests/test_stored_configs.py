@@ -26,6 +26,7 @@ SMALL = {
     "half-trained": {"shares": (0.5,)},
     "fine-tuning": {"n_values": ()},
     "readings": {"kinds": ("memory",)},
+    "exact-attention": {"n_values": (2,), "kinds": ("memory",)},
 }
 
 

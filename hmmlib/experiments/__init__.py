@@ -6,6 +6,7 @@ A new experiment is a module with a value `EXPERIMENT`, and a line here.
 from __future__ import annotations
 
 from hmmlib.experiments import (
+    exact_attention,
     exact_prompts,
     fine_tuning,
     half_trained,
@@ -26,6 +27,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         fine_tuning,
         half_trained,
         readings,
+        exact_attention,
     )
 }
 """All of them.
