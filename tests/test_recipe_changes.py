@@ -136,6 +136,11 @@ REFUSED = {
         "kind": ("both", "kinds: expected one of"),
         "n_values": (0, "n_values: expected at least 1, got 0"),
     },
+    "exact-attention": {name: SCALE[name] for name in SCALE if name.startswith(("scale", "seed", "preset"))}
+    | {
+        "kind": ("both", "kinds: expected one of"),
+        "n_values": (0, "n_values: expected at least 1, got 0"),
+    },
     "readings": SCALE | {"n_values": (0, "n_values: expected at least 1, got 0")},
     "half-trained": SCALE
     | STATES
@@ -175,7 +180,10 @@ def one_cell(name):
     """The smallest preset of an experiment, with a single cell."""
     smoke = EXPERIMENTS[name].presets["smoke"]
     single = {"pretraining": {"n_values": ()}, "fine-tuning": {"n_values": ()}}
-    single |= {name: {"n_values": (2,), "kinds": ("memory",)} for name in ("memory-vs-vanilla", "readings")}
+    single |= {
+        name: {"n_values": (2,), "kinds": ("memory",)}
+        for name in ("memory-vs-vanilla", "readings", "exact-attention")
+    }
     single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}}
     return replace(smoke, **single.get(name, {"n_states": (4,)}))
 

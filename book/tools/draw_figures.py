@@ -13,7 +13,6 @@ import matplotlib.pyplot as plt
 
 from hmmlib.analysis import Results, World
 from hmmlib.analysis.figure3 import shown_worlds
-from hmmlib.analysis.statements import SLUGS
 from hmmlib.plotting.figure3 import figure3_overlay
 from hmmlib.plotting.style import use_style
 
@@ -27,8 +26,7 @@ def figure3_worlds() -> dict[str, World]:
     Returns:
         Name of each world, and its curves, from the files in ``book/results``.
     """
-    found = Results().worlds
-    return shown_worlds({name: found[slug] for slug, name in SLUGS.items()})
+    return shown_worlds(Results().named_worlds)
 
 
 def figure3_of_both() -> str:

@@ -5,6 +5,7 @@ from hmmlib.analysis.claims import CLAIMS, READINGS, Claim, Finding, check_claim
 from hmmlib.analysis.coverage import Coverage, bootstrap, coverage, coverage_table, interval_table, student
 from hmmlib.analysis.curves import Row, earlier, measured, published, rows, worlds
 from hmmlib.analysis.deviations import DEVIATIONS, Deviation, deviation_tables
+from hmmlib.analysis.effects import clear_gain, method_gain
 from hmmlib.analysis.estimators import difference_estimate
 from hmmlib.analysis.figure3 import figure3_numbers, shown_worlds
 from hmmlib.analysis.findings import findings
@@ -25,6 +26,7 @@ from hmmlib.analysis.multiplicity import family_table, holm, p_values
 from hmmlib.analysis.power import SeedsNeeded, seeds_for_agreement, seeds_for_claim, seeds_to_tell
 from hmmlib.analysis.released import log_ratio, released_scores
 from hmmlib.analysis.results import book_file, find_cell, group, n_test_texts, read_results
+from hmmlib.analysis.runs import cpu_seconds, run_table
 from hmmlib.analysis.series import Series, World, common_seeds, help_from_exact, weighted_sums
 from hmmlib.analysis.statements import Results, say, statement_names
 from hmmlib.analysis.tables import (
@@ -68,11 +70,13 @@ __all__ = [
     "claim_matrix",
     "claim_numbers",
     "claims_in_short",
+    "clear_gain",
     "common_seeds",
     "compare",
     "comparison_table",
     "coverage",
     "coverage_table",
+    "cpu_seconds",
     "deviation_tables",
     "difference_estimate",
     "earlier",
@@ -89,6 +93,7 @@ __all__ = [
     "mean_losses",
     "mean_over_seeds",
     "measured",
+    "method_gain",
     "moved_table",
     "movement_table",
     "n_test_texts",
@@ -102,6 +107,7 @@ __all__ = [
     "released_scores",
     "reproduction",
     "rows",
+    "run_table",
     "say",
     "seeds_for_agreement",
     "seeds_for_claim",

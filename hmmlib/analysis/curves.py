@@ -231,14 +231,22 @@ def _curves(
         for file in others if curve in _KINDS else [first]:
             cells = [cell for cell in file["cells"] if curve not in _KINDS or cell["kind"] == _KINDS[curve]]
             for name in names:
-                those = _complete(cells, name)
+                those = complete(cells, name)
                 if those and curve not in found:
                     found[curve] = measured(those, name, n_texts=n_test_texts(file))
     return found
 
 
-def _complete(cells: Sequence[Mapping[str, Any]], method: str) -> list[Mapping[str, Any]]:
-    """The cells of the seeds for which all sizes have a method; none if these are fewer than two."""
+def complete(cells: Sequence[Mapping[str, Any]], method: str) -> list[Mapping[str, Any]]:
+    """The cells of the seeds for which all sizes have a method.
+
+    Args:
+        cells: Records of a sweep, with `n_states`, `seed` and `methods`.
+        method: Name of the method.
+
+    Returns:
+        The cells, in their order; none if they are of fewer than two seeds.
+    """
     having: dict[int, set[int]] = {}
     for cell in cells:
         if method in cell["methods"]:

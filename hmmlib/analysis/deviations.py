@@ -78,14 +78,14 @@ DEVIATIONS = (
         "How heads are trained",
         "AdamW, learning rate 0.01, 100 epochs",
         "the same",
-        "so, and also solved to the optimum of the log-loss",
+        "so, and also fitted to the optimum of the log-loss",
     ),
     Deviation(
         "prompts",
         "How prompts are trained",
         "20 vectors, as heads",
         "the same",
-        "20 vectors, 1 epoch of batches of 16, best of 3 starts, head solved afterwards",
+        "20 vectors, 1 epoch of batches of 16, best of 3 starts, head fitted afterwards",
     ),
     Deviation(
         "vanilla_head",
@@ -100,7 +100,7 @@ DEVIATIONS = (
         "Seeds",
         "20 and 5",
         "1 to 20 and 1 to 5",
-        "1 to 3; 1 to 20 on the exact model in experiment 1",
+        "those in the table of what was run, below",
     ),
 )
 """In the order of the page."""

@@ -102,6 +102,11 @@ class Results:
             by_slug[f"{slug}-helped"] = help_from_exact(by_slug[slug])
         return by_slug
 
+    @property
+    def named_worlds(self) -> dict[str, World]:
+        """Every world of one recipe by the name that tables have."""
+        return {name: self.worlds[slug] for slug, name in SLUGS.items()}
+
     def finding(self, claim: Claim, slug: str) -> Finding:
         """What a world says of a claim.
 

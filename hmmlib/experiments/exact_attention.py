@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from hmmlib._checks import check_positive_int
 from hmmlib.experiments.attention_heads import attention_heads
+from hmmlib.experiments.checks import check_labels, check_point
 from hmmlib.experiments.features import word_shares
 from hmmlib.experiments.figure3 import point_model
 from hmmlib.experiments.memory_vs_vanilla import KINDS
@@ -33,6 +35,7 @@ METHODS = (
     "exact_attention_paper",
 )
 _TOLD = ("kind", "n_values", "seed")
+_ENTRIES = ("preset", *_TOLD, "scale")
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def exact_attention_cell(config: Record, place: Workplace) -> Record:  # noqa: A
             generators and `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.tuning`.
     """
-    check_entries(config, ("preset", *_TOLD, "scale"))
+    check_entries(config, _ENTRIES)
     scale, watch = DownstreamScale.from_dict(config["scale"]), Stopwatch()
     kind, n_values, seed = (config[name] for name in _TOLD)
     _check_kind(kind)
@@ -132,6 +135,24 @@ def exact_attention_cell(config: Record, place: Workplace) -> Record:  # noqa: A
     }
 
 
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: An entry that a recipe does not have, or a value of another type.
+        ValueError: An entry is missing or too many, or a value is out of range.
+    """
+    check_entries(config, _ENTRIES)
+    check_labels(config, ("preset",))
+    DownstreamScale.from_dict(config["scale"])
+    _check_kind(config["kind"])
+    n_values = check_positive_int(config["n_values"], "n_values")
+    check_point(N_SYNTAX * n_values, n_values, config["seed"])
+
+
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kinds: expected one of {KINDS}, got {kind!r}")
@@ -146,6 +167,7 @@ EXPERIMENT = Experiment(
         "paper": ExactAttentionConfig("paper"),
     },
     compute=exact_attention_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("kind", "n_values"),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},

@@ -8,10 +8,31 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from hmmlib.analysis import Mean
+from hmmlib.analysis import Mean, World
 from hmmlib.plotting.style import PALETTE
 
 _ROW = 0.36  # inches
+
+
+def forest_panels(
+    worlds: Mapping[str, World], titles: Mapping[str, str]
+) -> tuple[dict[str, dict[str, Mean]], dict[str, tuple[int, ...]]]:
+    """What `forest` draws of some worlds.
+
+    Args:
+        worlds: Name of each world, and its curves.
+        titles: Title of the panel of each curve.
+
+    Returns:
+        The panels, each with the worlds that have its curve, and the numbers of states of each.
+    """
+    panels, points = {}, {}
+    for curve, title in titles.items():
+        having = {name: world[curve] for name, world in worlds.items() if curve in world}
+        if having:
+            panels[title] = {name: found.found for name, found in having.items()}
+            points[title] = next(iter(having.values())).points
+    return panels, points
 
 
 def forest(

@@ -8,7 +8,6 @@ import pytest
 
 from hmmlib.analysis import Mean, Results, Series, World, read_results
 from hmmlib.analysis.figure3 import shown_worlds
-from hmmlib.analysis.statements import SLUGS
 from hmmlib.plotting import figure3_overlay
 from plotting.drawn import band, line, title, words
 
@@ -63,8 +62,7 @@ def test_labels_of_ticks_do_not_run_into_each_other():
 
 
 def test_the_figure_of_the_landing_page_is_as_wide_as_a_phone_and_has_the_papers_numbers():
-    found = Results().worlds
-    shown = shown_worlds({name: found[slug] for slug, name in SLUGS.items()})
+    shown = shown_worlds(Results().named_worlds)
     figure = figure3_overlay(shown)
     assert figure.get_size_inches()[0] <= 4.4
     paper = read_results("figure3_paper")["experiment_1"]
