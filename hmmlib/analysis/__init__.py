@@ -24,6 +24,7 @@ from hmmlib.analysis.ladder import (
 )
 from hmmlib.analysis.multiplicity import family_table, holm, p_values
 from hmmlib.analysis.power import SeedsNeeded, seeds_for_agreement, seeds_for_claim, seeds_to_tell
+from hmmlib.analysis.rates import AtRate, at_chosen_rate
 from hmmlib.analysis.released import log_ratio, released_scores
 from hmmlib.analysis.results import book_file, find_cell, group, n_test_texts, read_results
 from hmmlib.analysis.runs import cpu_seconds, run_table
@@ -49,6 +50,7 @@ __all__ = [
     "HEAD",
     "PROMPT",
     "READINGS",
+    "AtRate",
     "Claim",
     "Comparison",
     "Coverage",
@@ -63,6 +65,7 @@ __all__ = [
     "Step",
     "TwoCauses",
     "World",
+    "at_chosen_rate",
     "book_file",
     "bootstrap",
     "check_claim",
