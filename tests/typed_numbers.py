@@ -18,8 +18,9 @@ CHAPTERS = (
     "where_the_error_comes_from",
     "reproduction_report",
     "pretraining",
+    "masking_rules",
 )
-"""The notebooks of Part II."""
+"""The notebooks of Part II, and the appendix that belongs to it."""
 
 ALLOWED = {
     "reproduction_report": {

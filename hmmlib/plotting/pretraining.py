@@ -1,4 +1,4 @@
-"""Figures of pretraining: loss and KL on the way, where the error sits, what a recipe costs, BERT's masks."""
+"""Figures of pretraining: loss and KL on the way, where the error sits, what a recipe costs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 from hmmlib.plotting._parts import HATCHED, LEAST_KL, LETTERS, short
+from hmmlib.plotting.shared import kl_maps
 from hmmlib.plotting.style import PALETTE, LineStyle
 from hmmlib.pretraining import History, Stage
 
@@ -130,42 +131,26 @@ def probs_side_by_side(exact: Tensor, learnt: Tensor, answers: Tensor) -> Figure
     return figure
 
 
-def kl_by_machine(cells: Sequence[Cell], rate: str = "0.05") -> Figure:
-    """Draw the KL that pretraining leaves, against the number of hidden states.
+def kl_by_seed(cells: Sequence[Cell], rate: str = "0.05") -> Figure:
+    """Draw the KL that pretraining leaves on every HMM, as heat maps with a row for each point.
 
     Args:
         cells: Records of `hmmlib.experiments.pretraining.pretraining_cell`.
         rate: Which test, by its rate of blanks.
 
     Returns:
-        The figure: a dot for every seed, lines through the medians, one for HMMs with and one without memory.
+        The figure: vanilla HMMs and, beside them, those with memory; a column for each seed, and one for
+        the median.
     """
-    figure, axes = plt.subplots(figsize=(6.4, 3.6))
-    groups = (
-        ("vanilla", [cell for cell in cells if not cell["n_values"]], -0.25),
-        ("with memory", [cell for cell in cells if cell["n_values"]], 0.25),
-    )
-    for (name, found, shift), line in zip(groups, PALETTE, strict=False):
-        if not found:
-            continue
-        x = sorted({cell["n_states"] for cell in found})
-        medians = [_median(c["tests"][rate]["kl"] for c in found if c["n_states"] == n) for n in x]
-        axes.plot(x, medians, label=f"{name}, median", **line._asdict())
-        axes.plot(
-            [cell["n_states"] + shift for cell in found],
-            [cell["tests"][rate]["kl"] for cell in found],
-            line.marker,
-            color=line.color,
-            alpha=0.35,
-            markersize=4,
-            markeredgewidth=0,
-        )
-    axes.set_yscale("log")
-    axes.set(xlabel="hidden states, memory included", ylabel="KL to the exact model (nats)")
-    ticks = sorted({cell["n_states"] for cell in cells})
-    axes.set_xticks(ticks, [str(n) for n in ticks], fontsize=8)
-    axes.legend(loc="best")
-    return figure
+    panels: dict[str, dict[str, dict[str, float]]] = {}
+    for cell in sorted(cells, key=lambda one: (one["n_values"] > 0, one["n_states"], one["seed"])):
+        panel = panels.setdefault("with a memory" if cell["n_values"] else "vanilla", {})
+        row = panel.setdefault(str(cell["n_states"]), {})
+        row[str(cell["seed"])] = cell["tests"][rate]["kl"]
+    for panel in panels.values():
+        for row in panel.values():
+            row["median"] = float(np.median(list(row.values())))
+    return kl_maps(panels, rows="hidden states, memory included", columns="seed")
 
 
 def kl_by_place(cells: Sequence[Cell], least_blanks: int = 200, width: int = 8) -> Figure:
@@ -239,72 +224,8 @@ def ladder_curves(runs: Mapping[str, Sequence[Cell]]) -> Figure:
     return figure
 
 
-def taken_for_noise(exact: Tensor, noisy: Tensor, answer: int, divergences: Mapping[str, Tensor]) -> Figure:
-    """Draw what is lost where words may be random: two distributions at one blank, and KL over all blanks.
-
-    Args:
-        exact: G at one blank, shape (V,).
-        noisy: The best prediction there when words may be random, shape (V,).
-        answer: The token under the blank.
-        divergences: Name and KL(G ‖ best prediction) at many blanks, nats, shape (M,).
-
-    Returns:
-        The figure: the distributions on the left; on the right, the share of blanks whose KL exceeds a size.
-    """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
-    x = np.arange(len(exact))
-    left.bar(x - 0.2, exact.cpu().numpy(), 0.4, color=PALETTE[0].color, label="$G$")
-    left.bar(x + 0.2, noisy.cpu().numpy(), 0.4, label=r"$\tilde{G}$", **HATCHED)
-    names = list(LETTERS[: len(exact)]) if len(exact) <= len(LETTERS) else [str(token) for token in x]
-    left.set_xticks(x, [f"[{name}]" if token == answer else name for token, name in enumerate(names)])
-    left.set(xlabel="token; in brackets, the one under the blank", ylabel="probability", title="One blank")
-    left.grid(visible=False, axis="x")
-    left.legend()
-    for (name, values), line in zip(divergences.items(), PALETTE, strict=False):
-        sizes = np.sort(values.clamp_min(LEAST_KL).cpu().numpy())[::-1]
-        shares = np.arange(1, len(sizes) + 1) / len(sizes)
-        shown = sizes > LEAST_KL
-        right.loglog(
-            sizes[shown], 100 * shares[shown], label=name, color=line.color, linestyle=line.linestyle
-        )
-    right.set(xlabel=r"KL($G$ ‖ $\tilde{G}$) above (nats)", ylabel="blanks (%)", title="All blanks")
-    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    right.legend(loc="lower left")
-    return figure
-
-
-def two_targets(distances: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how far a network is from two distributions that it may have learnt.
-
-    Args:
-        distances: Name of a kind of position, and KL(G ‖ network) and KL(G̃ ‖ network) there, nats.
-
-    Returns:
-        The figure: a pair of bars for each kind.
-    """
-    figure, axes = plt.subplots(figsize=(5.6, 3.0))
-    x = np.arange(len(distances))
-    plain, doubting = zip(*distances.values(), strict=True)
-    axes.bar(x - 0.18, plain, 0.34, color=PALETTE[0].color, label="from $G$")
-    axes.bar(x + 0.18, doubting, 0.34, label=r"from $\tilde{G}$", **HATCHED)
-    for shift, values in ((-0.18, plain), (0.18, doubting)):
-        for place, value in zip(x + shift, values, strict=True):
-            axes.annotate(
-                short(value), (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=9
-            )
-    axes.set(ylabel="KL to the network (nats)", ylim=(0, 1.25 * max(*plain, *doubting)))
-    axes.set_xticks(x, list(distances))
-    axes.grid(visible=False, axis="x")
-    axes.legend(loc="upper left")
-    return figure
-
-
 def _small(line: LineStyle) -> dict[str, Any]:
     return line._asdict() | {"markersize": 3}
-
-
-def _median(values: Any) -> float:
-    return float(np.median(list(values)))
 
 
 def _mark_stages(panel: Axes, stages: Sequence[Stage]) -> None:

@@ -1,4 +1,4 @@
-"""Figures that several chapters draw: accuracies by the number of states, and labels that turn twice."""
+"""Figures that several chapters draw: accuracies by number of states, labels that turn twice, maps of KL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
+from hmmlib.plotting._parts import LEAST_KL
 from hmmlib.plotting.style import PALETTE
 
 
@@ -76,3 +79,57 @@ def turning_labels(
         lines = axes[1].get_legend_handles_labels()[0][-2:]
         figure.legend(handles=lines, loc="outside lower right", ncols=2)
     return figure
+
+
+def kl_maps(panels: Mapping[str, Mapping[str, Mapping[str, float]]], *, rows: str, columns: str) -> Figure:
+    """Draw tables of KL as heat maps on one logarithmic scale, with their numbers in them.
+
+    Args:
+        panels: For each title the KL in nats, by row and by column; a row may lack columns.
+        rows: What the rows are.
+        columns: What the columns are.
+
+    Returns:
+        The figure, one panel beside the other, in thousandths of a nat.
+
+    Raises:
+        ValueError: No number at all.
+    """
+    found = [kl for panel in panels.values() for row in panel.values() for kl in row.values()]
+    if not found:
+        raise ValueError("panels: expected at least one number, got none")
+    names = {
+        title: list(dict.fromkeys(c for row in panel.values() for c in row))
+        for title, panel in panels.items()
+    }
+    widths = [len(columns) for columns in names.values()]
+    height = 0.9 + 0.36 * max(len(panel) for panel in panels.values())
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(1.6 + 0.56 * sum(widths), height), width_ratios=widths, squeeze=False
+    )
+    least = max(min(found), LEAST_KL)
+    scale = LogNorm(least, max(max(found), 2 * least))
+    for axis, (title, panel) in zip(axes.flat, panels.items(), strict=True):
+        table = np.array([[row.get(name, np.nan) for name in names[title]] for row in panel.values()])
+        image = axis.imshow(np.maximum(table, least), norm=scale, aspect="auto")
+        for (i, j), kl in np.ndenumerate(table):
+            if not np.isnan(kl):
+                dark = scale(max(kl, least)) < 0.5
+                style = {"ha": "center", "va": "center", "fontsize": 8}
+                axis.text(j, i, _thousandths(kl), color="white" if dark else "black", **style)
+        axis.set_xticks(range(len(names[title])), names[title], fontsize=8)
+        axis.set_yticks(range(len(panel)), list(panel), fontsize=8)
+        axis.set(title=title, xlabel=columns)
+        axis.grid(visible=False)
+    axes[0, 0].set_ylabel(rows)
+    bar = figure.colorbar(image, ax=axes, label="KL (thousandths of a nat)", fraction=0.04)
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda kl, _: f"{1000 * kl:g}"))
+    return figure
+
+
+def _thousandths(kl: float) -> str:
+    """Two digits of a KL in nats, as thousandths of a nat."""
+    value = 1000 * kl
+    if value < 0.005:
+        return "0.00"
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"

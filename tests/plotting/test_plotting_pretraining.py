@@ -9,17 +9,15 @@ import pytest
 import torch
 
 from hmmlib.plotting.pretraining import (
-    kl_by_machine,
     kl_by_place,
+    kl_by_seed,
     ladder_curves,
     probs_side_by_side,
     split_by_window,
-    taken_for_noise,
     training_curves,
-    two_targets,
 )
 from hmmlib.pretraining import History, Measurement, Stage
-from plotting.drawn import band, bars, dots, heights, line, middles, title, words
+from plotting.drawn import band, bars, dots, line, title, words
 
 
 def test_what_is_missed_stands_on_the_floor():
@@ -89,25 +87,26 @@ def cell(n_states: int, n_values: int, kl: float, **more: Any) -> dict[str, Any]
     return {"n_states": n_states, "n_values": n_values, "tests": {"0.05": {"kl": kl}}, **more}
 
 
-def test_machines_with_and_without_memory_have_medians_of_their_own():
-    vanilla = [cell(4, 0, 0.1), cell(4, 0, 0.3), cell(4, 0, 0.2), cell(8, 0, 0.4)]
-    memory = [cell(8, 2, 0.01)]
-    (axes,) = kl_by_machine([*memory, *vanilla]).axes
-    assert line(axes, "vanilla, median") == ([4, 8], pytest.approx([0.2, 0.4]))
-    assert line(axes, "with memory, median") == ([8], [0.01])
-    assert dots(axes, "o") == [([3.75, 3.75, 3.75, 7.75], [0.1, 0.3, 0.2, 0.4])]
-    assert dots(axes, "s") == [([8.25], [0.01])]
-    assert words(axes.get_xticklabels()) == ["4", "8"]
-    assert axes.get_yscale() == "log"
-    (alone,) = kl_by_machine(memory).axes
-    assert alone.lines[0].get_label() == "with memory, median"
+def test_hmms_with_and_without_memory_have_maps_with_a_median_of_their_own():
+    vanilla = [cell(8, 0, 0.4, seed=1), *(cell(4, 0, kl, seed=s) for s, kl in ((3, 0.3), (1, 0.1), (2, 0.2)))]
+    left, right, bar = kl_by_seed([cell(12, 3, 0.01, seed=2), *vanilla]).axes
+    assert (title(left), title(right)) == ("vanilla", "with a memory")
+    assert words(left.get_yticklabels()) == ["4", "8"]
+    assert words(left.get_xticklabels()) == ["1", "2", "3", "median"]
+    found = np.ma.filled(left.images[0].get_array(), np.nan)
+    assert found == pytest.approx(np.array([[0.1, 0.2, 0.3, 0.2], [0.4, np.nan, np.nan, 0.4]]), nan_ok=True)
+    assert words(right.get_yticklabels()) == ["12"]
+    assert words(right.texts) == ["10", "10"]
+    assert bar.get_ylabel() == "KL (thousandths of a nat)"
+    alone, _ = kl_by_seed([cell(12, 3, 0.01, seed=2)]).axes
+    assert title(alone) == "with a memory"
 
 
 def test_the_rate_says_which_test_is_drawn():
-    one = cell(4, 0, 0.1)
+    one = cell(4, 0, 0.1, seed=1)
     one["tests"]["0.3"] = {"kl": 0.7}
-    (axes,) = kl_by_machine([one], rate="0.3").axes
-    assert line(axes, "vanilla, median") == ([4], [0.7])
+    axes, _ = kl_by_seed([one], rate="0.3").axes
+    assert words(axes.texts) == ["700", "700"]
 
 
 def test_kl_of_a_place_is_divided_by_the_mean_of_the_run():
@@ -159,27 +158,3 @@ def test_the_gap_is_one_at_the_frequencies_and_nothing_at_the_floor():
     names = ["seed 1", "seed 2", "frequencies only", "Bayes floor"]
     assert words(legend.get_legend().get_texts()) == names
     assert first.get_xlabel() == second.get_xlabel() == "steps"
-
-
-def test_words_that_may_be_random_blur_the_distribution():
-    exact, noisy = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.5, 0.3, 0.2])
-    left, right = taken_for_noise(exact, noisy, 1, {"few": torch.tensor([0.5, 0.0, 0.1, 0.2])}).axes
-    assert heights(left) == [pytest.approx(exact.tolist()), pytest.approx(noisy.tolist())]
-    assert middles(left) == [pytest.approx([-0.2, 0.8, 1.8]), pytest.approx([0.2, 1.2, 2.2])]
-    assert [held.get_label() for held in left.containers] == ["$G$", r"$\tilde{G}$"]
-    assert words(left.get_xticklabels()) == ["a", "[b]", "c"]
-    # A quarter of the blanks loses at least 0.5 nats, half of them 0.2, three quarters 0.1.
-    assert line(right, "few") == (pytest.approx([0.5, 0.2, 0.1]), pytest.approx([25, 50, 75]))
-    assert (right.get_xscale(), right.get_yscale()) == ("log", "log")
-
-
-def test_distances_from_both_targets_stand_in_pairs():
-    (axes,) = two_targets({"blank": (0.01, 0.3), "word": (0.2, 0.00001)}).axes
-    assert heights(axes) == [[0.01, 0.2], [0.3, 0.00001]]
-    assert middles(axes) == [pytest.approx([-0.18, 0.82]), pytest.approx([0.18, 1.18])]
-    assert [held.get_label() for held in axes.containers] == ["from $G$", r"from $\tilde{G}$"]
-    assert words(axes.texts) == ["0.01", "0.20", "0.30", "< 0.0001"]
-    heads = np.array([text.xy for text in axes.texts])
-    assert heads == pytest.approx(np.array([(-0.18, 0.01), (0.82, 0.2), (0.18, 0.3), (1.18, 1e-5)]))
-    assert words(axes.get_xticklabels()) == ["blank", "word"]
-    assert axes.get_ylim() == pytest.approx((0, 1.25 * 0.3))

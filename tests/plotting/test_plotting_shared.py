@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from hmmlib.plotting import PALETTE, accuracy_by_states, turning_labels
+from hmmlib.plotting.shared import kl_maps
 from plotting.drawn import dots, line, points, title, words
 
 
@@ -56,3 +58,24 @@ def test_a_margin_of_zero_has_label_1_and_without_prompts_there_is_no_legend_of_
     figure = turning_labels([1, 2], [0.0, -1.0], torch.tensor([[0.5, 0.6]]), **names)
     assert line(figure.axes[0], "label 1") == ([1], [0])
     assert not figure.legends
+
+
+def test_maps_of_kl_share_a_scale_and_have_their_numbers_in_them():
+    panels = {"one": {"a": {"x": 0.1234, "y": 2e-9}, "b": {"y": 0.0045}}, "other": {"c": {"x": 0.00067}}}
+    left, right, bar = kl_maps(panels, rows="letters", columns="names").axes
+    assert words(left.texts) == ["123", "0.00", "4.5"]
+    assert words(right.texts) == ["0.67"]
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (1e-6, 0.1234)
+    # A KL of zero has a place on the logarithmic scale; what was not measured has none.
+    found = np.ma.filled(left.images[0].get_array(), np.nan)
+    assert found == pytest.approx(np.array([[0.1234, 1e-6], [np.nan, 0.0045]]), nan_ok=True)
+    assert (left.get_xlabel(), left.get_ylabel(), title(right)) == ("names", "letters", "other")
+    assert [words(axes.get_yticklabels()) for axes in (left, right)] == [["a", "b"], ["c"]]
+    light = {text.get_text(): text.get_color() for text in left.texts}
+    assert (light["0.00"], light["123"]) == ("white", "black")
+    assert bar.get_ylabel() == "KL (thousandths of a nat)"
+
+
+def test_a_map_without_numbers_is_refused():
+    with pytest.raises(ValueError, match="panels: expected at least one number, got none"):
+        kl_maps({"empty": {"a": {}}}, rows="letters", columns="names")
