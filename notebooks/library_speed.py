@@ -20,7 +20,7 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import torch
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 import hmmlib
 from hmmlib.analysis import read_results
@@ -262,6 +262,39 @@ Markdown(
     f"({corpus['tokens_per_second'] / 1e6:.1f} million per second). The process held at "
     f"most {corpus['peak_gib']:.2f} GiB; the corpus itself is {corpus['corpus_gib']:.2f}."
 )
+
+# %% [markdown]
+# ### A cell of the experiments
+#
+# Part II is computed in cells: one HMM, one task, a network of its own, and every head and prompt on it. What one costs in
+# seconds of one processor, whatever else the machine does, is measured in a process that does nothing else.
+
+# %%
+cells = bench.get("cells", [])  # older files have none
+rows = []
+for cell in cells:
+    point = ", ".join(f"{name} {value}" for name, value in cell["point"].items())
+    parts = sorted(cell["cpu_seconds"].items(), key=lambda part: -part[1])
+    most = ", ".join(
+        f"{name.replace('_', ' ')} {took:.0f}" for name, took in parts[:4]
+    )
+    whole = f"{cell['cpu_seconds_in_all']:.0f}"
+    rows.append((f"{cell['experiment']}, {cell['preset']}", point, whole, most))
+header = ["experiment, preset", "cell", "processor seconds", "most of them for"]
+display(Table(header, rows) if rows else "not in this file; make bench measures it")
+
+# %% [markdown]
+# Fewer seconds would be no gain with worse answers, so here is what each way of answering gets right in these cells, in percent of
+# the labels.
+
+# %%
+right = {cell["experiment"]: cell["accuracy"] for cell in cells}
+rows = []
+for name in dict.fromkeys(name for found in right.values() for name in found):
+    shares = [found.get(name) for found in right.values()]
+    percent = [None if share is None else 100 * share for share in shares]
+    rows.append((name.replace("_", " "), *percent))
+display(Table(["answered by", *right], rows, ".1f") if rows else "not in this file")
 
 # %% [markdown]
 # ### Growth

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.benchmarks.fresh import run_fresh
+from tests.benchmarks.report import table
 from tests.benchmarks.timing import in_turn, per_unit_ratio, power_law, rounded, spread
 
 
@@ -26,3 +28,53 @@ def test_power_law_is_fitted_to_the_upper_half() -> None:
     grid = [1, 2, 4, 8, 16, 32]
     times = [5.0, 5.0, 5.0, *(0.5 * x**2 for x in grid[3:])]
     assert power_law(grid, times) == pytest.approx({"exponent": 2.0, "factor": 0.5, "fitted_from": 8})
+
+
+POINTS = {
+    "head-vs-prompt": {"n_states": [4], "seeds": [1]},
+    "memory-vs-vanilla": {"kinds": ["vanilla"], "n_values": [2], "seeds": [1]},
+}
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[dict]:
+    """A small cell of each experiment, in a process of its own."""
+    return [run_fresh("cells.cost", experiment=name, preset="smoke", point=p) for name, p in POINTS.items()]
+
+
+def test_a_cell_says_what_each_part_costs_and_what_it_buys(cells: list[dict]) -> None:
+    first, second = cells
+    assert (first["experiment"], first["preset"], first["threads"]) == ("head-vs-prompt", "smoke", 1)
+    assert first["point"] == {"n_states": 4, "seeds": 1}
+    assert {"exact_head", "exact_prompt", "pretraining", "learnt_prompt"} <= set(first["cpu_seconds"])
+    assert {"exact_head", "pretraining", "read_off_attention"} <= set(second["cpu_seconds"])
+    for cell in cells:
+        # The parts are the whole cell, and no more than the process did.
+        assert cell["cpu_seconds_in_all"] == pytest.approx(sum(cell["cpu_seconds"].values()), rel=1e-3)
+        assert cell["cpu_seconds_in_all"] <= cell["cpu_seconds_of_the_process"] + 1
+        assert cell["kl"] > 0
+        assert cell["wall_seconds"] > 0
+        assert {"majority", "posterior", "exact_head", "learnt_head"} <= set(cell["accuracy"])
+        assert all(0 <= share <= 1 for share in cell["accuracy"].values())
+
+
+def test_the_table_in_the_terminal_has_a_cells_costs(cells: list[dict]) -> None:
+    growth = {"time": {}, "memory": {"bytes_per_number": {}}}
+    result = {
+        "provenance": {"machine": {"cpu": "X", "cores": 2, "load_at_start": [0.5]}, "wall_seconds": 1.0},
+        "comparisons": [],
+        "inference": {"accuracy": {}},
+        "sampling": {"corpus": {"seconds": 1.0, "tokens_per_second": 2.0, "peak_gib": 3.0}},
+        "growth": growth,
+        "cells": cells,
+    }
+    lines = table(result).splitlines()
+    (found,) = (line for line in lines if "memory-vs-vanilla" in line)
+    assert found.startswith(f"{cells[1]['cpu_seconds_in_all']:9.1f}  memory-vs-vanilla, smoke, kinds vanilla")
+    assert f"pretraining {cells[1]['cpu_seconds']['pretraining']:.1f}" in found
+    assert f"KL {cells[1]['kl']:.4g}" in lines[lines.index(found) + 1]
+
+
+def test_a_point_of_several_cells_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="point: expected one cell, got 2 for"):
+        run_fresh("cells.cost", experiment="head-vs-prompt", preset="smoke", point={"n_states": [4, 8]})

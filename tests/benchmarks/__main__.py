@@ -40,6 +40,14 @@ FULL: dict[str, Any] = {
         )
         for temperature in (0.01, 1.0)
     ],
+    "cells": [
+        {"experiment": "head-vs-prompt", "preset": "laptop", "point": {"n_states": [15], "seeds": [1]}},
+        {
+            "experiment": "memory-vs-vanilla",
+            "preset": "laptop",
+            "point": {"kinds": ["vanilla"], "n_values": [5], "seeds": [1]},
+        },
+    ],
 }
 QUICK: dict[str, Any] = {
     **FULL,
@@ -54,6 +62,7 @@ QUICK: dict[str, Any] = {
     },
     "growth_memory": {"base": {"batch": 2048, "time": 128, "n_states": 16}, "factors": [4]},
     "memory_hmm": [{**run, "sequences": run["sequences"] // 5} for run in FULL["memory_hmm"]],
+    "cells": [{**cell, "preset": "smoke"} for cell in FULL["cells"]],
 }
 
 
@@ -98,6 +107,8 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
     result["memory_hmm"] = [
         run_fresh("memory_hmm.compare", **settings, **common) for settings in config["memory_hmm"]
     ]
+    _say("cells of the experiments, in one thread")
+    result["cells"] = [run_fresh("cells.cost", **cell) for cell in config["cells"]]
     result["comparisons"] = comparisons(result)
     return result
 

@@ -102,7 +102,20 @@ def table(result: dict[str, Any]) -> str:
         "Bytes per number of the table: "
         + ", ".join(f"{axis} {value:.3g}" for axis, value in memory.items()),
         "",
+        "Cells of the experiments, one thread: processor seconds, of which in each part",
+        *(line for cell in result["cells"] for line in _cell(cell)),
+        "",
         f"{machine['cpu']}, {machine['cores']} cores, load at start {machine['load_at_start'][0]}; "
         f"{result['provenance']['wall_seconds']:.0f} s in all",
     ]
     return "\n".join(lines)
+
+
+def _cell(cell: dict[str, Any]) -> list[str]:
+    point = ", ".join(f"{name} {value}" for name, value in cell["point"].items())
+    laps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in cell["cpu_seconds"].items())
+    right = ", ".join(f"{name} {100 * share:.1f}" for name, share in cell["accuracy"].items())
+    return [
+        f"{cell['cpu_seconds_in_all']:9.1f}  {cell['experiment']}, {cell['preset']}, {point}: {laps}",
+        f"           labels right (%): {right}; KL {cell['kl']:.4g}",
+    ]
