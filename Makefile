@@ -181,6 +181,7 @@ SWEEPS := \
 	readings:laptop:book/results/readings_laptop \
 	exact-attention:laptop:book/results/exact_attention \
 	pretraining:smoke:tests/records/pretraining_smoke \
+	mechanism:laptop:book/results/mechanism_laptop \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \
 	half-trained:smoke:tests/records/half_trained_smoke

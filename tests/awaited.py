@@ -6,6 +6,7 @@ AWAITED = {
     "fine_tuning_laptop",
     "half_trained_laptop",
     "head_vs_prompt_laptop",
+    "mechanism_laptop",
     "memory_vs_vanilla_laptop",
     "readings_laptop",
 }

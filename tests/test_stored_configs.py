@@ -27,6 +27,7 @@ SMALL = {
     "fine-tuning": {"n_values": ()},
     "readings": {"kinds": ("memory",)},
     "exact-attention": {"n_values": (2,), "kinds": ("memory",)},
+    "mechanism": {},
 }
 
 

@@ -11,6 +11,7 @@ from hmmlib.experiments import (
     fine_tuning,
     half_trained,
     head_vs_prompt,
+    mechanism,
     memory_vs_vanilla,
     pretraining,
     readings,
@@ -28,6 +29,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         half_trained,
         readings,
         exact_attention,
+        mechanism,
     )
 }
 """All of them.

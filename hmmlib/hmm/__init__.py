@@ -9,7 +9,8 @@ learns an HMM from texts by Baum and Welch's algorithm; `log_likelihood` has gra
 `expected_counts` are what both rest on.
 
 `random_hmm` and `random_memory_hmm` draw models as the paper's experiments do, `random_sparse_hmm` and
-`random_recoverable_hmm` models that satisfy the assumptions of its theorems.
+`random_recoverable_hmm` models that satisfy the assumptions of its theorems. `random_ordered_hmm` draws
+models whose memory the order of words tells and their number does not.
 """
 
 from hmmlib.hmm._counts import ExpectedCounts
@@ -28,6 +29,7 @@ from hmmlib.hmm.inference import (
 from hmmlib.hmm.learning import log_likelihood
 from hmmlib.hmm.markov import MarkovChain
 from hmmlib.hmm.memory import MemoryHMM
+from hmmlib.hmm.ordered import random_ordered_hmm
 from hmmlib.hmm.planted import random_recoverable_hmm, random_sparse_hmm
 from hmmlib.hmm.random import N_SYNTAX, N_TOKENS, random_hmm, random_memory_hmm
 from hmmlib.hmm.sampling import Sample, sample, sample_tokens
@@ -61,6 +63,7 @@ __all__ = [
     "prepend_blank",
     "random_hmm",
     "random_memory_hmm",
+    "random_ordered_hmm",
     "random_recoverable_hmm",
     "random_sparse_hmm",
     "sample",
