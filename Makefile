@@ -180,8 +180,8 @@ SWEEPS := \
 	half-trained:laptop:book/results/half_trained_laptop \
 	readings:laptop:book/results/readings_laptop \
 	exact-attention:laptop:book/results/exact_attention \
-	pretraining:smoke:tests/records/pretraining_smoke \
 	mechanism:laptop:book/results/mechanism_laptop \
+	pretraining:smoke:tests/records/pretraining_smoke \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \
 	half-trained:smoke:tests/records/half_trained_smoke

@@ -65,7 +65,7 @@ def test_a_task_has_two_halves():
 def test_a_cell_says_all_of_its_hmm(tmp_path):
     (config,) = MechanismConfig("smoke", seeds=(1,)).cells()
     assert set(config) == {"preset", "n_values", "hmm", "seed", "scale", "pretraining"}
-    with pytest.raises(TypeError, match="width"):
+    with pytest.raises(ValueError, match=r"hmm: expected the entries .* got .*'width'"):
         mechanism_cell(config | {"hmm": config["hmm"] | {"width": 3}}, Workplace("cpu", tmp_path))
 
 

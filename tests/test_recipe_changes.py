@@ -136,12 +136,21 @@ REFUSED = {
         "kind": ("both", "kinds: expected one of"),
         "n_values": (0, "n_values: expected at least 1, got 0"),
     },
-    "exact-attention": {name: SCALE[name] for name in SCALE if name.startswith(("scale", "seed", "preset"))}
-    | {
+    "readings": SCALE | {"n_values": (0, "n_values: expected at least 1, got 0")},
+    "exact-attention": {
         "kind": ("both", "kinds: expected one of"),
         "n_values": (0, "n_values: expected at least 1, got 0"),
+        "scale.length": (0, "length: expected at least 1, got 0"),
+        "seed": (-1, "seed: expected at least 0, got -1"),
+        "preset": (None, "preset: expected a word, got None"),
     },
-    "readings": SCALE | {"n_values": (0, "n_values: expected at least 1, got 0")},
+    "mechanism": SCALE
+    | {
+        "n_values": (1, "model: expected at least 2 values of the memory, got 1"),
+        "hmm.rate": (0.7, "rate: expected a number 0 < rate < 0.5, got 0.7"),
+        "hmm.n_tokens": (6, "n_tokens: expected at least 7, got 6"),
+        "hmm.own_share": (0, "own_share: expected a number 0 < own_share ≤ 1, got 0"),
+    },
     "half-trained": SCALE
     | STATES
     | {
@@ -184,7 +193,7 @@ def one_cell(name):
         name: {"n_values": (2,), "kinds": ("memory",)}
         for name in ("memory-vs-vanilla", "readings", "exact-attention")
     }
-    single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}}
+    single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}, "mechanism": {}}
     return replace(smoke, **single.get(name, {"n_states": (4,)}))
 
 

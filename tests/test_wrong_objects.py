@@ -92,6 +92,8 @@ CALLS = {
     "random_sparse_hmm": {"n_states": 3, "n_tokens": 4, "generator": 0, "n_followers": 2},
     "random_recoverable_hmm": {"n_values": 2, "n_syntax": 2, "n_tokens": 6, "generator": 0, "n_cells": 1}
     | {"n_recoverable": 1, "n_patterns": 1},
+    "random_ordered_hmm": {"n_values": 2, "n_tokens": 7, "generator": 0, "n_patterns": 3, "rate": 0.1}
+    | {"own_share": 0.5, "clarity": 0.5},
     "bayes_floor": {"model": MODEL, "generator": 0, "mask_rate": 0.5, "n_texts": 3, "length": 4},
     "unigram_entropy": {"model": MODEL, "position": 3},
     "entropy": {"probs": MODEL.initial},

@@ -143,7 +143,7 @@ def check_cell(config: Record) -> None:
 
     Raises:
         TypeError: An entry that a recipe does not have, or a value of another type.
-        ValueError: An entry is missing or too many, or a value is out of range.
+        ValueError: An unknown kind, an entry that is missing or too many, or a value out of range.
     """
     check_entries(config, _ENTRIES)
     check_labels(config, ("preset",))

@@ -9,7 +9,7 @@ the theorem is right.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,16 +20,18 @@ from hmmlib.constructions import attention_head
 from hmmlib.experiments.attention_heads import AttentionKind, attention_heads
 from hmmlib.experiments.features import first_words, pair_shares, pooled, word_shares
 from hmmlib.experiments.figure3 import load_or_pretrain, pretraining_facts
-from hmmlib.experiments.scales import DownstreamConfig, stored_scale
+from hmmlib.experiments.scales import DownstreamConfig, check_scale, stored_scale
 from hmmlib.experiments.scoring import Scorer, accuracy_of, mean_divergence, rounded
 from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
 from hmmlib.heads import AttentionHead
 from hmmlib.hmm import MemoryHMM, random_ordered_hmm
 from hmmlib.lm import ExactMaskedLM, MaskedLM, RememberedLM, blank_probs, text_probs
-from hmmlib.sweeps import Experiment, Record, Workplace, option
+from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 from hmmlib.tasks import PosteriorTask, Split, draw_dataset
 
 VARIANT = "BERT's rule"
+_TOLD = ("n_values", "hmm", "seed")
+_HMM = ("n_tokens", "n_patterns", "rate", "own_share", "clarity")
 # A key that differs from one by no more is taken for one.
 _CERTAIN = 1e-9
 METHODS = (
@@ -92,8 +94,7 @@ class MechanismConfig(DownstreamConfig):
             that is random in tuning; and what its preset means, as `DownstreamConfig.with_scale` writes it
             down.
         """
-        names = ("n_tokens", "n_patterns", "rate", "own_share", "clarity")
-        hmm = {name: value for name, value in asdict(self).items() if name in names}
+        hmm = {name: getattr(self, name) for name in _HMM}
         return self.with_scale(
             {"n_values": n_values, "hmm": hmm, "seed": seed}
             for seed in self.seeds
@@ -118,6 +119,21 @@ def ordered_task(model: MemoryHMM, seed: int) -> PosteriorTask:
         raise ValueError(f"model: expected at least 2 values of the memory, got {model.n_values}")
     signs = np.where(np.arange(model.n_values) % 2, -1.0, 1.0)
     return PosteriorTask.two_class(model, np.random.RandomState(seed).permutation(signs))
+
+
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything but its HMM.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: As for `hmmlib.experiments.scales.check_scale` and `hmmlib.hmm.random_ordered_hmm`.
+        ValueError: As for these and `ordered_task`, or an argument of the HMM's generator is missing or too
+            many.
+    """
+    check_scale(config, _TOLD)
+    ordered_task(_model(config), config["seed"])
 
 
 def mechanism_cell(config: Record, place: Workplace) -> Record:
@@ -154,15 +170,14 @@ def mechanism_cell(config: Record, place: Workplace) -> Record:
         run.
 
     Raises:
-        ValueError: A value out of range, or as for `hmmlib.experiments.scales.stored_scale` and
-            `hmmlib.hmm.random_ordered_hmm`.
-        TypeError: An argument that the HMM's generator does not have.
+        TypeError: As for `check_cell`.
+        ValueError: As for `check_cell`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, pretraining = stored_scale(config, ("n_values", "hmm", "seed"))
+    scale, pretraining = stored_scale(config, _TOLD)
     seed, watch = config["seed"], Stopwatch()
     recipes = scale.recipes(seed)
-    model = random_ordered_hmm(config["n_values"], generator=seed, **config["hmm"])
+    model = _model(config)
     task = ordered_task(model, seed)
     data = draw_dataset(task, generator=seed, sizes=scale.sizes, length=scale.length)
     train, test = data.train, data.test
@@ -227,6 +242,11 @@ def mechanism_cell(config: Record, place: Workplace) -> Record:
     }
 
 
+def _model(config: Record) -> MemoryHMM:
+    check_entries(config["hmm"], _HMM, "hmm")
+    return random_ordered_hmm(config["n_values"], generator=config["seed"], **config["hmm"])
+
+
 def _answered(score: Scorer, head: AttentionHead, probs: Tensor, test: Split, certain: Tensor) -> Record:
     answers = head.labels(probs, test.tokens)
     right = (answers == test.labels)[certain].double()
@@ -247,6 +267,7 @@ EXPERIMENT = Experiment(
         "paper": MechanismConfig("paper"),
     },
     compute=mechanism_cell,
+    check=check_cell,
     of_the_run=OF_THE_RUN,
     groups=("n_values",),
     columns={name.replace("_", " "): partial(accuracy_of, name) for name in METHODS},
