@@ -7,8 +7,16 @@ import itertools
 import pytest
 import torch
 
-from hmmlib import ExactMaskedLM, Masking, random_hmm, random_memory_hmm, sample_tokens, text_probs
-from hmmlib.lm import ExactMaskingLM
+from hmmlib import (
+    ExactMaskedLM,
+    Masking,
+    posteriors_from_evidence,
+    random_hmm,
+    random_memory_hmm,
+    sample_tokens,
+    text_probs,
+)
+from hmmlib.lm import ExactMaskingLM, noisy_evidence
 
 RULES = [Masking(0.3, 0.8, 0.1), Masking(0.15, 0.5, 0.5), Masking(0.6, 0.3, 0.0), Masking(1.0, 0.2, 0.5)]
 
@@ -53,13 +61,22 @@ def test_without_noise_what_is_read_off_is_the_exact_models():
     texts = sample_tokens(model, 20, 16, generator=2)
     noisy = text_probs(ExactMaskingLM(model, rule), texts, reading="read off", masking=rule, with_blanks=True)
     blanked = text_probs(ExactMaskingLM(model, rule), texts, reading="blanked", with_blanks=True)
-    torch.testing.assert_close(noisy, blanked)
+    torch.testing.assert_close(noisy, blanked, rtol=0, atol=1e-14)
     faint = Masking(1e-9, 0.8, 0.1)
     clean = text_probs(ExactMaskedLM(model), texts, with_blanks=True)
     read = text_probs(
         ExactMaskingLM(model, faint), texts, reading="read off", masking=faint, with_blanks=True
     )
     torch.testing.assert_close(read, clean, rtol=0, atol=1e-4)
+
+
+def test_what_is_read_off_is_inference_with_random_words_to_the_last_digits():
+    model, rule = random_hmm(6, 5, generator=3), RULES[0]
+    texts = sample_tokens(model, 20, 16, generator=2)
+    read = text_probs(ExactMaskingLM(model, rule), texts, n_blanks=0, reading="read off", masking=rule)
+    words = noisy_evidence(model.chain.emission, rule.context_noise).T
+    noisy = posteriors_from_evidence(model, words[texts]).conditionals
+    torch.testing.assert_close(read, noisy, rtol=0, atol=1e-14)
 
 
 def test_prompts_are_evidence_as_for_the_exact_model():

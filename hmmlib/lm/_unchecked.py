@@ -118,8 +118,8 @@ def _read_off(probs: Tensor, texts: Tensor, n_blanks: int, masking: Masking) -> 
     """What is shown at blanks and words, with what a masking lets words say themselves taken out."""
     words = texts[..., None].to(probs.device) == torch.arange(probs.shape[-1], device=probs.device)
     kept = max(0.0, 1 - masking.blank - masking.random)
-    # In single precision, whatever torch's default is.
-    weights = probs[:, n_blanks:] / (kept * words.float() + masking.random / probs.shape[-1])
+    # In the precision of the model: an exact one has more digits than a network.
+    weights = probs[:, n_blanks:] / (kept * words.to(probs.dtype) + masking.random / probs.shape[-1])
     return torch.cat([probs[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
 
 
