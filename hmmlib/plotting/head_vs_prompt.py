@@ -212,7 +212,7 @@ def from_head_to_prompt(
         the means.
     """
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(6.8, 0.5 + 2.3 * len(panels)), sharex=True, sharey=True, squeeze=False
+        len(panels), 1, figsize=(6.2, 0.5 + 2.1 * len(panels)), sharex=True, sharey=True, squeeze=False
     )
     for panel, (title, by_size) in zip(axes[:, 0], panels.items(), strict=True):
         for group, pair in enumerate(by_size.values()):

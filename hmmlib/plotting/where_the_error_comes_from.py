@@ -117,34 +117,6 @@ def _look(cause: str) -> dict[str, Any]:
     return {"edgecolor": "white", "linewidth": 0.6, **_CAUSES.get(cause, _OTHER)}
 
 
-def points_by_size(series: Mapping[str, Mean], sizes: Sequence[int], ylabel: str) -> Figure:
-    """Draw means with their intervals, side by side for each number of states.
-
-    Args:
-        series: Name of each series, and its means, one for each size; four at most.
-        sizes: Numbers H of states.
-        ylabel: What is measured.
-
-    Returns:
-        The figure.
-    """
-    figure, axes = plt.subplots(figsize=(6.6, 3.4))
-    groups = np.arange(len(sizes))
-    shifts = np.linspace(-0.24, 0.24, len(series)) if len(series) > 1 else [0.0]
-    for (name, found), line, shift in zip(series.items(), PALETTE, shifts, strict=False):
-        style: dict[str, Any] = {"color": line.color, "marker": line.marker, "linestyle": "none"}
-        axes.errorbar(groups + shift, found.mean, found.interval, label=name, capsize=3, **style)
-    if min(np.min(found.mean) for found in series.values()) < 50:
-        axes.axhline(0, color="#444444", linewidth=1)
-    for between in groups[1:] - 0.5:
-        axes.axvline(between, color="#e4e4e4", linewidth=0.8)
-    axes.set_xticks(groups, [str(size) for size in sizes])
-    axes.set(xlabel="hidden states $H$", ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
-    axes.grid(visible=False, axis="x")
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
-
-
 def scatter_panels(
     panels: Mapping[str, tuple[ArrayLike, ArrayLike]],
     sizes: Sequence[int],
@@ -236,34 +208,4 @@ def losses_by_kl(
     axes[0, 0].invert_xaxis()
     axes[0, 0].set_ylabel("labels lost below the exact model (points)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", title="$H$")
-    return figure
-
-
-def quartiles(
-    panels: Mapping[str, Mapping[str, ArrayLike]], counts: Sequence[int], xlabel: str, ylabel: str
-) -> Figure:
-    """Draw medians over machines, with bands from the lower to the upper quartile.
-
-    Args:
-        panels: Title of each panel, and the name and values of each series, shape (machines, counts); not a
-            number where a machine has none.
-        counts: The horizontal axis, logarithmic.
-        xlabel: What they count.
-        ylabel: What is measured.
-
-    Returns:
-        The figure.
-    """
-    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 2.8), sharey=True, squeeze=False)
-    for panel, (title, series) in zip(axes[0], panels.items(), strict=True):
-        for (name, values), line in zip(series.items(), PALETTE, strict=False):
-            low, middle, high = np.nanquantile(np.asarray(values, dtype=float), [0.25, 0.5, 0.75], axis=0)
-            panel.plot(counts, middle, label=name, **line._asdict())
-            panel.fill_between(counts, low, high, color=line.color, alpha=0.15, linewidth=0)
-        panel.set_xscale("log")
-        panel.set_xticks(counts, [f"{count:,d}" for count in counts])
-        panel.minorticks_off()
-        panel.set(title=title, xlabel=xlabel)
-    axes[0, 0].set_ylabel(ylabel)
-    axes[0, 0].legend(loc="lower right")
     return figure

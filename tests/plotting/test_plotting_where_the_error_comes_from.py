@@ -68,18 +68,6 @@ def test_panels_that_are_not_needed_are_left_out() -> None:
     assert [title(axes) for axes in figure.axes] == ["0", "1", "2"]
 
 
-def test_points_have_their_intervals_beside_one_another() -> None:
-    series = {
-        "a": Mean(np.array([1.0, -2.0]), np.array([0.5, 1.0])),
-        "b": Mean(np.array([3.0, 4.0]), np.array([0.0, 2.0])),
-    }
-    (axes,) = figures.points_by_size(series, [4, 8], "points").axes
-    ((first, _, (segments,)), (second, _, _)) = axes.containers
-    assert list(first.get_ydata()) == [1, -2]
-    assert [tuple(part[:, 1]) for part in segments.get_segments()] == [(0.5, 1.5), (-3, -1)]
-    assert np.all(np.asarray(first.get_xdata()) < np.asarray(second.get_xdata()))
-
-
 def test_a_scatter_has_a_kind_of_marker_for_each_size() -> None:
     figure = figures.scatter_panels(
         {"KL": ([0.1, 0.2, 0.3], [1, 2, 3]), "rank": ([7, 8, 9], [1, 2, 3])},
@@ -118,12 +106,3 @@ def test_losses_by_kl_have_single_networks_and_their_mean() -> None:
     assert not [one for one in right.lines if one.get_marker() == "*"]
     assert left.get_xlim()[0] > left.get_xlim()[1]
     assert words(figure.legends[0].get_texts()) == ["15"]
-
-
-def test_quartiles_leave_out_machines_that_have_none() -> None:
-    values = [[np.nan, 10.0], [20.0, 20.0], [30.0, 30.0], [40.0, 40.0], [50.0, 50.0]]
-    figure = figures.quartiles({"few": {"exact": values}}, [50, 5000], "texts", "right")
-    (axes,) = figure.axes
-    assert lines(axes)["exact"] == ([50, 5000], [35, 30])
-    band = axes.collections[0].get_paths()[0].vertices
-    assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((20, 42.5))
