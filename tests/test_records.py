@@ -58,6 +58,10 @@ def test_a_cell_computed_anew_is_the_one_in_the_file(name, tmp_path):
     for record in (found, expected):
         for times in ("seconds", "cpu_seconds"):
             assert record.pop(times)
+        for method, entry in record.get("methods", {}).items():
+            if "attention" in method:
+                # After how many steps L-BFGS ends is for rounding to decide.
+                entry.pop("epochs"), entry.pop("converged")
     assert differences(json.loads(json.dumps(found)), expected) == []
 
 
