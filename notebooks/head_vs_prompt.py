@@ -18,7 +18,7 @@
 # the experiment again, one step at a time, from the exact posterior down to a prompt trained on a network, so that
 # whatever is lost is lost at one known step. It follows one HMM live, then takes the results for many HMMs from a
 # file, judges each claim about the left half of the figure, and asks whether a trained prompt does what the theory's prompt
-# does. How to read intervals is said in {doc}`reproduction_report`. Running it takes about a minute and a half on two cores.
+# does. {ref}`One box <rr-sec-rules>` says how to read intervals. Running it takes about a minute and a half on two cores.
 
 # %% [markdown]
 # ## Two ways to use a frozen model
@@ -340,11 +340,10 @@ plt.show()
 # %%
 import numpy as np
 
-from hmmlib.analysis import group, worlds
+from hmmlib.analysis import Results, group
 
-names = ("figure3_paper", "head_vs_prompt_laptop", "memory_vs_vanilla_laptop")
-files = [read_results(name) for name in (*names, "exact_prompts")]
-_, ours, _, ideal = files
+results = Results()  # reads the files that the book's numbers come from
+ours = results.files["first"]
 config, sizes, rows = ours["config"], ours["config"]["n_states"], []
 by_size = group(ours["cells"], "n_states")
 for n, found in by_size.items():
@@ -360,7 +359,7 @@ Table(["$H$", "median KL (nats)", "worst"], rows, ".4f")
 # %% mystnb={"figure": {"caption": "The left half of the paper's Figure 3 again. Heads are fitted and prompts are as good as we can make them, except in *exact model, AdamW*, where both are trained by the paper's recipe. Dots are single networks. Bands are 95% intervals over seeds.", "name": "hp-fig-figure3"}, "image": {"alt": "Two line charts of labels right against the number of hidden states from 4 to 30, heads on the left and prompts on the right, each with curves and bands for this book's networks, for the exact model, for the exact model by the paper's recipe, and for the paper."}}
 from hmmlib.plotting.head_vs_prompt import head_and_prompt
 
-everywhere = worlds(*files)
+everywhere = results.named_worlds
 theirs, recipe, fitted, exact_recipe, exact_best = everywhere.values()
 shown = {"networks": fitted, "exact model": exact_best}
 shown |= {"exact model, AdamW": exact_recipe, "paper": theirs}

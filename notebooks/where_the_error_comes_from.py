@@ -15,8 +15,8 @@
 #
 # Here the HMM is known, so each cause can be taken away by itself. The {doc}`last <head_vs_prompt>` {doc}`two
 # <memory_vs_vanilla>` chapters computed every rung; this one puts each lost percent down to a cause, asks whether what a
-# linear head does not read is lost, and at what KL networks would have the paper's numbers. How to read intervals is said in
-# {doc}`reproduction_report`. Running the chapter takes about half a minute on two cores.
+# linear head does not read is lost, and at what KL networks would have the paper's numbers. {ref}`One box
+# <rr-sec-rules>` says how to read intervals. Running the chapter takes about half a minute on two cores.
 
 # %% [markdown]
 # ## One number, many causes
