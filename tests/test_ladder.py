@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,66 +11,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmmlib.analysis import (
-    ALL,
     ATTENTION,
-    CLEAR,
-    EXACT_PROMPT,
     HEAD,
     PROMPT,
     Ladder,
     find_cell,
     group,
     mean_losses,
-    no_error_floor,
     percent_right,
-    rounding,
     steps,
+    two_causes,
 )
-from hmmlib.experiments import exact_prompts, head_vs_prompt, memory_vs_vanilla
-from hmmlib.sweeps import Workplace
+from hmmlib.experiments import head_vs_prompt, memory_vs_vanilla
 
-LADDERS = {ladder.name: ladder for ladder in (HEAD, PROMPT, EXACT_PROMPT, ATTENTION)}
+LADDERS = {ladder.name: ladder for ladder in (HEAD, PROMPT, ATTENTION)}
+SQUARE = ("exact_head", "exact_head_paper", "learnt_head", "learnt_head_paper")
 shares = st.integers(0, 1000).map(lambda count: count / 1000)
 
 
-def record(texts: str = CLEAR, **shares: float) -> dict[str, Any]:
-    return {"n_states": 4, "seed": 1, "methods": {name: {texts: share} for name, share in shares.items()}}
+def record(**shares: float) -> dict[str, Any]:
+    return {"n_states": 4, "seed": 1, "methods": {name: {"test": share} for name, share in shares.items()}}
 
 
 def test_a_head_loses_what_each_cause_takes() -> None:
-    accuracies = (0.97, 0.9, 0.88, 0.75, 0.8)
-    found = steps(record(**dict(zip(HEAD.rungs, accuracies, strict=True))), HEAD)
-    causes = ["linear readout", "log-loss", "number format", "network", "training"]
-    assert [step.cause for step in found] == causes
-    assert [step.loss for step in found] == pytest.approx([3, 7, 2, 13, -5])
-    assert [(step.above, step.below) for step in found] == list(pairwise(("100", *HEAD.rungs)))
-    assert [step.start for step in found] == pytest.approx([100, 97, 90, 88, 75])
-    assert [step.end for step in found] == pytest.approx([97, 90, 88, 75, 80])
-
-
-def test_each_rung_lacks_one_thing_that_the_one_above_has() -> None:
-    assert HEAD.rungs == (
-        "exact_head_best",  # most training labels right
-        "exact_head",  # least log-loss
-        "exact_head_single",  # single precision
-        "learnt_head",  # a network's distribution
-        "learnt_head_paper",  # the paper's training
-    )
-    assert ATTENTION.rungs == (
-        "exact_attention",
-        "exact_read_off_attention",  # what the masking asks for
-        "read_off_attention",  # a network, read in the same way
-        "learnt_attention",  # as it is shown
-        "learnt_attention_paper",  # the paper's training
-    )
-    assert PROMPT.rungs == ("exact_prompt_best", "exact_prompt", "learnt_prompt")
-    assert EXACT_PROMPT.rungs == ("prompt_1_best", "prompt_1", "prompt_paper")
-
-
-def test_one_cause_has_one_name_everywhere() -> None:
-    assert HEAD.causes[:2] == PROMPT.causes[:2] == EXACT_PROMPT.causes[:2] == ("linear readout", "log-loss")
-    assert HEAD.causes[-1] == EXACT_PROMPT.causes[-1] == ATTENTION.causes[-1] == "training"
-    assert HEAD.causes[-2] == ATTENTION.causes[2] == "network"
+    found = steps(record(posterior=1.0, exact_head=0.9, learnt_head=0.75, learnt_head_paper=0.8), HEAD)
+    assert [step.cause for step in found] == ["labels", "emissions", "pretraining", "recipe"]
+    assert [step.loss for step in found] == pytest.approx([0, 10, 15, -5])
+    assert [(step.above, step.below) for step in found] == [
+        ("100", "posterior"),
+        ("posterior", "exact_head"),
+        ("exact_head", "learnt_head"),
+        ("learnt_head", "learnt_head_paper"),
+    ]
+    assert [step.start for step in found] == pytest.approx([100, 100, 90, 75])
+    assert [step.end for step in found] == pytest.approx([100, 90, 75, 80])
 
 
 @pytest.mark.parametrize("ladder", LADDERS.values(), ids=LADDERS.keys())
@@ -79,8 +52,7 @@ def test_one_cause_has_one_name_everywhere() -> None:
 def test_losses_add_up_to_what_is_missing(ladder: Ladder, data: st.DataObject) -> None:
     cell = record(**{rung: data.draw(shares) for rung in ladder.rungs})
     found = steps(cell, ladder)
-    missing = 100 - percent_right(cell, ladder.rungs[-1], CLEAR)
-    assert sum(step.loss for step in found) == pytest.approx(missing)
+    assert sum(step.loss for step in found) == pytest.approx(100 - percent_right(cell, ladder.rungs[-1]))
     assert all(low.start == high.end for high, low in pairwise(found))
 
 
@@ -89,29 +61,12 @@ def test_every_rung_is_a_method_of_its_experiment() -> None:
         assert set(ladder.rungs) <= set(head_vs_prompt.METHODS)
     for ladder in (HEAD, ATTENTION):
         assert set(ladder.rungs) <= set(memory_vs_vanilla.METHODS)
-
-
-def test_the_exact_models_file_has_the_rungs_of_its_ladder(tmp_path: Path) -> None:
-    config = exact_prompts.EXPERIMENT.presets["smoke"].cells()[0]
-    cell = exact_prompts.exact_cell(config, Workplace("cpu", tmp_path))
-    assert [step.below for step in steps(cell, EXACT_PROMPT)] == list(EXACT_PROMPT.rungs)
-
-
-def test_clear_texts_are_counted_unless_all_are_asked_for() -> None:
-    accuracies = {"exact_prompt_best": 0.9, "exact_prompt": 0.8, "learnt_prompt": 0.7}
-    cell = record(**accuracies)
-    for name, entry in cell["methods"].items():
-        entry["test"] = accuracies[name] - 0.05
-    assert [step.end for step in steps(cell, PROMPT)] == pytest.approx([90, 80, 70])
-    assert [step.end for step in steps(cell, PROMPT, ALL)] == pytest.approx([85, 75, 65])
-    assert percent_right(cell, "exact_prompt") == pytest.approx(75)
+    assert set(SQUARE) <= set(head_vs_prompt.METHODS)
 
 
 def test_means_are_of_differences_machine_by_machine() -> None:
     # Two seeds that differ much in level and not at all in what is lost.
-    cells = [
-        record(exact_prompt_best=top, exact_prompt=top - 0.1, learnt_prompt=top - 0.3) for top in (1.0, 0.6)
-    ]
+    cells = [record(posterior=top, exact_prompt=top - 0.1, learnt_prompt=top - 0.3) for top in (1.0, 0.6)]
     found = mean_losses(cells, PROMPT)
     assert found.mean == pytest.approx([20, 10, 20])
     assert found.interval[1:] == pytest.approx([0, 0], abs=1e-9)
@@ -119,47 +74,20 @@ def test_means_are_of_differences_machine_by_machine() -> None:
     assert found.mean.sum() == pytest.approx(np.mean([100 - 70, 100 - 30]))
 
 
-def test_seeds_that_agree_leave_what_the_texts_leave_open() -> None:
-    cells = [record(exact_prompt_best=1, exact_prompt=1, learnt_prompt=1)] * 3
-    floor = no_error_floor(1000)
-    # Of a difference both accuracies are open.
-    found = mean_losses(cells, PROMPT, n_texts=1000)
-    assert found.interval == pytest.approx([floor, 2**0.5 * floor, 2**0.5 * floor])
-
-
 def test_means_need_two_seeds() -> None:
     with pytest.raises(ValueError, match="at least two seeds"):
-        mean_losses([record(exact_prompt_best=1, exact_prompt=1, learnt_prompt=1)], PROMPT)
-
-
-def test_rounding_is_what_all_texts_lack_to_the_clear_ones() -> None:
-    entries = [{"test": 0.8, "clear": 0.9}, {"test": 0.7, "clear": 0.7}]
-    cells = [
-        {"clear_share": share, "methods": {"head": entry}}
-        for share, entry in zip((0.5, 0.9), entries, strict=True)
-    ]
-    found = rounding(cells, ["head"])
-    assert (found.share, found.lowest) == pytest.approx((70, 50))
-    assert found.loss.mean == pytest.approx([5])
+        mean_losses([record(posterior=1, exact_prompt=1, learnt_prompt=1)], PROMPT)
 
 
 def test_a_missing_method_is_named_with_its_cell() -> None:
     with pytest.raises(
-        ValueError, match=r"'exact_prompt_best' of the cell n_states 4, seed 1, got \['posterior'\]"
+        ValueError, match=r"'exact_prompt' of the cell n_states 4, seed 1, got \['posterior'\]"
     ):
         steps(record(posterior=1.0), PROMPT)
+    with pytest.raises(ValueError, match=r"expected a method 'learnt_head_paper' of the cell"):
+        two_causes(record(exact_head=1.0, exact_head_paper=1.0, learnt_head=1.0))
     with pytest.raises(ValueError, match=r"expected a method 'head', got \[\]"):
         percent_right({"methods": {}}, "head")
-
-
-def test_other_texts_and_none_that_are_clear_are_refused() -> None:
-    cell = {"n_states": 4, "seed": 1, "methods": {"head": {"test": 0.5, "clear": None}}}
-    with pytest.raises(
-        ValueError, match=r"'clear' texts for 'head' of the cell n_states 4, seed 1, got none"
-    ):
-        percent_right(cell, "head", CLEAR)
-    with pytest.raises(ValueError, match="texts: expected 'test' or 'clear', got 'train'"):
-        percent_right(cell, "head", "train")
 
 
 def test_a_ladder_has_a_cause_for_each_rung() -> None:
@@ -167,6 +95,26 @@ def test_a_ladder_has_a_cause_for_each_rung() -> None:
         Ladder("short", ("a", "b"), ("first",))
     with pytest.raises(ValueError, match="causes: expected one for each"):
         Ladder("empty", (), ())
+
+
+def test_two_causes_that_lose_the_same_labels_overlap() -> None:
+    # Each alone loses 20 points, and both together no more.
+    found = two_causes(record(exact_head=1.0, exact_head_paper=0.8, learnt_head=0.8, learnt_head_paper=0.8))
+    assert (found.pretraining_solved, found.pretraining_paper) == pytest.approx((20, 0))
+    assert (found.recipe_exact, found.recipe_learnt) == pytest.approx((20, 0))
+    assert found.interaction == pytest.approx(-20)
+    assert (found.pretraining, found.recipe, found.total) == pytest.approx((10, 10, 20))
+
+
+@given(st.tuples(shares, shares, shares, shares))
+def test_both_ways_round_the_square_lose_the_same(corners: tuple[float, ...]) -> None:
+    found = two_causes(record(**dict(zip(SQUARE, corners, strict=True))))
+    total = 100 * (corners[0] - corners[3])
+    assert found.total == pytest.approx(total)
+    assert found.pretraining_solved + found.recipe_learnt == pytest.approx(total)
+    assert found.recipe_exact + found.pretraining_paper == pytest.approx(total)
+    assert found.pretraining + found.recipe == pytest.approx(total)
+    assert found.pretraining_paper - found.pretraining_solved == pytest.approx(found.interaction)
 
 
 def test_records_are_grouped_in_rising_order_and_found_by_their_fields() -> None:

@@ -10,21 +10,17 @@ from hmmlib.analysis.estimators import difference_estimate
 from hmmlib.analysis.figure3 import figure3_numbers, shown_worlds
 from hmmlib.analysis.findings import findings
 from hmmlib.analysis.intervals import Mean, mean_over_seeds, no_error_floor, share_that_may_differ
-from hmmlib.analysis.kl_needed import LossCurve, loss_curve, mean_curve
 from hmmlib.analysis.ladder import (
-    ALL,
     ATTENTION,
-    CLEAR,
-    EXACT_PROMPT,
     HEAD,
     PROMPT,
     Ladder,
-    Rounding,
     Step,
+    TwoCauses,
     mean_losses,
     percent_right,
-    rounding,
     steps,
+    two_causes,
 )
 from hmmlib.analysis.multiplicity import family_table, holm, p_values
 from hmmlib.analysis.power import SeedsNeeded, seeds_for_agreement, seeds_for_claim, seeds_to_tell
@@ -48,12 +44,9 @@ from hmmlib.analysis.tables import (
 )
 
 __all__ = [
-    "ALL",
     "ATTENTION",
     "CLAIMS",
-    "CLEAR",
     "DEVIATIONS",
-    "EXACT_PROMPT",
     "HEAD",
     "PROMPT",
     "READINGS",
@@ -64,14 +57,13 @@ __all__ = [
     "Deviation",
     "Finding",
     "Ladder",
-    "LossCurve",
     "Mean",
     "Results",
-    "Rounding",
     "Row",
     "SeedsNeeded",
     "Series",
     "Step",
+    "TwoCauses",
     "World",
     "at_chosen_rate",
     "book_file",
@@ -101,8 +93,6 @@ __all__ = [
     "interval_table",
     "judge",
     "log_ratio",
-    "loss_curve",
-    "mean_curve",
     "mean_losses",
     "mean_over_seeds",
     "measured",
@@ -119,7 +109,6 @@ __all__ = [
     "read_results",
     "released_scores",
     "reproduction",
-    "rounding",
     "rows",
     "run_table",
     "say",
@@ -133,6 +122,7 @@ __all__ = [
     "student",
     "tally",
     "tally_table",
+    "two_causes",
     "verdicts",
     "weighted_sums",
     "worlds",

@@ -4,30 +4,23 @@ A *ladder* goes down from an answer that has everything, through answers that la
 what an experiment reports. What is lost from one rung to the next has one cause, and the losses of all steps
 add up to what is missing from 100 percent.
 
-It is measured on the *clear* texts. Of the others the task's margin is so near to zero that rounding decides
-the label, and no answer can be right but by luck: `rounding` says how much that is.
+A step can be negative: the lower rung then has more labels right. On the exact model no classifier that reads
+less can be better than the best that reads more. But heads here are solved for the log-loss, whose optimum is
+not that of the accuracy; a prompt changes what the log-loss is of; and test texts are finitely many, so that
+equally good answers differ by chance. A network may err in a head's favour, too.
 
-A step can be negative: the lower rung then has more labels right. What is fitted is fitted on training texts,
-and test texts are finitely many, so that equally good answers differ by chance. A network may err in a head's
-favour, too.
-
-Records are those of `hmmlib.experiments.head_vs_prompt`, `hmmlib.experiments.memory_vs_vanilla` and
-`hmmlib.experiments.exact_prompts`; every number here is in percent, or in points of percent.
+Records are those of `hmmlib.experiments.head_vs_prompt` and `hmmlib.experiments.memory_vs_vanilla`; every
+number here is in percent, or in points of percent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from hmmlib.analysis.intervals import Mean, mean_over_seeds, no_error_floor
+from hmmlib.analysis.intervals import Mean, mean_over_seeds
 from hmmlib.analysis.results import Record
-
-CLEAR, ALL = "clear", "test"
-"""The texts that are counted: those whose margin is clear of rounding, or all test texts."""
 
 # What tells cells apart in messages.
 _NAMING = ("kind", "n_values", "n_states", "seed")
@@ -54,61 +47,37 @@ class Ladder:
             )
 
 
-READOUT, LOG_LOSS, TRAINING = "linear readout", "log-loss", "training"
-
 HEAD = Ladder(
     "head",
-    ("exact_head_best", "exact_head", "exact_head_single", "learnt_head", "learnt_head_paper"),
-    (READOUT, LOG_LOSS, "number format", "network", TRAINING),
+    ("posterior", "exact_head", "learnt_head", "learnt_head_paper"),
+    ("labels", "emissions", "pretraining", "recipe"),
 )
 """A linear head on the distribution at the blank, of both experiments.
 
-'linear readout': what the linear head that gets most training labels right, as far as a search finds it, does
-not read off G. 'log-loss': the head is the optimum of that instead. 'number format': G is rounded to single
-precision, in which a network shows it. 'network': the distribution is a network's. 'training': the head is
-trained as in the paper.
+'labels': a head on the posterior itself, fitted to finitely many labelled texts. 'emissions': what a linear
+head cannot read behind them. 'pretraining': the distribution is a network's. 'recipe': the head is trained as
+in the paper.
 
 :meta hide-value:
 """
 
 PROMPT = Ladder(
     "prompt",
-    ("exact_prompt_best", "exact_prompt", "learnt_prompt"),
-    (READOUT, LOG_LOSS, "network, tuning"),
+    ("posterior", "exact_prompt", "learnt_prompt"),
+    ("labels", "emissions", "network, tuning"),
 )
-"""A prompt and a head. Whether a better prompt was to be had on the network nobody knows, so that network
+"""A prompt and a head. Whether a better prompt was to be had on the network nobody knows, so that pretraining
 and tuning cannot be told apart.
-
-:meta hide-value:
-"""
-
-EXACT_PROMPT = Ladder(
-    "prompt, exact model",
-    ("prompt_1_best", "prompt_1", "prompt_paper"),
-    (READOUT, LOG_LOSS, TRAINING),
-)
-"""The same without a network, of the file of the exact model: 'training' is the paper's recipe for prompts.
 
 :meta hide-value:
 """
 
 ATTENTION = Ladder(
     "attention head",
-    (
-        "exact_attention",
-        "exact_read_off_attention",
-        "read_off_attention",
-        "learnt_attention",
-        "learnt_attention_paper",
-    ),
-    ("attention readout", "masking rule", "network", "reading", TRAINING),
+    ("posterior", "exact_attention", "learnt_attention", "learnt_attention_paper"),
+    ("labels", "emissions", "pretraining", "recipe"),
 )
 """An attention head over the whole text.
-
-'attention readout': what the best attention head that several searches find does not read off the exact
-model. 'masking rule': the model is one that had learnt all that the masking of pretraining asks for.
-'network': it is a network, read off in the same way. 'reading': what the network shows is taken as it is.
-'training': the head is trained as in the paper.
 
 :meta hide-value:
 """
@@ -137,58 +106,49 @@ class Step(NamedTuple):
         return self.start - self.end
 
 
-def percent_right(record: Record, method: str, texts: str = ALL) -> float:
+def percent_right(record: Record, method: str) -> float:
     """Share of the test labels that a method gets right.
 
     Args:
         record: Of a cell; or an entry of one that has `methods`.
         method: Its name.
-        texts: Which are counted, `ALL` or `CLEAR`.
 
     Returns:
         In percent.
 
     Raises:
-        ValueError: Other texts, the record does not have the method, or it has no clear text.
+        ValueError: The record does not have the method.
     """
-    if texts not in (ALL, CLEAR):
-        raise ValueError(f"texts: expected {ALL!r} or {CLEAR!r}, got {texts!r}")
     methods = record["methods"]
-    known = [f"{name} {record[name]}" for name in _NAMING if name in record]
-    cell = f" of the cell {', '.join(known)}" if known else ""
     if method not in methods:
+        known = [f"{name} {record[name]}" for name in _NAMING if name in record]
+        cell = f" of the cell {', '.join(known)}" if known else ""
         raise ValueError(f"record: expected a method {method!r}{cell}, got {sorted(methods)}")
-    share = methods[method].get(texts)
-    if share is None:
-        raise ValueError(f"record: expected {texts!r} texts for {method!r}{cell}, got none")
-    return 100 * float(share)
+    return 100 * float(methods[method]["test"])
 
 
-def steps(record: Record, ladder: Ladder, texts: str = CLEAR) -> tuple[Step, ...]:
+def steps(record: Record, ladder: Ladder) -> tuple[Step, ...]:
     """What is lost at each step of a ladder.
 
     Args:
         record: Of a cell.
         ladder: Its rungs are methods of the record.
-        texts: Which are counted, `CLEAR` or `ALL`.
 
     Returns:
         The steps from the top. Their losses add up to 100 less the accuracy of the last rung.
 
     Raises:
-        ValueError: As for `percent_right`.
+        ValueError: The record lacks a rung.
     """
     names = ("100", *ladder.rungs)
-    heights = (100.0, *(percent_right(record, rung, texts) for rung in ladder.rungs))
+    heights = (100.0, *(percent_right(record, rung) for rung in ladder.rungs))
     return tuple(
         Step(cause, names[i], names[i + 1], heights[i], heights[i + 1])
         for i, cause in enumerate(ladder.causes)
     )
 
 
-def mean_losses(
-    records: Sequence[Record], ladder: Ladder, texts: str = CLEAR, *, n_texts: int | None = None
-) -> Mean:
+def mean_losses(records: Sequence[Record], ladder: Ladder) -> Mean:
     """What is lost at each step in the mean over seeds.
 
     Each loss is a difference on one HMM, so that what the seeds have in common cancels.
@@ -196,54 +156,71 @@ def mean_losses(
     Args:
         records: Of the cells of one kind and size, at least two seeds.
         ladder: Its rungs are methods of the records.
-        texts: Which are counted, `CLEAR` or `ALL`.
-        n_texts: Number of test texts of a cell, as `hmmlib.analysis.n_test_texts` has it: for the floor of
-            intervals. None for no floor.
 
     Returns:
         Means and half-widths of 95% intervals, one for each cause of the ladder. The means add up as the
         losses do; the half-widths do not.
 
     Raises:
-        ValueError: Fewer than two records, or as for `percent_right`.
+        ValueError: Fewer than two records, or one that lacks a rung.
     """
-    losses = [[step.loss for step in steps(record, ladder, texts)] for record in records]
-    # A rung is an accuracy and its floor; above the first stands a number that is known.
-    floor = 0.0 if n_texts is None else no_error_floor(n_texts)
-    floors = floor * np.sqrt([1.0, *[2.0] * (len(ladder.causes) - 1)])
-    return mean_over_seeds([list(of_cause) for of_cause in zip(*losses, strict=True)], floor=floors)
+    losses = [[step.loss for step in steps(record, ladder)] for record in records]
+    return mean_over_seeds([list(of_cause) for of_cause in zip(*losses, strict=True)])
 
 
-class Rounding(NamedTuple):
-    """What rounding decides at one number of states.
+class TwoCauses(NamedTuple):
+    """Two ways down from a solved head on the exact model to the recipe's head on a network.
+
+    One changes the model first and then the training of the head, or the other way round. Both ways lose the
+    same in all, and what they put down to either cause can differ.
 
     Attributes:
-        share: Mean share of the test texts whose margin is clear, in percent.
-        lowest: The lowest of any seed.
-        loss: For each method what its accuracy on all texts lacks to that on the clear ones, in points: means
-            over seeds and half-widths of 95% intervals.
+        pretraining_solved: Lost to pretraining by solved heads, in points …
+        pretraining_paper: … and by heads trained by the paper's recipe.
+        recipe_exact: Lost to the recipe on the exact model …
+        recipe_learnt: … and on the network.
     """
 
-    share: float
-    lowest: float
-    loss: Mean
+    pretraining_solved: float
+    pretraining_paper: float
+    recipe_exact: float
+    recipe_learnt: float
+
+    @property
+    def total(self) -> float:
+        """Lost in all, on either way."""
+        return self.pretraining_solved + self.recipe_learnt
+
+    @property
+    def interaction(self) -> float:
+        """Lost by both causes together less the sum of what each loses alone; negative if losses overlap."""
+        return self.recipe_learnt - self.recipe_exact
+
+    @property
+    def pretraining(self) -> float:
+        """What pretraining loses in the mean over both orders, which is its Shapley value."""
+        return (self.pretraining_solved + self.pretraining_paper) / 2
+
+    @property
+    def recipe(self) -> float:
+        """What the recipe loses in the mean over both orders. With `pretraining` it adds up to the total."""
+        return (self.recipe_exact + self.recipe_learnt) / 2
 
 
-def rounding(records: Sequence[Record], methods: Sequence[str]) -> Rounding:
-    """What the texts cost whose labels rounding decides.
+def two_causes(record: Record) -> TwoCauses:
+    """What pretraining and the recipe lose, in both orders.
 
     Args:
-        records: Of the cells of one kind and size, at least two seeds.
-        methods: Names of methods.
+        record: Of a cell of head-vs-prompt.
 
     Returns:
-        How many texts are clear, and what the others cost each method.
+        The four sides of the square.
 
     Raises:
-        ValueError: Fewer than two records, or as for `percent_right`.
+        ValueError: The record lacks one of the four heads.
     """
-    losses = [
-        [percent_right(r, method, CLEAR) - percent_right(r, method) for r in records] for method in methods
-    ]
-    shares: list[Any] = [100 * float(record["clear_share"]) for record in records]
-    return Rounding(float(np.mean(shares)), min(shares), mean_over_seeds(losses))
+    exact, exact_paper, learnt, learnt_paper = (
+        percent_right(record, method)
+        for method in ("exact_head", "exact_head_paper", "learnt_head", "learnt_head_paper")
+    )
+    return TwoCauses(exact - learnt, exact_paper - learnt_paper, exact - exact_paper, learnt - learnt_paper)

@@ -69,12 +69,12 @@ def _arrow(panel: Axes, start: tuple[float, float], end: tuple[float, float]) ->
     panel.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "#444444"})
 
 
-def descents(histories: Mapping[str, Sequence[Epoch]], optimum: float, baseline: float) -> Figure:
-    """Draw the validation loss of heads on their way, and where the optimum of the log-loss is.
+def descents(histories: Mapping[str, Sequence[Epoch]], solved: float, baseline: float) -> Figure:
+    """Draw the validation loss of heads on their way, and where the solved head is.
 
     Args:
         histories: Name of each search, and its epochs; four at most.
-        optimum: Log-loss on the same texts of the head that is the optimum in training, nats.
+        solved: Log-loss of the solved head on the same texts, nats.
         baseline: That of knowing how frequent the labels are.
 
     Returns:
@@ -85,9 +85,9 @@ def descents(histories: Mapping[str, Sequence[Epoch]], optimum: float, baseline:
         losses = [epoch.validation_loss for epoch in epochs]
         # One marker in ten: the lines stay apart where they are dense.
         axes.semilogy(range(1, 1 + len(losses)), losses, label=name, markevery=0.1, **line._asdict())
-    axes.axhline(optimum, color="black", linestyle=(0, (1, 1)), linewidth=1.4)
+    axes.axhline(solved, color="black", linestyle=(0, (1, 1)), linewidth=1.4)
     axes.axhline(baseline, color=_FAINT, linewidth=1)
-    for height, text in ((optimum, "optimum"), (baseline, "frequency of the labels")):
+    for height, text in ((solved, "solved"), (baseline, "frequency of the labels")):
         axes.annotate(
             text,
             (1, height),
@@ -165,8 +165,7 @@ def head_and_prompt(
 
     Args:
         series: For "head" and for "prompt", name and numbers of each curve: ``mean`` and ``interval``, the
-            half-width of its band, in percent, one for each H; four names at most. A name has one style on
-            both sides.
+            half-width of its band, in percent, one for each H; four at most.
         n_states: The H.
         dots: For "head" and "prompt", the accuracies of single machines behind the first curve in percent,
             for each H.
@@ -179,11 +178,9 @@ def head_and_prompt(
         ValueError: The means or intervals of a curve are not as many as the H.
     """
     figure, axes = plt.subplots(1, 2, figsize=(7.4, 4.2), sharey=True)
-    every = dict.fromkeys(name for key in _PANELS for name in series[key])
-    styles = dict(zip(every, PALETTE, strict=False))
     for panel, (key, title) in zip(axes, _PANELS.items(), strict=True):
-        for name, numbers in series[key].items():
-            line_with_band(panel, name, n_states, numbers, name, styles[name])
+        for (name, numbers), line in zip(series[key].items(), PALETTE, strict=False):
+            line_with_band(panel, name, n_states, numbers, name, line)
         for size, values in dots[key].items():
             panel.plot([size] * len(values), values, ".", color=PALETTE[0].color, alpha=0.45, markersize=5)
         panel.axvline(n_tokens, color=_FAINT, linewidth=1)
@@ -195,37 +192,6 @@ def head_and_prompt(
         name: line for panel in axes for line, name in zip(*panel.get_legend_handles_labels(), strict=True)
     }
     figure.legend(names.values(), names.keys(), loc="outside lower center", ncols=len(names), fontsize=9)
-    return figure
-
-
-def from_head_to_prompt(
-    panels: Mapping[str, Mapping[int, tuple[Sequence[float], Sequence[float]]]],
-) -> Figure:
-    """Draw for each HMM a line from its head's accuracy to its prompt's.
-
-    Args:
-        panels: Title of each panel, and for each H the accuracies of heads and of prompts in percent, in the
-            same order of seeds.
-
-    Returns:
-        The figure, a panel in each row: lines that fall are dashed and of another colour; a heavy line joins
-        the means.
-    """
-    figure, axes = plt.subplots(
-        len(panels), 1, figsize=(6.2, 0.5 + 2.1 * len(panels)), sharex=True, sharey=True, squeeze=False
-    )
-    for panel, (title, by_size) in zip(axes[:, 0], panels.items(), strict=True):
-        for group, pair in enumerate(by_size.values()):
-            ends = (group - 0.3, group + 0.3)
-            for head, prompt in zip(*pair, strict=True):
-                line = PALETTE[1] if prompt < head else PALETTE[0]
-                panel.plot(ends, (head, prompt), alpha=0.55, linewidth=1.1, markersize=3.5, **line._asdict())
-            means = [float(np.mean(values)) for values in pair]
-            panel.plot(ends, means, "-", color="black", linewidth=2.8)
-        panel.set_xticks(range(len(by_size)), [f"{size}" for size in by_size])
-        panel.set(title=title, ylabel="labels right (%)")
-        panel.grid(visible=False, axis="x")
-    axes[-1, 0].set_xlabel("hidden states $H$; from the head (left) to the prompt (right)")
     return figure
 
 

@@ -7,24 +7,20 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from hmmlib.analysis import Ladder, LossCurve, Mean, Step, mean_curve
+from hmmlib.analysis import Ladder, Mean, Step
 from hmmlib.plotting.style import PALETTE
 
 _GREY = "#888888"
-_MARKERS = "osD^vP"
 # Colour and hatching of each cause: told apart without colour too.
 _CAUSES: dict[str, dict[str, Any]] = {
-    "linear readout": {"color": PALETTE[0].color, "hatch": ""},
-    "attention readout": {"color": "#7fb2dd", "hatch": ""},
-    "log-loss": {"color": "#cfcfcf", "hatch": ""},
-    "number format": {"color": "#b79a2e", "hatch": "\\\\\\\\"},
-    "masking rule": {"color": "#5c5c5c", "hatch": "||"},
-    "network": {"color": PALETTE[1].color, "hatch": "////"},
-    "reading": {"color": "#d886b4", "hatch": "oo"},
-    "training": {"color": PALETTE[2].color, "hatch": "...."},
+    "labels": {"color": "#cfcfcf", "hatch": ""},
+    "emissions": {"color": PALETTE[0].color, "hatch": ""},
+    "pretraining": {"color": PALETTE[1].color, "hatch": "////"},
+    "recipe": {"color": PALETTE[2].color, "hatch": "...."},
     "network, tuning": {"color": PALETTE[3].color, "hatch": "xx"},
 }
 _OTHER = {"color": _GREY, "hatch": ""}
@@ -109,12 +105,40 @@ def stacked_losses(panels: Mapping[str, tuple[Ladder, Mapping[int, Mean]]], xlab
         panel.remove()
     for panel in axes[:, 0]:
         panel.set_ylabel("labels lost (points)")
-    figure.legend(legend.values(), legend.keys(), loc="outside upper center", ncols=4)
+    figure.legend(legend.values(), legend.keys(), loc="outside upper center", ncols=5)
     return figure
 
 
 def _look(cause: str) -> dict[str, Any]:
     return {"edgecolor": "white", "linewidth": 0.6, **_CAUSES.get(cause, _OTHER)}
+
+
+def points_by_size(series: Mapping[str, Mean], sizes: Sequence[int], ylabel: str) -> Figure:
+    """Draw means with their intervals, side by side for each number of states.
+
+    Args:
+        series: Name of each series, and its means, one for each size; four at most.
+        sizes: Numbers H of states.
+        ylabel: What is measured.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(figsize=(6.6, 3.4))
+    groups = np.arange(len(sizes))
+    shifts = np.linspace(-0.24, 0.24, len(series)) if len(series) > 1 else [0.0]
+    for (name, found), line, shift in zip(series.items(), PALETTE, shifts, strict=False):
+        style: dict[str, Any] = {"color": line.color, "marker": line.marker, "linestyle": "none"}
+        axes.errorbar(groups + shift, found.mean, found.interval, label=name, capsize=3, **style)
+    if min(np.min(found.mean) for found in series.values()) < 50:
+        axes.axhline(0, color="#444444", linewidth=1)
+    for between in groups[1:] - 0.5:
+        axes.axvline(between, color="#e4e4e4", linewidth=0.8)
+    axes.set_xticks(groups, [str(size) for size in sizes])
+    axes.set(xlabel="hidden states $H$", ylabel=ylabel, xlim=(-0.5, len(groups) - 0.5))
+    axes.grid(visible=False, axis="x")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
 
 
 def scatter_panels(
@@ -142,7 +166,7 @@ def scatter_panels(
     shades = plt.colormaps["viridis"](np.linspace(0, 0.88, len(different)))
     for panel, (label, (x, y)) in zip(axes[0], panels.items(), strict=True):
         across, up = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-        for size, marker, shade in zip(different, _MARKERS, shades, strict=False):
+        for size, marker, shade in zip(different, "osD^vP", shades, strict=False):
             chosen = np.asarray(sizes) == size
             panel.plot(
                 across[chosen], up[chosen], marker, color=shade, alpha=0.75, markersize=5, label=f"{size}"
@@ -177,35 +201,70 @@ def deviations_by_spread(panels: Mapping[str, Mapping[str, Sequence[float]]]) ->
     return figure
 
 
-def losses_by_kl(
-    panels: Mapping[str, Mapping[int, Sequence[LossCurve]]], met: Mapping[str, Mapping[int, float]]
-) -> Figure:
-    """Draw what is lost below the exact model against the KL of networks that were stopped on their way.
+def along_training(cells: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the accuracy of head and prompt against the KL of a network, stopped on its way.
 
     Args:
-        panels: Title of each panel, and for each number of states, six at most, the curves of single HMMs.
-        met: For some panels and numbers of states a KL to mark on the mean curve.
+        cells: Records of `hmmlib.experiments.half_trained.half_trained_cell`, a panel for each.
 
     Returns:
-        The figure: lines are means, pale markers single networks. Training goes to the right, where the KL is
-        small.
+        The figure, two panels in a row; training goes to the right, where the KL is small. Thin lines: the
+        same on the exact model. Grey: the more frequent label.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7.0, 3.4), sharex=True, sharey=True, squeeze=False)
-    for panel, (title, by_size) in zip(axes[0], panels.items(), strict=True):
-        shades = plt.colormaps["viridis"](np.linspace(0, 0.88, len(by_size)))
-        for (size, curves), marker, shade in zip(by_size.items(), _MARKERS, shades, strict=False):
-            for curve in curves:
-                panel.plot(curve.kl, curve.loss, marker, color=shade, alpha=0.3, markersize=4)
-            mean = mean_curve(curves)
-            ends: dict[str, Any] = {"marker": marker, "markevery": [0, -1], "linestyle": "-"}
-            panel.plot(mean.kl, mean.loss, color=shade, label=f"{size}", **ends)
-            kl = met.get(title, {}).get(size)
-            if kl is not None and mean.kl[0] <= kl <= mean.kl[-1]:
-                loss = np.interp(np.log(kl), np.log(mean.kl), mean.loss)
-                panel.plot(kl, loss, "*", color=shade, markeredgecolor="black", markersize=13, zorder=3)
-        panel.axhline(0, color="#444444", linewidth=1)
-        panel.set(title=title, xscale="log", xlabel="KL at the blank (nats)")
-    axes[0, 0].invert_xaxis()
-    axes[0, 0].set_ylabel("labels lost below the exact model (points)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", title="$H$")
+    rows = -(-len(cells) // 2)
+    figure, axes = plt.subplots(
+        rows, min(len(cells), 2), figsize=(6.4, 0.6 + 1.9 * rows), sharey=True, squeeze=False
+    )
+    for panel, cell in zip(axes.flat, cells, strict=False):
+        kl = [stop["blank_kl"] for stop in cell["stops"]]
+        for method, line in zip(("head", "prompt"), PALETTE, strict=False):
+            right = [100 * stop["methods"][f"learnt_{method}"]["test"] for stop in cell["stops"]]
+            panel.plot(kl, right, label=method, **line._asdict())
+            _level(panel, cell["exact"][f"exact_{method}"]["test"], line.color, line.linestyle)
+        _level(panel, cell["exact"]["majority"]["test"], _GREY, "-")
+        panel.set(
+            title=f"$H = {cell['n_states']}$, seed {cell['seed']}",
+            xscale="log",
+            xlabel="KL at the blank (nats)",
+        )
+        panel.invert_xaxis()
+    for panel in axes.flat[len(cells) :]:
+        panel.remove()
+    for panel in axes[:, 0]:
+        panel.set_ylabel("labels right (%)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def _level(panel: Axes, share: float, color: str, linestyle: str) -> None:
+    panel.axhline(100 * share, color=color, linestyle=linestyle, linewidth=0.9)
+
+
+def quartiles(
+    panels: Mapping[str, Mapping[str, ArrayLike]], counts: Sequence[int], xlabel: str, ylabel: str
+) -> Figure:
+    """Draw medians over machines, with bands from the lower to the upper quartile.
+
+    Args:
+        panels: Title of each panel, and the name and values of each series, shape (machines, counts); not a
+            number where a machine has none.
+        counts: The horizontal axis, logarithmic.
+        xlabel: What they count.
+        ylabel: What is measured.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 2.8), sharey=True, squeeze=False)
+    for panel, (title, series) in zip(axes[0], panels.items(), strict=True):
+        for (name, values), line in zip(series.items(), PALETTE, strict=False):
+            low, middle, high = np.nanquantile(np.asarray(values, dtype=float), [0.25, 0.5, 0.75], axis=0)
+            panel.plot(counts, middle, label=name, **line._asdict())
+            panel.fill_between(counts, low, high, color=line.color, alpha=0.15, linewidth=0)
+        panel.set_xscale("log")
+        panel.set_xticks(counts, [f"{count:,d}" for count in counts])
+        panel.minorticks_off()
+        panel.set(title=title, xlabel=xlabel)
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, 0].legend(loc="lower right")
     return figure

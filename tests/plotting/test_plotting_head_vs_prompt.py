@@ -42,12 +42,12 @@ def test_what_is_trained_has_a_heavy_edge() -> None:
 
 def test_descents_show_every_epoch_and_where_they_should_end() -> None:
     epochs = [Epoch(40 * i, 0.5, 0.6 / i, 0.9) for i in (1, 2, 3)]
-    (axes,) = figures.descents({"slow": epochs}, optimum=0.1, baseline=0.5).axes
+    (axes,) = figures.descents({"slow": epochs}, solved=0.1, baseline=0.5).axes
     assert line(axes, "slow") == ([1, 2, 3], pytest.approx([0.6, 0.3, 0.2]))
     levels = [one.get_ydata()[0] for one in axes.lines[1:]]
     assert levels == [0.1, 0.5]
     named = [(text.get_text(), text.xy[1]) for text in axes.texts]
-    assert named == [("optimum", 0.1), ("frequency of the labels", 0.5)]
+    assert named == [("solved", 0.1), ("frequency of the labels", 0.5)]
 
 
 def test_twins_have_a_bar_for_each_token_and_text() -> None:
@@ -86,31 +86,6 @@ def test_heads_are_on_the_left_and_prompts_on_the_right() -> None:
     for axes in (left, right):
         assert list(axes.lines[-1].get_xdata()) == [10, 10]
         assert axes.texts[0].get_position()[0] == 10
-
-
-def test_a_curve_looks_the_same_on_both_sides() -> None:
-    # The right side lacks the first.
-    series = {"head": {"ours": CURVE, "theirs": CURVE}, "prompt": {"theirs": CURVE}}
-    figure = figures.head_and_prompt(series, SIZES, {"head": {}, "prompt": {}}, n_tokens=10)
-    left, right = ({one.get_label(): one for one in axes.lines} for axes in figure.axes)
-    assert left["theirs"].get_color() == right["theirs"].get_color() != left["ours"].get_color()
-
-
-def test_each_hmm_has_a_line_from_head_to_prompt() -> None:
-    found = {4: ([90.0, 80.0], [95.0, 70.0]), 12: ([60.0], [100.0])}
-    (axes,) = figures.from_head_to_prompt({"networks": found}).axes
-    drawn = [(list(one.get_xdata()), list(one.get_ydata())) for one in axes.lines]
-    assert [y for _, y in drawn] == [[90, 95], [80, 70], [85, 82.5], [60, 100], [60, 100]]
-    assert [x for x, _ in drawn[::3]] == [[-0.3, 0.3], [0.7, 1.3]]
-    rising, falling = axes.lines[:2]
-    assert rising.get_linestyle() != falling.get_linestyle()
-    assert words(axes.get_xticklabels()) == ["4", "12"]
-
-
-def test_a_head_without_its_prompt_is_refused() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        figures.from_head_to_prompt({"networks": {4: ([90.0, 80.0], [95.0])}})
-    plt.close("all")
 
 
 def test_a_curve_of_another_length_is_refused() -> None:
