@@ -129,7 +129,7 @@ display(results.coverage, interval_table(exact))
 # 1. *agrees*, if the interval lies within 1 point of zero;
 # 2. *ours higher* or *ours lower*, if zero is outside;
 # 3. *agrees*, if the interval lies within 10 points of zero;
-# 4. *cannot be told*.
+# 4. *cannot be told*, which is to say: inconclusive.
 # :::
 #
 # So to agree is more than not to differ: a large difference has to be ruled out. The first line is for accuracies near 100%, where intervals

@@ -76,6 +76,12 @@ def test_a_claim_that_fails_is_said_to_fail():
     assert "They do not reproduce: " in dict(findings(results))["The experiments"]
 
 
+def test_claims_of_which_networks_have_no_numbers_are_said_to_be_unmeasured():
+    results = changed(head_vs_prompt_laptop={"learnt_head": None, "learnt_head_paper": None})
+    text = dict(findings(results))["The experiments"]
+    assert "(1) heads get worse" in text.partition("Not measured on networks is: ")[2]
+
+
 def test_what_was_not_measured_is_not_told():
     results = changed(memory_vs_vanilla_laptop={"word_counts": None}, exact_attention={"word_counts": None})
     assert "was not measured" in dict(findings(results))["Memory"]

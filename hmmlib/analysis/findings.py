@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from hmmlib.analysis.agreement import HOLDS, reproduction
-from hmmlib.analysis.claims import CLAIMS
+from hmmlib.analysis.claims import CLAIMS, NOT_MEASURED
 from hmmlib.analysis.series import Series, World
 from hmmlib.analysis.statements import Results
 
@@ -18,6 +18,7 @@ _GROUPS = {
     "fitted": "with fitted heads and prompts they also reproduce",
     "not": "they do not reproduce",
     "open": "our seeds leave open",
+    "missing": "not measured on networks is",
     "theirs": "the paper's own numbers leave open",
 }
 
@@ -54,6 +55,8 @@ def _experiments(results: Results) -> str:
             groups["reproduced"].append(sentence)
         elif word.startswith("with fitted heads reproduced"):
             groups["fitted"].append(sentence)
+        elif verdicts[1] == verdicts[2] == NOT_MEASURED:
+            groups["missing"].append(sentence)
         else:
             groups["not" if "not reproduced" in word else "open"].append(sentence)
     parts = [f"{title}: {'; '.join(groups[name])}" for name, title in _GROUPS.items() if groups[name]]
