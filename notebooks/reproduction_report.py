@@ -411,12 +411,12 @@ values = second["config"]["n_values"]
 points[2] = [(4 * m, kept) for m in values for kept in (m, 0)]
 lines, asked = [], [(PAPER_MASKING, 1), (PAPER_MASKING, 2), (berts, 2)]
 for rule, which in asked:
-    models = [point_model(*p, s) for p in points[which] for s in (1, 2, 3)]
+    models = [point_model(*p, s) for p in points[which] for s in range(1, 6)]
     moved = [moved_by(rule, model) for model in models]
     lines.append((f"{rule.rate:.0%}", which, np.median(moved), max(moved)))
-display(Table(["BERT's rule at", "experiment", "median", "worst HMM"], lines, ".4f"))
+display(Table(["BERT's rule at", "experiment", "median", "worst HMM"], lines, ".1g"))
 effects["masking"] = "the rule moves the target by " + "; ".join(
-    f"{middle:.4f} nats at {rate}, experiment {which} (median; worst HMM {worst:.4f})"
+    f"{middle:.1g} nats at {rate}, experiment {which} (median; worst HMM {worst:.1g})"
     for rate, which, middle, worst in lines
 )
 
@@ -437,11 +437,8 @@ effects["network"] = (
     f"KL of a small network from {steps[0]:.2f} to {steps[1]:.3f} nats (15 states, mean of "
     f"{len(runs)} HMMs); the paper's own network: {NOT_MEASURED}"
 )
-header = [
-    "recipe, one change after the other",
-    *(f"KL, seed {r['seed']}" for r in runs),
-]
-Table(header, lines, ".4f")
+header = [f"KL, seed {run['seed']}" for run in runs]
+Table(["one change after the other", *header], lines, ".4f")
 
 # %% [markdown]
 # (The half-widths are standard errors, over the blanks of the held-out texts.) In so few steps at this size the paper's choices do not get off the ground.
