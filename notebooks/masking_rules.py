@@ -21,7 +21,7 @@
 # for that: some of the words that it sees are not the text's. What is it asked for? How far is that from $G$? And does a
 # network learn it?
 #
-# Running this page takes about half a minute.
+# Running this page takes about a minute.
 #
 # ## What is asked for
 #
@@ -402,8 +402,8 @@ for way, (from_G, from_doubting) in found.items():
 # $$
 #
 # By the chain rule this KL is that of the seen tokens, which is not negative, plus the expected
-# KL of $X_i$ given them, which is ours. For one blank in the middle of texts of 128 tokens, on the HMM of
-# {numref}`pt-fig-doubt` with the largest mean:
+# KL of $X_i$ given them, which is ours. For one blank in the middle of texts of 128 tokens, on that of the five HMMs above with
+# the largest mean:
 
 # %%
 worst = int(np.argmax([of.kl for of in costs[least]]))
