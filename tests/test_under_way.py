@@ -1,4 +1,4 @@
-"""Results under way: cells that are finished, of sweeps that are not, can be taken into a store to go on from."""
+"""Results under way: the finished cells of a sweep that is not can be taken into a store to go on from."""
 
 from __future__ import annotations
 
