@@ -17,7 +17,8 @@ from torch import Tensor
 
 from hmmlib._precision import exact_products
 from hmmlib.hmm._forward_backward import NoGradientError, RowPosteriors, forward_backward
-from hmmlib.hmm._sweeps import Scratch
+from hmmlib.hmm._fused import Lookup, Task, applies, fused, takes
+from hmmlib.hmm._sweeps import Scratch, room
 from hmmlib.hmm.chain import Dynamics
 
 # Numbers in one message of a batch worked on at once: on a CPU about what its cache holds.
@@ -41,6 +42,7 @@ class Batch:
         explain: Names a text's position and what stands there, for errors.
         wanted: Names of the tables.
         positions: Only these positions of each text are kept, a slice.
+        lookup: The evidence once more, where it repeats itself.
     """
 
     dynamics: Dynamics
@@ -51,6 +53,7 @@ class Batch:
     explain: Callable[[int, int], str]
     wanted: tuple[str, ...]
     positions: slice
+    lookup: Lookup | None = None
 
 
 def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -63,14 +66,19 @@ def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     with torch.inference_mode(False), torch.no_grad():
         likelihood = initial.new_empty(batch.shape[0])
         kept = len(range(batch.shape[1])[batch.positions])
-        tables = {kind: initial.new_empty(batch.shape[0], kept, width) for kind, width in widths.items()}
+        tables = {kind: room((batch.shape[0], kept, width), initial) for kind, width in widths.items()}
     scratches = local()  # one for each thread
+    tasks = _fused_tasks(batch)
 
     def work(rows: slice) -> None:
         if not hasattr(scratches, "own"):
             scratches.own = Scratch()
         scratch: Scratch | None = scratches.own if on_cpu else None
         with torch.inference_mode(False), torch.no_grad(), exact_products(initial.device):
+            if tasks:
+                here = {kind: table[rows] for kind, table in tables.items()}
+                likelihood[rows] = _fused_piece(batch, tasks, rows, here)
+                return
             likelihood[rows], parts = _piece(batch, rows, scratch)
             for kind, (weights, total) in parts.items():
                 torch.div(weights.transpose(0, 1), total.T[..., None], out=tables[kind][rows])
@@ -187,15 +195,81 @@ def _needed(batch: Batch) -> set[str]:
     return {"leave_one_out" if kind == "conditionals" else kind for kind in batch.wanted}
 
 
+def _start_of_contents(batch: Batch) -> tuple[Tensor, Tensor]:
+    """P[content], (K,), and the distribution of the chain's first state given each, (K, C)."""
+    initial = batch.dynamics.initial
+    prior = initial.sum(-1)
+    # Contents that never occur start anyhow.
+    return prior, torch.where(prior[:, None] > 0, initial / prior[:, None], 1.0 / initial.shape[1])
+
+
+def _fused_tasks(batch: Batch) -> list[Task]:
+    """How the compiled loops may go about a batch, the quickest way first; none if they do not apply."""
+    _, start = _start_of_contents(batch)
+    kept = range(batch.shape[1])[batch.positions]
+    if batch.log_evidence is not None or kept.step != 1:
+        return []
+    emission = batch.emission if "conditionals" in batch.wanted else None
+    needed, span = frozenset(_needed(batch)), (kept.start, kept.stop)
+    chain = Task(start, batch.dynamics.transition, emission, needed, span)
+    if not applies(chain, *batch.shape):
+        return []
+    if len(start) == 1 or not takes(start.numel()):
+        return [chain]
+    # Few contents side by side in one message: quicker, unless one becomes too unlikely beside another.
+    eye = torch.eye(len(start), dtype=start.dtype)
+    together = chain._replace(
+        start=(batch.dynamics.initial / batch.dynamics.initial.sum()).view(1, -1),
+        transition=torch.kron(eye, chain.transition),
+    )
+    return [together, chain]
+
+
+def _fused_piece(batch: Batch, tasks: list[Task], rows: slice, tables: dict[str, Tensor]) -> Tensor:
+    """`_piece` by compiled loops: writes the tables, (texts, kept, …), and returns the log-likelihoods."""
+    if batch.lookup is None:
+        evidence = batch.evidence(rows, None)  # (T, texts, K·C)
+        time, texts = evidence.shape[:2]
+        lookup = Lookup(evidence.flatten(0, 1), torch.arange(time * texts).view(time, texts).T.contiguous())
+    else:
+        lookup = Lookup(batch.lookup.table, batch.lookup.positions[rows])
+    numbers = torch.arange(rows.start, rows.stop)
+    if len(tasks) == 1:
+        return _by_task(batch, tasks[0], lookup, tables, numbers)
+    result = fused(tasks[0], lookup, tables)
+    likelihood = result.found.log_step.sum(0)
+    left = result.doubtful
+    if len(left):
+        parts = {kind: room((len(left), *table.shape[1:]), table) for kind, table in tables.items()}
+        some = Lookup(lookup.table, lookup.positions[left])
+        likelihood[left] = _by_task(batch, tasks[1], some, parts, numbers[left])
+        for kind, part in parts.items():
+            if kind in tables:
+                tables[kind][left] = part
+    return likelihood
+
+
+def _by_task(batch: Batch, task: Task, lookup: Lookup, tables: dict[str, Tensor], numbers: Tensor) -> Tensor:
+    """Log-likelihoods of texts of the given numbers in the batch, whose tables it writes."""
+    prior, _ = _start_of_contents(batch)
+    result = fused(task, lookup, tables)
+    result.put_right(lookup)
+    found = result.found
+    if len(prior) == 1:
+        likelihood = found.log_step.sum(0)
+    else:
+        likelihood, factors = _over_contents(found, prior.log())
+        result.weigh(factors)
+    _check_possible(likelihood, found, prior, lambda row, t: batch.explain(int(numbers[row]), t))
+    return likelihood
+
+
 def _piece(
     batch: Batch, rows: slice, scratch: Scratch | None
 ) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
     """Log-likelihoods (texts,) of a piece of the batch, its tables (time, texts, …), and their sums."""
-    initial = batch.dynamics.initial
-    n_contents, size = initial.shape
-    prior = initial.sum(-1)
-    # Given the content, the chain starts from `start`; contents that never occur start anyhow.
-    start = torch.where(prior[:, None] > 0, initial / prior[:, None], 1.0 / size)
+    prior, start = _start_of_contents(batch)
+    n_contents, size = start.shape
     evidence = batch.evidence(rows, scratch).unflatten(-1, (n_contents, size))
     time, texts = evidence.shape[:2]
     logs = batch.log_evidence(rows).reshape(time, -1, size) if batch.log_evidence else None
@@ -210,15 +284,18 @@ def _piece(
     if n_contents == 1:
         likelihood, tables, totals = found.log_step.sum(0), found.tables, found.totals
     else:
-        likelihood, tables = _over_contents(found, prior.log())
+        likelihood, factors = _over_contents(found, prior.log())
+        tables = {
+            kind: (factors[kind][..., None] * table.unflatten(1, (-1, n_contents))).flatten(2)
+            for kind, table in found.tables.items()
+        }
         totals = {kind: torch.ones_like(table[..., 0]) for kind, table in tables.items()}
-    if bool((likelihood == -torch.inf).any()):
-        raise_impossible(found.log_step.unflatten(-1, (texts, -1)), prior.log(), rows.start, batch.explain)
+    _check_possible(likelihood, found, prior, lambda row, t: batch.explain(rows.start + row, t))
     return likelihood, _with_conditionals(batch, tables, totals)
 
 
 def _over_contents(found: RowPosteriors, log_prior: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Join posteriors given each content to posteriors of content and state, (time, texts, K·C)."""
+    """Log-likelihoods, and what makes tables given each content those of content and state, (T, texts, K)."""
     log_step, log_weight, log_back_step = (scale.unflatten(-1, (-1, len(log_prior))) for scale in found[2:])
     # Sums along a long text are large, and only their differences between contents matter: what all
     # contents share is taken out of each step before steps are added up.
@@ -233,11 +310,11 @@ def _over_contents(found: RowPosteriors, log_prior: Tensor) -> tuple[Tensor, dic
         "smoothed": upto[-1:].expand_as(upto),
         "leave_one_out": before + log_weight + after,
     }
-    tables = {}
-    for kind, table in found.tables.items():
-        factor = logs[kind].softmax(-1) / found.totals[kind].unflatten(-1, (-1, len(log_prior)))
-        tables[kind] = (factor[..., None] * table.unflatten(1, (-1, len(log_prior)))).flatten(2)
-    return upto[-1].logsumexp(-1) + shared.sum(0), tables
+    factors = {
+        kind: logs[kind].softmax(-1) / total.unflatten(-1, (-1, len(log_prior)))
+        for kind, total in found.totals.items()
+    }
+    return upto[-1].logsumexp(-1) + shared.sum(0), factors
 
 
 def _centred(log_steps: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,6 +338,13 @@ def _with_conditionals(
             conditionals = torch.from_numpy(np.matmul(loo.numpy(), emission.numpy()))
         parts["conditionals"] = (conditionals, sums)
     return {kind: parts[kind] for kind in batch.wanted}
+
+
+def _check_possible(
+    likelihood: Tensor, found: RowPosteriors, prior: Tensor, explain: Callable[[int, int], str]
+) -> None:
+    if bool((likelihood == -torch.inf).any()):
+        raise_impossible(found.log_step.unflatten(-1, (len(likelihood), -1)), prior.log(), 0, explain)
 
 
 def raise_impossible(

@@ -109,8 +109,8 @@ def forward_backward(
         totals[kind] = totals["smoothed"]
     weight = totals["leave_one_out"] if "leave_one_out" in totals else joint.sum(-1)  # (T, R)
     for total in [weight, *totals.values()]:
-        safe &= _is_large(total).all(0)
-    safe &= (torch.minimum(step, back_step) >= _floor(step)).all(0)
+        safe &= is_large(total).all(0)
+    safe &= (torch.minimum(step, back_step) >= floor(step)).all(0)
     result = RowPosteriors(tables, totals, step.log(), weight.log(), back_step.log())
     rows = (~safe).nonzero()[:, 0]
     if len(rows) == 0:
@@ -138,37 +138,37 @@ def _safe_rows(
 ) -> Tensor:
     """Rows in whose messages nothing that matters can have underflowed, boolean (rows,).
 
-    If every message that should be positive is large in the sense of `_is_large`, every positive evidence
-    is between `_floor` and its inverse, and so are the scales (which the caller checks), then no product of
+    If every message that should be positive is large in the sense of `is_large`, every positive evidence
+    is between `floor` and its inverse, and so are the scales (which the caller checks), then no product of
     these leaves the range of normal numbers, and every message is exact to rounding. Which messages should
     be positive is looked up in the supports, which do not underflow. Comparisons are written so that NaN
     counts as unsafe.
     """
-    floor = _floor(evidence)
+    least_factor = floor(evidence)
     dimmest, brightest = evidence.aminmax()  # numbers
     least = torch.minimum(forward.min(), backward.min())  # a number
-    if bool(_is_large(least) & (dimmest >= floor) & (brightest <= 1 / floor)):  # nearly always
+    if bool(is_large(least) & (dimmest >= least_factor) & (brightest <= 1 / least_factor)):  # nearly always
         return torch.ones_like(start[:, 0], dtype=torch.bool)  # (R,)
     positive = evidence > 0 if log_evidence is None else log_evidence > -torch.inf  # (T, R, C)
-    fine = ~((positive & (evidence < floor)) | (evidence > 1 / floor)).any(0).any(-1)  # (R,)
-    clear = _is_large(forward.amin((0, 2))) & _is_large(backward.amin((0, 2)))  # (R,)
+    fine = ~((positive & (evidence < least_factor)) | (evidence > 1 / least_factor)).any(0).any(-1)  # (R,)
+    clear = is_large(forward.amin((0, 2))) & is_large(backward.amin((0, 2)))  # (R,)
     some = (fine & ~clear).nonzero()[:, 0]
     if len(some):
         seen = positive[:, some]  # (T, some, C)
         due = _supports(start[some] > 0, seen, ahead, backward=False)  # (T, some, C)
         due_back = _supports(torch.ones_like(seen[0]), seen, behind, backward=True)  # (T, some, C)
-        lost = (due & ~_is_large(forward[:, some])) | (due_back & ~_is_large(backward[:, some]))
+        lost = (due & ~is_large(forward[:, some])) | (due_back & ~is_large(backward[:, some]))
         fine[some] = ~lost.any(0).any(-1)
     return fine
 
 
-def _is_large(values: Tensor) -> Tensor:
+def is_large(values: Tensor) -> Tensor:
     """So large that what underflowed beside it is lost in rounding; False for NaN."""
     return values >= torch.finfo(values.dtype).tiny ** 0.65
 
 
-def _floor(values: Tensor) -> float:
-    """Smallest factor that keeps a large number, in the sense of `_is_large`, normal."""
+def floor(values: Tensor) -> float:
+    """Smallest factor that keeps a large number, in the sense of `is_large`, normal."""
     return float(torch.finfo(values.dtype).tiny ** 0.3)
 
 

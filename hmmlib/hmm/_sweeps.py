@@ -17,6 +17,17 @@ from torch import Tensor
 _LONG, _FEW = 2_000, 2_000
 
 
+def room(shape: Sequence[int], like: Tensor) -> Tensor:
+    """An uninitialised tensor of the type and device of another; a large one on the CPU, in large pages.
+
+    numpy asks Linux for them, torch does not: to touch each small page for the first time would cost as much
+    as the arithmetic.
+    """
+    if like.device.type != "cpu":
+        return like.new_empty(*shape)
+    return torch.from_numpy(np.empty(tuple(shape), str(like.dtype).removeprefix("torch.")))
+
+
 class Scratch:
     """Arrays that every piece of a batch uses again: fresh memory would cost as much as the arithmetic."""
 
@@ -36,7 +47,7 @@ class Scratch:
         """
         size = math.prod(shape)
         if name not in self._arrays or self._arrays[name].numel() < size:
-            self._arrays[name] = like.new_empty(size)
+            self._arrays[name] = room((size,), like)
         return self._arrays[name][:size].view(*shape)
 
 
@@ -71,12 +82,17 @@ def sweep(
             scales.append(scale[:, 0])
         turn = -1 if backward else 1
         return torch.stack(messages[::turn]), torch.stack(scales[::turn])  # (T, R, C), (T, R)
-    if time >= _LONG and rows * size**2 <= _FEW and matrix.ndim == 2:
+    if matrix.ndim == 2 and goes_by_blocks(time, rows, size):
         return _long_sweep(start, evidence, matrix, scratch, backward)
     kept = scratch.take("backward" if backward else "forward", evidence.shape, evidence)  # (T, R, C)
     inverse = evidence.new_empty(time, rows, 1)  # (T, R, 1)
     _sweep_in_place(start, evidence, matrix, kept, inverse, backward)
     return kept, inverse[..., 0].reciprocal_()  # (T, R, C), (T, R)
+
+
+def goes_by_blocks(time: int, rows: int, size: int) -> bool:
+    """Whether a sweep is long and narrow enough to be cut into blocks of time."""
+    return time >= _LONG and rows * size**2 <= _FEW
 
 
 def matrices(matrix: Tensor, backward: bool) -> Iterable[Tensor]:

@@ -3,7 +3,7 @@
 A vanilla HMM and a memory-augmented HMM differ only in what stays fixed along a sequence. Given the
 content k of the memory, both are a chain over C states that emits tokens; a vanilla HMM has a single
 content. Everything that is computed from a model is computed from this view of it, so that the flat
-transition matrix of a memory-augmented HMM is never built.
+transition matrix of a memory-augmented HMM is never built, but for a small one where that is quicker.
 """
 
 from __future__ import annotations

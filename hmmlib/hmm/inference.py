@@ -17,6 +17,7 @@ from hmmlib._display import card, heat_map, in_lines
 from hmmlib._texts import check_lengths, check_text_shape, check_tokens
 from hmmlib.hmm._batches import Batch, run, run_with_gradients
 from hmmlib.hmm._evidence import check_evidence, positions_read
+from hmmlib.hmm._fused import Lookup
 from hmmlib.hmm._sweeps import Scratch
 from hmmlib.hmm.chain import Chain, LatentChainModel, chain_of
 from hmmlib.hmm.markov import MarkovChain, with_transition
@@ -157,7 +158,8 @@ def _posteriors_of_tokens(
         return f"tokens: sequence {row}, position {position - n_blanks}: token {token}"
 
     emission = chain.flat_emission
-    batch = Batch(dynamics, emission, shape, evidence, None, explain, wanted, positions)
+    lookup = Lookup(table, index)
+    batch = Batch(dynamics, emission, shape, evidence, None, explain, wanted, positions, lookup)
     return _with_nan_beyond(*run(batch), lengths)
 
 

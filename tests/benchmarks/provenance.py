@@ -18,16 +18,17 @@ def missing_libraries() -> list[str]:
     return [name for name in MEASURED_AGAINST if importlib.util.find_spec(name) is None]
 
 
-def provenance(output: Path | None) -> dict[str, Any]:
+def provenance(output: Path | None, more: tuple[str, ...] = ()) -> dict[str, Any]:
     """Describe the machine and how busy it is, the versions and the state of the repository.
 
     Args:
         output: The file about to be written, whose own change does not make the tree dirty.
+        more: Names of further distributions whose versions matter.
 
     Returns:
         The description, ready for JSON.
     """
-    found = of_experiments.provenance(output, PACKAGES)
+    found = of_experiments(output, (*PACKAGES, *more))
     found["machine"] |= {
         "memory_gib": _memory_gib(),
         "load_at_start": [round(load, 2) for load in os.getloadavg()],
