@@ -125,8 +125,14 @@ def applies(task: Task, texts: int, time: int) -> bool:
         and task.kept[0] < task.kept[1]
         and texts * time * task.start.numel() >= _LEAST_NUMBERS
         and not goes_by_blocks(time, texts * len(task.start), size)
-        and importlib.util.find_spec("numba") is not None
+        and has_numba()
     )
+
+
+@cache
+def has_numba() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None
 
 
 def takes(n_states: int) -> bool:
