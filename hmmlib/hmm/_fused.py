@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from hmmlib.hmm._forward_backward import RowPosteriors, floor, forward_backward, is_large
-from hmmlib.hmm._sweeps import Scratch, goes_by_blocks, room
+from hmmlib.hmm._sweeps import Scratch, goes_by_blocks
 
 # More states than this are left to BLAS, and less work than this (numbers of a table) to numpy: numba would
 # take longer to load.
@@ -153,7 +153,7 @@ def fused(task: Task, lookup: Lookup, tables: dict[str, Tensor]) -> Fused:
     """
     (texts, time), (n_contents, size) = lookup.positions.shape, task.start.shape
     if n_contents > 1 and "conditionals" in tables and "leave_one_out" not in tables:
-        tables["leave_one_out"] = room((*tables["conditionals"].shape[:2], task.start.numel()), task.start)
+        tables["leave_one_out"] = task.start.new_empty(*tables["conditionals"].shape[:2], task.start.numel())
     evidence = lookup.table.reshape(-1, size)  # (kinds · K, C)
     mixing = n_contents == 1 and "conditionals" in tables
     emission = task.emission if mixing and task.emission is not None else task.start.new_zeros(size, 0)

@@ -17,17 +17,6 @@ from torch import Tensor
 _LONG, _FEW = 2_000, 2_000
 
 
-def room(shape: Sequence[int], like: Tensor) -> Tensor:
-    """An uninitialised tensor of the type and device of another; a large one on the CPU, in large pages.
-
-    numpy asks Linux for them, torch does not: to touch each small page for the first time would cost as much
-    as the arithmetic.
-    """
-    if like.device.type != "cpu":
-        return like.new_empty(*shape)
-    return torch.from_numpy(np.empty(tuple(shape), str(like.dtype).removeprefix("torch.")))
-
-
 class Scratch:
     """Arrays that every piece of a batch uses again: fresh memory would cost as much as the arithmetic."""
 
@@ -47,7 +36,7 @@ class Scratch:
         """
         size = math.prod(shape)
         if name not in self._arrays or self._arrays[name].numel() < size:
-            self._arrays[name] = room((size,), like)
+            self._arrays[name] = like.new_empty(size)
         return self._arrays[name][:size].view(*shape)
 
 

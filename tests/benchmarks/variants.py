@@ -170,13 +170,11 @@ def _with(
     """The call, with or without compiled loops, in pieces and blocks of other sizes than usual."""
 
     def changed() -> Any:
-        from hmmlib.hmm import _batches, _fused, _sweeps
+        from hmmlib.hmm import _batches, _fused
 
-        room = (lambda shape, like: like.new_empty(*shape)) if small_pages else _sweeps.room
+        room = (lambda shape, like: like.new_empty(*shape)) if small_pages else _batches._room
         with (
-            _set(_batches, "room", room),
-            _set(_fused, "room", room),
-            _set(_sweeps, "room", room),
+            _set(_batches, "_room", room),
             _set(_batches, "applies", _batches.applies if compiled else lambda *_: False),
             _set(_batches, "_CPU_MESSAGE", message or _batches._CPU_MESSAGE),
             _set(_fused, "_block", (lambda *_: rows) if rows else _fused._block),
