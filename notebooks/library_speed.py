@@ -260,11 +260,11 @@ Table(["way", *threads, "largest deviation"], rows)
 #   same numbers come out. What may have underflowed is computed again with logarithms, as without it.
 # - *Large pages.* A fresh table costs time before anything is written to it, because the system hands out its memory in
 #   small pages. numpy asks Linux for large ones, torch does not; so numpy now makes the tables, with the extra and
-#   without it. Two rows are in small pages, for comparison.
+#   without it. Two rows are in small pages, for comparison. On a busy virtual machine, large pages are at times the
+#   slower ones: two rows of equal work can then differ, and the extremes in the file say by how much.
 #
-# A memory's contents are run side by side where they are few and none becomes too unlikely beside another; so at a
-# high temperature, too, a memory costs no more than its flat HMM. The table has how many times as long the flat one
-# takes.
+# A memory's contents are run side by side where they are few and none becomes too unlikely beside another: at a high
+# temperature, too, the work is then that of its flat HMM. The table has how many times as long the flat one takes.
 
 # %%
 rows = []
