@@ -133,7 +133,7 @@ header = [f"$M_{c} = {m}$" for c in (0, 1) for m in range(3)]
 Table(["tokens", *header], rows, ".3f")
 
 # %% [markdown]
-# The memory never becomes a large transition matrix: the chain is run for each content. The flat HMM exists all the
+# The memory never becomes a large transition matrix: the chain is run once per content. The flat HMM exists all the
 # same, for those who want to check.
 
 # %%
@@ -222,60 +222,6 @@ for row in bench["comparisons"]:
     ratio = "**{:g} ×** ({:g} to {:g})".format(*spread)
     rows.append((row["task"], row["other"], ratio))
 Table(["what", "beside", "it takes, median (extremes)"], rows)
-
-# %% [markdown]
-# ### What was tried
-#
-# One message of a chain is a few numbers, and each step of it a few operations. Done one after another for many texts,
-# by numpy and torch, each operation goes once through the whole table of messages, and memory is slower than
-# arithmetic. So other ways were measured beside it, on the same texts as above, all in float64 and without
-# approximation. The table has how many times as long dynamax's smoother takes (float32, jitted), and how far a way's
-# probabilities are from those of numpy and torch.
-
-# %%
-tried = read_results("inference_variants")
-counts = [part["threads"] for part in tried["posteriors"]]
-rows = []
-for ways in zip(*(part["ways"] for part in tried["posteriors"]), strict=True):
-    ratios = [f"{way['ratio_to_dynamax']['median']:.2g} ×" for way in ways]
-    off = ways[0]["largest_deviation"]
-    rows.append(
-        (
-            ways[0]["way"],
-            *ratios,
-            "–" if off is None else f"{off:.0e}" if off else "none",
-        )
-    )
-threads = [f"dynamax takes, {n} thread{'s' * (n > 1)}" for n in counts]
-Table(["way", *threads, "largest deviation"], rows)
-
-# %% [markdown]
-# - *Smaller pieces.* Messages of fewer texts stay in the cache, but a call of numpy or torch then does so little that
-#   the call itself is what takes the time.
-# - *`torch.compile`.* It joins the small operations of a step, but not the steps, and calling what it made costs more
-#   than it saves; sums also come out in another order.
-# - *Compiled loops.* With numba both sweeps of a few texts, the products of their messages and the division by their
-#   sums are one pass, and only the result goes through memory. This was kept, as the extra `fast`
-#   (`pip install ".[fast]"`): where numba is installed it is used, and sums are taken in the same order, so that the
-#   same numbers come out. What may have underflowed is computed again with logarithms, as without it.
-# - *Large pages.* A fresh table costs time before anything is written to it, because the system hands out its memory in
-#   small pages. numpy asks Linux for large ones, torch does not; so numpy now makes the tables, with the extra and
-#   without it. Two rows are in small pages, for comparison. On a busy virtual machine, large pages are at times the
-#   slower ones: two rows of equal work can then differ, and the extremes in the file say by how much.
-#
-# A memory's contents are run side by side where they are few and none becomes too unlikely beside another: at a high
-# temperature, too, the work is then that of its flat HMM. The table has how many times as long the flat one takes.
-
-# %%
-rows = []
-for part in tried["memory"]:
-    model = f"$N = {part['n_cells']}$, $|\\mathcal{{M}}| = {part['n_values']}$"
-    for way in part["ways"]:
-        ratio = f"{way['ratio']['median']:.2g} ×"
-        rows.append((model, part["flat_states"], part["threads"], way["way"], ratio))
-Table(
-    ["memory", "states of the flat HMM", "threads", "way", "the flat one takes"], rows
-)
 
 # %% [markdown]
 # ### Fast, and right?

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def run(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     with torch.inference_mode(False), torch.no_grad():
         likelihood = initial.new_empty(batch.shape[0])
         kept = len(range(batch.shape[1])[batch.positions])
-        tables = {kind: _room((batch.shape[0], kept, width), initial) for kind, width in widths.items()}
+        tables = {kind: initial.new_empty(batch.shape[0], kept, width) for kind, width in widths.items()}
     scratches = local()  # one for each thread
     tasks = _fused_tasks(batch)
 
@@ -121,17 +121,6 @@ def _pieces(batch: Batch) -> list[slice]:
     texts = batch.shape[0]
     size = min(fitting, -(-texts // (torch.get_num_threads() if on_cpu else 1)))
     return [slice(i, min(i + size, texts)) for i in range(0, texts, size)]
-
-
-def _room(shape: Sequence[int], like: Tensor) -> Tensor:
-    """An uninitialised tensor of the type and device of another; a large one on the CPU, in large pages.
-
-    numpy asks Linux for them, torch does not: to touch each small page of a table for the first time can cost
-    as much as the arithmetic.
-    """
-    if like.device.type != "cpu":
-        return like.new_empty(*shape)
-    return torch.from_numpy(np.empty(tuple(shape), str(like.dtype).removeprefix("torch.")))
 
 
 def fitting_rows(n_states: int, on_cpu: bool) -> int:

@@ -66,8 +66,6 @@ def compare(
         REST: lambda: time.sleep(0.2),
         "numpy and torch": _with(ours, compiled=False),
     }
-    ways["numpy and torch, in small pages"] = _with(ours, compiled=False, small_pages=True)
-    ways["compiled loops, in small pages"] = _with(ours, compiled=True, small_pages=True)
     for numbers in (8192, 4096, 2048, 1024):
         name = f"numpy and torch, pieces of {numbers // n_states} texts"
         ways[name] = _with(ours, compiled=False, message=numbers)
@@ -165,16 +163,13 @@ def _with(
     compiled: bool,
     message: int | None = None,
     rows: int | None = None,
-    small_pages: bool = False,
 ) -> Callable[[], Any]:
     """The call, with or without compiled loops, in pieces and blocks of other sizes than usual."""
 
     def changed() -> Any:
         from hmmlib.hmm import _batches, _fused
 
-        room = (lambda shape, like: like.new_empty(*shape)) if small_pages else _batches._room
         with (
-            _set(_batches, "_room", room),
             _set(_batches, "applies", _batches.applies if compiled else lambda *_: False),
             _set(_batches, "_CPU_MESSAGE", message or _batches._CPU_MESSAGE),
             _set(_fused, "_block", (lambda *_: rows) if rows else _fused._block),
