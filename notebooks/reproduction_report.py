@@ -11,7 +11,7 @@
 #
 # In grey the curves of Figure 3 of {cite:t}`wei2021why`, read off the figure files that its authors released. Over them the same
 # experiments from this book. All numbers and verdicts of this page are made from the files in `book/results` when the page
-# is made; `hmmlib figure3` makes them from nothing.
+# is made; `hmmlib figure3` makes them from nothing. Running it takes about half a minute.
 
 # %% tags=["hide-input"]
 from hmmlib.analysis import Results, shown_worlds

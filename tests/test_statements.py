@@ -107,6 +107,8 @@ def build(folder: Path, **pages: str) -> tuple[dict[str, str], str]:
         "extensions": ["myst_nb", "results_in_prose"],
         "nb_execution_mode": "off",
         "root_doc": "index",
+        # A table of its own: extensions write into Sphinx's, which the next application would find so.
+        "source_suffix": {".rst": "restructuredtext"},
         "myst_enable_extensions": ["colon_fence"],
     }
     with docutils_namespace():

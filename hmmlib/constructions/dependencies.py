@@ -144,6 +144,7 @@ def dependencies(matrix: Tensor, rtol: float = RTOL) -> list[Dependency]:
     for index, column in enumerate(order[rank:]):
         weights = factors[:, index]
         kept = abs(weights) > leak_limit(rtol) * max(1.0, abs(weights).max(initial=0.0))
-        combination = {int(order[i]): float(weights[i]) for i in range(rank) if kept[i]}
+        # By column, since of two that are equally far rounding decides which is taken first.
+        combination = dict(sorted((int(order[i]), float(weights[i])) for i in range(rank) if kept[i]))
         found.append(Dependency(int(column), combination))
     return found

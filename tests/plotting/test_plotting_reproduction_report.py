@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from hmmlib.analysis import Mean
-from hmmlib.plotting.reproduction_report import forest
+from hmmlib.plotting.reproduction_report import forest, forest_panels
 
 
 def mean(*values: float) -> Mean:
@@ -52,3 +54,15 @@ def test_the_figure_fits_a_phone():
 def test_bad_input_is_named(panels, points, message):
     with pytest.raises(ValueError, match=message):
         forest(panels, points)
+
+
+def test_a_panel_has_the_worlds_that_know_its_curve():
+    left = SimpleNamespace(found=mean(90, 80), points=(4, 8))
+    right = SimpleNamespace(found=mean(95), points=(4,))
+    worlds = {"ours": {"head": left, "prompt": right}, "theirs": {"head": left}}
+    panels, points = forest_panels(worlds, {"head": "Heads", "prompt": "Prompts", "none": "Nothing"})
+    assert {title: list(found) for title, found in panels.items()} == {
+        "Heads": ["ours", "theirs"],
+        "Prompts": ["ours"],
+    }
+    assert points == {"Heads": (4, 8), "Prompts": (4,)}
