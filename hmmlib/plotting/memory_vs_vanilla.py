@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from hmmlib.plotting._parts import LETTERS, line_with_band
@@ -25,8 +26,8 @@ def certainty_by_place(
 
     Args:
         places: Position of the first of these words, from 1.
-        tables: Name of each machine and, for each place, the mean of the largest posterior probability.
-        chances: For each machine the same without any word, drawn as a thin line.
+        tables: Name of each HMM and, for each place, the mean of the largest posterior probability.
+        chances: For each HMM the same without any word, drawn as a thin line.
 
     Returns:
         The figure.
@@ -46,11 +47,11 @@ def certainty_by_place(
 def accuracies(
     rows: Mapping[str, Mapping[str, float]], majorities: Mapping[str, float], *, left: float = 45
 ) -> Figure:
-    """Draw the accuracy of several ways to answer as bars, one panel per machine.
+    """Draw the accuracy of several ways to answer as bars, one panel per HMM.
 
     Args:
-        rows: For each machine, in the panels' order, name of each way and its accuracy, from 0 to 1.
-        majorities: For each machine the share of the more frequent label, drawn as a line.
+        rows: For each HMM, in the panels' order, name of each way and its accuracy, from 0 to 1.
+        majorities: For each HMM the share of the more frequent label, drawn as a line.
         left: Percentage at which the axes begin; smaller accuracies have no bar.
 
     Returns:
@@ -60,15 +61,15 @@ def accuracies(
     figure, axes = plt.subplots(
         1, len(rows), figsize=(3.9 * len(rows), 0.9 + 0.33 * most), sharex=True, squeeze=False
     )
-    for panel, (machine, found) in zip(axes[0], rows.items(), strict=True):
+    for panel, (hmm, found) in zip(axes[0], rows.items(), strict=True):
         heights = [100 * value for value in found.values()]
         panel.barh(range(len(heights)), heights, height=0.66, color=_LIGHT, edgecolor=PALETTE[0].color)
         for place, value in enumerate(heights):
             panel.text(max(value, left) + 0.8, place, f"{value:.1f}", va="center", fontsize=8)
-        panel.axvline(100 * majorities[machine], color=PALETTE[1].color, linestyle="--", linewidth=1.4)
+        panel.axvline(100 * majorities[hmm], color=PALETTE[1].color, linestyle="--", linewidth=1.4)
         panel.set_yticks(range(len(heights)), list(found), fontsize=8)
         panel.set_ylim(most - 0.4, -0.6)
-        panel.set(title=machine, xlabel="labels right (%)", xlim=(left, 112))
+        panel.set(title=hmm, xlabel="labels right (%)", xlim=(left, 112))
         panel.set_xticks(range(50, 101, 10))
         panel.grid(visible=False, axis="y")
     return figure
@@ -105,11 +106,11 @@ def attention_on_certain(positions: Mapping[str, float], attention: Mapping[str,
     """Draw the share of positions that are certain, and the share of attention that they get.
 
     Args:
-        positions: For each machine the share of positions with key one, from 0 to 1.
-        attention: For each machine their share of attention.
+        positions: For each HMM the share of positions with key one, from 0 to 1.
+        attention: For each HMM their share of attention.
 
     Returns:
-        The figure, a pair of bars per machine.
+        The figure, a pair of bars per HMM.
     """
     figure, axes = plt.subplots(figsize=(5.4, 2.9))
     place = np.arange(len(positions))
@@ -152,6 +153,78 @@ def attention_by_word(tells: Tensor, attention: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
+def accuracy_dots(
+    panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]],
+    *,
+    sizes: str = "hidden states",
+    chance: float | None = None,
+) -> Figure:
+    """Draw every accuracy as a dot: a row for each way to answer, a dot for each seed, a marker by size.
+
+    Args:
+        panels: For each panel's title, the name of each way to answer and, for each size, the accuracies of
+            all seeds, in percent. The rows are those of the first panel; at most four sizes.
+        sizes: What the sizes are, for the legend; there is none for a single size.
+        chance: A percentage to mark by a line.
+
+    Returns:
+        The figure. Within a row sizes stand below one another, the first on top, and a bar marks the mean.
+
+    Raises:
+        ValueError: No way to answer, or more sizes than there are markers.
+    """
+    first = next(iter(panels.values()), {})
+    points = list(dict.fromkeys(size for found in panels.values() for way in found.values() for size in way))
+    if not first or not 0 < len(points) <= len(PALETTE):
+        raise ValueError(
+            f"panels: expected some ways to answer and 1 … {len(PALETTE)} sizes, got {len(first)} ways and "
+            f"sizes {points}"
+        )
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(1.6 + 2.9 * len(panels), 1.2 + (0.33 if len(points) > 1 else 0.22) * len(first)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    # Sizes fill two thirds of a row.
+    shifts = dict(zip(points, 0.66 * ((np.arange(len(points)) + 0.5) / len(points) - 0.5), strict=True))
+    for panel, (title, found) in zip(axes[0], panels.items(), strict=True):
+        for row, way in enumerate(first):
+            if row % 2:
+                panel.axhspan(row - 0.5, row + 0.5, color="#f3f5f8", zorder=0)
+            for size, values in found.get(way, {}).items():
+                line = PALETTE[points.index(size)]
+                height = row + shifts[size]
+                panel.plot(
+                    values,
+                    [height] * len(values),
+                    line.marker,
+                    color=line.color,
+                    markersize=4,
+                    markerfacecolor="none",
+                    markeredgewidth=0.9,
+                )
+                mean = float(np.mean(values))
+                panel.plot([mean, mean], [height - 0.08, height + 0.08], "-", color=line.color, linewidth=2.2)
+        if chance is not None:
+            panel.axvline(chance, color=_GREY, linewidth=0.9, linestyle=":")
+        panel.set(title=title, xlabel="labels right (%)")
+        panel.set_yticks(range(len(first)), list(first), fontsize=8)
+        panel.set_ylim(len(first) - 0.5, -0.5)
+        panel.grid(visible=False, axis="y")
+    if len(points) > 1:
+        handles = [
+            Line2D([], [], color=line.color, marker=line.marker, linestyle="", markerfacecolor="none")
+            for line in PALETTE[: len(points)]
+        ]
+        figure.legend(
+            handles, [f"{p} {sizes}" for p in points], loc="outside lower center", ncols=4, fontsize=8
+        )
+    return figure
+
+
 def memory_and_vanilla(
     series: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
     n_states: Sequence[int],
@@ -161,11 +234,11 @@ def memory_and_vanilla(
     """Draw the paper's Figure 3, right, as two panels, with what else was measured.
 
     Args:
-        series: For each kind of machine, in the panels' order, the name of each way to answer with `mean`
+        series: For each kind of HMM, in the panels' order, the name of each way to answer with `mean`
             and `interval`, the half-width of its band, in percent; at most three ways.
         n_states: The numbers of flat states.
-        paper: For each kind of machine the paper's `mean` and `interval`.
-        ceilings: For each kind of machine and for some of the ways, the means on the exact model, drawn as
+        paper: For each kind of HMM the paper's `mean` and `interval`.
+        ceilings: For each kind of HMM and for some of the ways, the means on the exact model, drawn as
             thin lines of the same colour.
 
     Returns:

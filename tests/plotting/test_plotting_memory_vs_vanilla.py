@@ -9,6 +9,7 @@ import torch
 
 from hmmlib.plotting.memory_vs_vanilla import (
     accuracies,
+    accuracy_dots,
     attention_and_keys,
     attention_by_word,
     attention_on_certain,
@@ -60,6 +61,36 @@ def test_a_word_that_never_occurs_has_no_letter() -> None:
     x, y = line(figure.axes[0], "head")
     assert (x, y[::2]) == (pytest.approx([0.1, 0.2, 0.3]), [1, 2])
     assert [text.xy for text in figure.axes[0].texts] == [(x[0], 1), (x[2], 2)]
+
+
+def test_every_seed_has_a_dot_in_the_row_of_its_method() -> None:
+    panels = {
+        "memory": {"head": {8: [90.0, 80.0], 12: [70.0]}, "counts": {8: [100.0, 98.0]}},
+        "vanilla": {"head": {8: [60.0]}},
+    }
+    figure = accuracy_dots(panels, chance=50)
+    memory, vanilla = figure.axes
+    assert [label.get_text() for label in memory.get_yticklabels()] == ["head", "counts"]
+    drawn = [
+        (list(dots.get_xdata()), dots.get_ydata()) for dots in memory.lines if dots.get_marker() != "None"
+    ]
+    assert [x for x, _ in drawn] == [[90, 80], [70], [100, 98]]
+    (upper, lower, second) = (y[0] for _, y in drawn)
+    assert -0.5 < upper < 0 < lower < 0.5 < second < 1.5
+    means = [dots.get_xdata()[0] for dots in memory.lines if dots.get_linestyle() == "-"]
+    assert means == [85, 70, 99]
+    assert vanilla.lines[-1].get_xdata()[0] == 50
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["8 hidden states", "12 hidden states"]
+
+
+def test_one_size_needs_no_legend_and_five_have_no_markers() -> None:
+    assert not accuracy_dots({"": {"head": {6: [90.0]}}}).legends
+    with pytest.raises(ValueError, match=r"panels: expected some ways to answer and 1 … 4 sizes, got 1 ways"):
+        accuracy_dots({"": {"head": {size: [90.0] for size in range(5)}}})
+    with pytest.raises(ValueError, match="got 0 ways"):
+        accuracy_dots({})
+    plt.close("all")
 
 
 def test_each_kind_of_machine_has_its_own_panel() -> None:
