@@ -37,6 +37,8 @@ from hmmlib.constructions import (
     soft_prompt,
     start_errors,
 )
+from hmmlib.constructions.assumptions import equation
+from hmmlib.constructions.dependencies import Dependency
 from hmmlib.hmm import random_recoverable_hmm, random_sparse_hmm
 
 SEEDS = st.integers(0, 10_000)
@@ -453,3 +455,10 @@ def test_memory_prompts_say_what_stands_in_the_way():
     elsewhere[..., 1, :] = 1 / 12
     with pytest.raises(AssumptionError, match=r"mu: the chain never starts reading cell 0"):
         memory_prompt(MemoryHMM(elsewhere, model.transition, model.emission), [1, -1])
+
+
+def test_of_equal_terms_rounding_does_not_decide_which_is_named_first():
+    for first, second in ((0.5, 0.5 + 1e-15), (0.5 + 1e-15, 0.5)):
+        found = Dependency(1, {2: second, 0: first, 3: -0.75})
+        text = equation(found, "W[:, {}]".format)
+        assert text == "W[:, 1] = − 0.75·W[:, 3] + 0.5·W[:, 0] + 0.5·W[:, 2]"

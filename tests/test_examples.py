@@ -8,6 +8,7 @@ import importlib
 import io
 import pkgutil
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
+# Modules that need an extra of the library.
+EXTRAS = {"hmmlib.hmm._kernels": "numba"}
 MODULES = ["hmmlib"] + [module.name for module in pkgutil.walk_packages(hmmlib.__path__, "hmmlib.")]
 
 
@@ -25,7 +28,8 @@ def examples() -> list[doctest.DocTest]:
     """Every docstring of the library with an example in it."""
     found = []
     for name in MODULES:
-        if name != "hmmlib.__main__":
+        extra = EXTRAS.get(name)
+        if name != "hmmlib.__main__" and (extra is None or find_spec(extra) is not None):
             found += doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name), name)
     return [test for test in found if test.examples]
 

@@ -47,7 +47,8 @@ def equation(dependency: Dependency, name: Callable[[int], str]) -> str:
     Returns:
         Text such as ``W[:, 3] = 0.5·W[:, 0] + 0.5·W[:, 7]``.
     """
-    terms = sorted(dependency.combination.items(), key=lambda term: -abs(term[1]))
+    # The largest first; of those that are equal but for rounding, by column.
+    terms = sorted(dependency.combination.items(), key=lambda term: (-float(f"{abs(term[1]):.9g}"), term[0]))
     text = "".join(
         f" {'−' if factor < 0 else '+'} {abs(factor):.3g}·{name(column)}"
         for column, factor in terms[:_MOST_TERMS]
