@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (pt-sec-rule)=
-# # What BERT's rule does to $G$
+# # What BERT's rule does to G
 #
 # The paper's networks are pretrained by BERT's rule {cite:p}`devlin2019bert`, and so are this book's in the second experiment,
 # {doc}`memory_vs_vanilla`. (In the first they are trained with blanks only; whoever reads that one alone can leave this
