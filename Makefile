@@ -187,7 +187,7 @@ SWEEPS := \
 	half-trained:smoke:tests/records/half_trained_smoke
 
 .PHONY: results
-results: $(STAMP) ## compute the results and small models that the book keeps in files (five hours; what is in runs/ is kept)
+results: $(STAMP) ## compute the results and small models that the book keeps in files (half a day on two cores; what is in runs/ is kept)
 	@echo "==> Results quoted in the book"
 	@for sweep in $(SWEEPS); do IFS=: read -r name preset _ <<< "$$sweep"; \
 		OMP_NUM_THREADS=1 $(BIN)/hmmlib sweep $$name --preset $$preset --workers $(WORKERS); done
