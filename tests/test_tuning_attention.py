@@ -167,18 +167,20 @@ def test_lbfgs_goes_further_than_adamw_and_keeps_what_is_best_on_validation(memo
     assert [epoch.step for epoch in solved.history] == list(range(len(losses)))
 
 
-def test_of_several_starts_the_best_on_validation_is_kept(monkeypatch):
+@pytest.mark.parametrize("n_starts", [2, 5])
+def test_of_the_three_best_starts_the_best_in_the_end_is_kept(monkeypatch, n_starts):
     monkeypatch.setattr(_attention_training, "_MOST_STEPS", 5)
     lm, data = small_transformer(), word_task()
-    recipe = replace(CONVERGED, starts=3, epochs=2)
+    recipe = replace(CONVERGED, starts=n_starts, epochs=2)
     tuned = tune_head(lm, data, recipe, head="plain attention")
-    train, validation = (shown_texts(lm, split).double() for split in data[:2])
+    train, validation = (shown_texts(lm, split).to(torch.float64) for split in data[:2])
     search = AttentionTraining(train, validation, None, 16, 2)
     single = AttentionTraining(*(shown_texts(lm, split) for split in data[:2]), None, 16, 2)
-    firsts = [single.train(recipe, False, number)[1] for number in range(3)]
+    firsts = [single.train(recipe, False, number)[1] for number in range(n_starts)]
+    firsts = sorted(firsts, key=lambda first: first.loss)[:3]
     losses = [search.solve_from([part.double() for part in first.parameters]).loss for first in firsts]
     assert all(loss <= first.loss + 1e-6 for loss, first in zip(losses, firsts, strict=True))
-    assert len(set(losses)) == 3
+    assert len(set(losses)) == len(losses)
     assert min(e.validation_loss for e in tuned.history) == pytest.approx(min(losses))
     assert tuned.head.embeddings is None
     assert tuned.head.query.dtype == torch.float64
@@ -347,7 +349,7 @@ def test_a_solved_head_has_steps_where_a_trained_one_has_epochs():
 
 def test_of_two_classes_one_row_of_weights_has_the_loss_of_two():
     lm, data = small_transformer(), word_task(40)
-    train, validation = (shown_texts(lm, split).double() for split in data[:2])
+    train, validation = (shown_texts(lm, split).to(torch.float64) for split in data[:2])
     search = AttentionTraining(train, validation, None, 16, 2)
     parts = search.start(FAST, 0)
     both, one = search.head(parts), search._log_odds(parts)

@@ -23,6 +23,8 @@ from hmmlib.tuning.tuned import SolverStep
 _MOST_STEPS = 100
 _GRADIENT_TOLERANCE = 1e-7
 _LOSS_TOLERANCE = 1e-10
+# Starts that go on by L-BFGS. It is the dearer part, and where AdamW ends tells which valley it is in.
+_CARRIED_ON = 3
 
 
 class ShownTexts(NamedTuple):
@@ -38,9 +40,16 @@ class ShownTexts(NamedTuple):
     tokens: Tensor
     labels: Tensor
 
-    def double(self) -> ShownTexts:
-        """The same in double precision."""
-        return self._replace(probs=self.probs.double())
+    def to(self, dtype: torch.dtype) -> ShownTexts:
+        """The same in another number type.
+
+        Args:
+            dtype: Of the distributions.
+
+        Returns:
+            The texts.
+        """
+        return self._replace(probs=self.probs.to(dtype))
 
 
 class AttentionTraining:
@@ -126,7 +135,9 @@ class AttentionTraining:
         return self.head(found.parameters), found
 
     def solve(self, recipe: TuningRecipe) -> tuple[SoftAttentionHead, Trained]:
-        """Train by AdamW from several starts, and go on from each by L-BFGS, in double precision.
+        """Train by AdamW from several starts, and go on from the best of them by L-BFGS.
+
+        Single precision tells well enough which starts are the best. L-BFGS is in double precision.
 
         Args:
             recipe: How AdamW trains, and the number of starts.
@@ -134,22 +145,28 @@ class AttentionTraining:
         Returns:
             The head that is best on the validation texts, and how it was found.
         """
-        double = self.double()
+        single, double = self.to(torch.float32), self.to(torch.float64)
+        begun = [single.train(recipe, False, number)[1] for number in range(recipe.starts)]
         tries = []
-        for number in range(recipe.starts):
-            _, first = self.train(recipe, False, number)
+        for first in sorted(begun, key=lambda one: one.loss)[:_CARRIED_ON]:
             found = double.solve_from([part.double() for part in first.parameters])
             tries.append(replace(found, learning_rate=first.learning_rate))
         best = min(tries, key=lambda one: one.loss)
         return double.head(best.parameters), best
 
-    def double(self) -> AttentionTraining:
-        """The same in double precision."""
-        embeddings = None if self.embeddings is None else self.embeddings.double()
+    def to(self, dtype: torch.dtype) -> AttentionTraining:
+        """The same in another number type.
+
+        Args:
+            dtype: Of the texts' distributions and of the parameters.
+
+        Returns:
+            The same texts, ready for training.
+        """
+        embeddings = None if self.embeddings is None else self.embeddings.to(dtype)
         size, n_classes = self.shapes[0][0], self.shapes[-1][0]
-        return AttentionTraining(
-            self.train_texts.double(), self.validation.double(), embeddings, size, n_classes
-        )
+        texts = self.train_texts.to(dtype), self.validation.to(dtype)
+        return AttentionTraining(*texts, embeddings, size, n_classes)
 
     def solve_from(self, start: Sequence[Tensor]) -> Trained:
         """Minimise by L-BFGS from one start, in the number type of the texts' distributions.

@@ -41,9 +41,10 @@ def tune_head(
       starts from zero. With ``recipe.solve_heads`` it is `hmmlib.heads.logistic_head`, for two classes only.
     - 'attention': a `SoftAttentionHead` on the blank and all positions of the text, with the model's own
       embeddings of the words that are shown (Section 4). It starts from random numbers. With
-      ``recipe.solve_heads`` it goes on from where AdamW ends by a hundred steps of L-BFGS, on all training
-      texts at once, from each of ``recipe.starts`` starts; the best on the validation texts after any of
-      these steps is kept. The loss has local minima, so that the best head there is may be another.
+      ``recipe.solve_heads`` AdamW trains from each of ``recipe.starts`` starts, and the three that are best
+      on the validation texts go on by a hundred steps of L-BFGS, on all training texts at once; the best
+      after any of these steps is kept. The loss has local minima, so that the best head there is may be
+      another.
     - 'plain attention': the same without embeddings.
 
     Example:

@@ -40,7 +40,7 @@ class TuningRecipe:
             or of fine-tuned weights when these are found. What is best is then told by the accuracy with the
             solved head on the validation texts.
         starts: Random starts of a prompt, for each learning rate, or of an attention head that is solved,
-            by AdamW first; the best on the validation texts is kept.
+            see `hmmlib.tuning.tune_head`; the best on the validation texts is kept.
         seed: Of the order of texts and of what is random at the start.
     """
 
