@@ -49,8 +49,8 @@ from hmmlib.analysis import claim_matrix
 claim_matrix(found)
 
 # %% [markdown]
-# A claim *holds* if the 95% intervals of all its effects are above zero; the rule is [below](rr-sec-rules). Three of these claims
-# the paper makes, though not in these words:
+# A claim *holds* if the 95% intervals of all its effects are above zero; the rule is [below](rr-sec-rules). A dash is for what
+# was not measured. Three of these claims the paper makes, though not in these words:
 #
 # - **2a**, {result}`claim-2a`: {result}`claim-2a-verdict`. The effect is {result}`claim-2a-paper-effect` points in the paper,
 #   {result}`claim-2a-fitted-effect` on our networks, fitted, and {result}`claim-2a-exact-effect` on the exact model.

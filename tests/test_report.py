@@ -50,7 +50,7 @@ from hmmlib.experiments.exact_prompts import ExactPromptsConfig
 from hmmlib.experiments.head_vs_prompt import HeadVsPromptConfig
 from hmmlib.experiments.scales import downstream_scale
 from hmmlib.pretraining import PAPER_MASKING, PRETRAINING_PRESETS
-from hmmlib.tables import Table
+from hmmlib.tables import NOTHING, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "book" / "results"
@@ -431,15 +431,18 @@ def test_tables_show_what_was_computed():
     assert int(counts[1][1]) == [line[-1] for line in shown].count("agrees")
 
     matrix = table_rows(claim_matrix(found))
-    assert [line[2:] for line in matrix] == [
-        [check_claim(claim, curves).verdict for curves in found.values()] for claim in CLAIMS
+    said = [[check_claim(claim, curves).verdict for curves in found.values()] for claim in CLAIMS]
+    shown = [[NOTHING if word == claims.NOT_MEASURED else word for word in line] for line in said]
+    assert [line[1:] for line in matrix] == shown
+    assert [line[0].endswith(" (the paper's)") for line in matrix] == [
+        claim.whose == claims.PAPERS for claim in CLAIMS
     ]
     assert [line[2] for line in table_rows(claims_in_short(found))] == [
-        agreement.reproduction(*line[2:5]) for line in matrix
+        agreement.reproduction(*line[:3]) for line in said
     ]
     effects = table_rows(claim_numbers(found))
     assert [line[-1] for line in effects] == [
-        verdict for line in matrix for verdict in line[2:] if verdict != claims.NOT_MEASURED
+        verdict for line in matrix for verdict in line[1:] if verdict != NOTHING
     ]
     assert effects[0] == ["1", PAPER, "20", "+22.8 ± 5.1", "1 of 1", "holds"]
     assert ["2b", PAPER, "20", "+8.7 ± 9.5", "5 of 6", "cannot be told"] in effects
@@ -505,7 +508,7 @@ def test_every_claim_says_whose_it_is_and_questions_of_ours_are_ours():
     assert all(claim.effect for claim in (*CLAIMS, *READINGS))
     found = worlds(FIGURE3, *files())
     matrix = table_rows(claim_matrix(found, READINGS))
-    assert [line[2] for line in matrix] == [claims.NOT_MEASURED] * 3  # the paper did not ask
+    assert [line[1] for line in matrix] == [NOTHING] * 3  # the paper did not ask
     memory, vanilla = found[SOLVED]["linear, memory"], found[SOLVED]["linear"]
     (effect,) = check_claim(READINGS[0], found[SOLVED]).effects.mean
     assert effect == pytest.approx((memory.values - vanilla.values).mean())

@@ -295,3 +295,29 @@ def test_no_attention_head_where_no_position_is_certain():
     # On texts that do visit it the very same head is right.
     visits = torch.tensor([[2, 2], [3, 3], [4, 4]])
     assert head.labels(text_probs(ExactMaskedLM(hmm), visits), visits).tolist() == [1, 0, 1]
+
+
+def test_where_the_memory_is_settled_any_shares_of_attention_are_right():
+    promised, lost = 0, 0
+    mu = torch.tensor([1, -0.5, 0.8], dtype=torch.float64)
+    for seed in range(6):
+        model = random_recoverable_hmm(3, 3, 12, generator=seed)
+        task, head = PosteriorTask.two_class(model, mu), attention_head(model, mu)
+        texts = sample_tokens(model, 300, 9, generator=seed)[:, 1:]
+        probs, labels = text_probs(ExactMaskedLM(model), texts), task.labels(texts)
+        values, joint = head.position_values(probs, texts), head.evidence(probs, texts).sum(2)
+        likelihood = probs.gather(2, texts[..., None])[..., 0]
+        most, value = task.posterior(texts).max(1)
+        doubt = (1 - most) * (1 + mu.abs().max() / mu[value].abs())
+        for shares in (
+            torch.ones(8).double(),
+            torch.rand(8, generator=torch.Generator().manual_seed(seed)).double(),
+        ):
+            enough = joint @ shares > doubt * (likelihood @ shares)
+            right = ((values @ shares) > 0) == labels.bool()
+            assert right[enough].all()
+            promised += int(enough.sum())
+            # Elsewhere a doubtful place can outvote a certain one, which hard attention alone listens to.
+            lost += int((~right & (head.keys(probs).amax(1) > 1 - 1e-9)).sum())
+    assert promised > 1500
+    assert lost > 20

@@ -21,7 +21,7 @@ from hmmlib import (
     text_probs,
 )
 from hmmlib.lm import transformer
-from hmmlib.lm.transformer import rotary_angles, rotate
+from hmmlib.lm._layers import rotary_angles, rotate
 
 ROTARY = TransformerConfig(width=8, n_layers=2, n_heads=2, feed_forward=12)
 BERT = replace(ROTARY, positions="learned", norm="post", max_positions=12)

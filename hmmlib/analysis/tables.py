@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hmmlib.analysis.agreement import UNKNOWN, VERDICTS, reproduction, tally
-from hmmlib.analysis.claims import CLAIMS, NOT_MEASURED, Claim, Finding, verdicts
+from hmmlib.analysis.claims import CLAIMS, NOT_MEASURED, PAPERS, Claim, Finding, verdicts
 from hmmlib.analysis.curves import PAPER, RECIPE, SOLVED, rows
 from hmmlib.analysis.intervals import Mean
 from hmmlib.analysis.power import seeds_for_agreement, seeds_for_claim
 from hmmlib.analysis.series import Series, World
-from hmmlib.tables import Table, number
+from hmmlib.tables import NOTHING, Table, number
 
 
 def comparison_table(theirs: Series, ours: Series) -> Table:
@@ -109,18 +109,21 @@ def claim_matrix(worlds: Mapping[str, World], claims: Sequence[Claim] = CLAIMS) 
         claims: The claims.
 
     Returns:
-        The table, a row for each claim, a column for whose it is, and one for each world.
+        The table, a row for each claim, which says if it is the paper's, and a column for each world; a dash
+        where nothing was measured.
     """
     found = verdicts(worlds, claims)
     lines = [
         [
-            f"{claim.number}. {claim.sentence}",
-            claim.whose,
-            *(finding.verdict for finding in found[claim.number].values()),
+            f"{claim.number}. {claim.sentence}" + (f" ({PAPERS})" if claim.whose == PAPERS else ""),
+            *(
+                NOTHING if finding.verdict == NOT_MEASURED else finding.verdict
+                for finding in found[claim.number].values()
+            ),
         ]
         for claim in claims
     ]
-    return Table(["claim", "whose", *worlds], lines)
+    return Table(["claim", *worlds], lines)
 
 
 def claim_numbers(worlds: Mapping[str, World], claims: Sequence[Claim] = CLAIMS) -> Table:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hmmlib._checks import check_positive_int
+from hmmlib.cli._options import add_device, add_dry_run, add_imports, add_store, add_workers
 from hmmlib.cli._output import say
 from hmmlib.cli._sweeps import imported, print_outlook, write_csv
 from hmmlib.cli._words import integers, picture
@@ -51,24 +52,10 @@ def add(parser: argparse.ArgumentParser, experiments: Mapping[str, Experiment]) 
         choices=tuple(DOWNSTREAM_SCALES),
         help="of the networks (laptop by default)",
     )
-    parser.add_argument(
-        "--store", type=Path, default=Path("runs"), help="folder of the cells, ./runs by default"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes, each on one core (1 by default)")
-    parser.add_argument(
-        "--device",
-        default="cpu",
-        help="of the networks: cpu, cuda, cuda:1 …; workers share it (cpu by default)",
-    )
-    parser.add_argument(
-        "--import",
-        type=Path,
-        nargs="+",
-        default=[],
-        dest="imports",
-        metavar="FILE",
-        help="take over the cells of exported files that are among those asked for",
-    )
+    add_store(parser)
+    add_workers(parser)
+    add_device(parser)
+    add_imports(parser)
     parser.add_argument(
         "--out",
         type=picture,
@@ -79,9 +66,7 @@ def add(parser: argparse.ArgumentParser, experiments: Mapping[str, Experiment]) 
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help="write every number of the figure, a row each"
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="only say how many cells there are, and how long they may take"
-    )
+    add_dry_run(parser)
     parser.set_defaults(run=_figure3, left=_left, experiments=experiments)
 
 

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 from hmmlib._checks import check_positive_int
 from hmmlib._files import write_json, write_whole
+from hmmlib.cli._options import add_device, add_dry_run, add_imports, add_store, add_workers
 from hmmlib.cli._output import say, write_table
 from hmmlib.cli._words import (
     change,
@@ -235,9 +236,7 @@ def _left(asked: argparse.Namespace) -> str:
 def _add_experiment(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
     presets = tuple(experiment.presets)
     parser.add_argument("--preset", default=presets[0], choices=presets, help=f"{presets[0]} by default")
-    parser.add_argument(
-        "--store", type=Path, default=Path("runs"), help="folder of the cells, ./runs by default"
-    )
+    add_store(parser)
     hints = get_type_hints(type(experiment.presets[presets[0]]))
     for field, text in options(experiment.presets[presets[0]]).items():
         values = {name: getattr(preset, field) for name, preset in experiment.presets.items()}
@@ -264,32 +263,20 @@ def _add_experiment(parser: argparse.ArgumentParser, experiment: Experiment) -> 
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, default=1, help="processes, each on one core (1 by default)")
+    add_workers(parser)
     parser.add_argument("--scheduler", help="optional, instead: a Dask scheduler, such as tcp://host:8786")
-    parser.add_argument(
-        "--device", default="cpu", help="cpu, cuda, cuda:1 …; workers share it (cpu by default)"
-    )
+    add_device(parser)
     parser.add_argument(
         "--time-limit", type=duration, help="when to be done: 90s, 9m, 1.5h (no limit by default)"
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="only say how many cells there are, and how long they may take"
-    )
+    add_dry_run(parser)
 
 
 def _add_results(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
     parser.add_argument(
         "--merge", type=Path, nargs="+", default=[], metavar="DIR", help="take over these stores"
     )
-    parser.add_argument(
-        "--import",
-        type=Path,
-        nargs="+",
-        default=[],
-        dest="imports",
-        metavar="FILE",
-        help="take over the cells of exported files that are among those asked for",
-    )
+    add_imports(parser)
     parser.add_argument(
         "--columns",
         nargs="+",

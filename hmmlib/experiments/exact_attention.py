@@ -10,19 +10,23 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from hmmlib._checks import check_positive_int
 from hmmlib.experiments.attention_heads import attention_heads
-from hmmlib.experiments.checks import check_labels, check_point
-from hmmlib.experiments.features import word_shares
-from hmmlib.experiments.figure3 import point_model
-from hmmlib.experiments.memory_vs_vanilla import KINDS
+from hmmlib.experiments.checks import check_labels
+from hmmlib.experiments.memory_points import (
+    KINDS,
+    TOLD,
+    check_kind,
+    check_memory_point,
+    facts_of_point,
+    memory_points,
+    memory_setting,
+    without_attention,
+)
 from hmmlib.experiments.scales import DownstreamScale, downstream_scale
 from hmmlib.experiments.scoring import accuracy_of
-from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
-from hmmlib.hmm import N_SYNTAX
+from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
 from hmmlib.lm import RememberedLM
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
-from hmmlib.tuning import tune_head
 
 METHODS = (
     "majority",
@@ -34,8 +38,7 @@ METHODS = (
     "exact_attention",
     "exact_attention_paper",
 )
-_TOLD = ("kind", "n_values", "seed")
-_ENTRIES = ("preset", *_TOLD, "scale")
+_ENTRIES = ("preset", *TOLD, "scale")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class ExactAttentionConfig:
     def __post_init__(self) -> None:
         downstream_scale(self.preset)
         for kind in self.kinds:
-            _check_kind(kind)
+            check_kind(kind)
 
     def asked(self) -> dict[str, Any]:
         """The configuration as an exported file keeps it.
@@ -77,12 +80,8 @@ class ExactAttentionConfig:
             `scale` that the preset means.
         """
         scale = downstream_scale(self.preset).to_dict()
-        return [
-            {"preset": self.preset, "kind": kind, "n_values": n_values, "seed": seed, "scale": scale}
-            for seed in self.seeds
-            for n_values in self.n_values
-            for kind in self.kinds
-        ]
+        points = memory_points(self.kinds, self.n_values, self.seeds)
+        return [{"preset": self.preset, **point, "scale": scale} for point in points]
 
 
 def exact_attention_cell(config: Record, place: Workplace) -> Record:  # noqa: ARG001 - no model is kept
@@ -104,32 +103,15 @@ def exact_attention_cell(config: Record, place: Workplace) -> Record:  # noqa: A
     """
     check_entries(config, _ENTRIES)
     scale, watch = DownstreamScale.from_dict(config["scale"]), Stopwatch()
-    kind, n_values, seed = (config[name] for name in _TOLD)
-    _check_kind(kind)
-    n_states, recipes = N_SYNTAX * n_values, scale.recipes(seed)
-    model = point_model(n_states, n_values if kind == "memory" else 0, seed)
-    setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
+    setting = memory_setting(config, scale)
     score, exact = setting.score, RememberedLM(setting.exact)
-    train, test = (word_shares(texts, exact.n_tokens) for texts in setting.texts)
-    methods: dict[str, Record] = {
-        "majority": score.majority(),
-        "word_counts": score.solved(train, test),
-        "posterior": setting.posterior(),
-        "exact_head": score.solved(*setting.exact_probs),
-        "exact_head_best": score.best(*setting.exact_probs),
-    }
+    methods = without_attention(setting, exact, scale, config["seed"])
     watch.lap("exact_head")
-    trained = tune_head(exact, setting.data, recipes["paper"], progress=False)
-    methods["exact_head_paper"] = score.tuned(trained)
-    best, papers = attention_heads(exact, setting.data, recipes)
+    best, papers = attention_heads(exact, setting.data, scale.recipes(config["seed"]))
     methods["exact_attention"], methods["exact_attention_paper"] = score.tuned(best), score.tuned(papers)
     watch.lap("exact_attention")
     return {
-        "kind": kind,
-        "n_values": n_values,
-        "n_states": n_states,
-        "seed": seed,
-        **setting.facts(),
+        **facts_of_point(config, setting),
         "methods": {name: methods[name] for name in METHODS},
         **watch.times(),
     }
@@ -148,14 +130,7 @@ def check_cell(config: Record) -> None:
     check_entries(config, _ENTRIES)
     check_labels(config, ("preset",))
     DownstreamScale.from_dict(config["scale"])
-    _check_kind(config["kind"])
-    n_values = check_positive_int(config["n_values"], "n_values")
-    check_point(N_SYNTAX * n_values, n_values, config["seed"])
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in KINDS:
-        raise ValueError(f"kinds: expected one of {KINDS}, got {kind!r}")
+    check_memory_point(config)
 
 
 EXPERIMENT = Experiment(

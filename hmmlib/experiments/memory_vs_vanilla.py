@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from hmmlib._checks import check_positive_int
-from hmmlib.experiments.checks import check_point
-from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
+from hmmlib.experiments.attention_heads import attention_heads
+from hmmlib.experiments.figure3 import load_or_pretrain, pretraining_facts
+from hmmlib.experiments.memory_points import (
+    KINDS,
+    TOLD,
+    check_kind,
+    check_memory_point,
+    facts_of_point,
+    memory_points,
+    memory_setting,
+    without_attention,
+)
 from hmmlib.experiments.scales import DownstreamConfig, check_scale, stored_scale
 from hmmlib.experiments.scoring import accuracy_of
-from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
-from hmmlib.hmm import N_SYNTAX
+from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
 from hmmlib.lm import ExactMaskingLM, MaskedLM, RememberedLM, blank_probs
 from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import tune_head
@@ -28,7 +33,6 @@ from hmmlib.tuning import tune_head
 # Of the pretraining. The head reads at words that are shown, about which a model trained on blanks alone was
 # never asked.
 VARIANT = "BERT's rule"
-KINDS = ("memory", "vanilla")
 METHODS = (
     "majority",
     "word_counts",
@@ -49,7 +53,6 @@ METHODS = (
     "read_off_attention",
     "read_off_attention_paper",
 )
-_TOLD = ("kind", "n_values", "seed")
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class MemoryVsVanillaConfig(DownstreamConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for kind in self.kinds:
-            _check_kind(kind)
+            check_kind(kind)
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -82,12 +85,7 @@ class MemoryVsVanillaConfig(DownstreamConfig):
             of the HMM, the task, the texts, the pretraining and all that is random in tuning; and what its
             preset means, as `DownstreamConfig.with_scale` writes it down.
         """
-        return self.with_scale(
-            {"kind": kind, "n_values": n_values, "seed": seed}
-            for seed in self.seeds
-            for n_values in self.n_values
-            for kind in self.kinds
-        )
+        return self.with_scale(memory_points(self.kinds, self.n_values, self.seeds))
 
 
 def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
@@ -123,43 +121,27 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
             `hmmlib.draw_task`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, pretraining = stored_scale(config, _TOLD)
-    kind, n_values, seed, watch = config["kind"], config["n_values"], config["seed"], Stopwatch()
-    _check_kind(kind)
-    recipes = scale.recipes(seed)
-    n_states = N_SYNTAX * n_values
-    model = point_model(n_states, n_values if kind == "memory" else 0, seed)
-    setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
-    data, score, n_tokens = setting.data, setting.score, setting.exact.n_tokens
+    scale, pretraining = stored_scale(config, TOLD)
+    seed, watch = config["seed"], Stopwatch()
+    setting = memory_setting(config, scale)
+    data, score, recipes = setting.data, setting.score, scale.recipes(seed)
     train, test = setting.texts
 
     def add_attention(name: str, lm: MaskedLM, **how: Any) -> None:
-        """Add the head of the paper's recipe, and the best of it and of some that are sought longer."""
-        found = [
-            tune_head(lm, data, recipes[recipe], head="attention", progress=False, **how)
-            for recipe in ("solved", "paper")
-        ]
-        best = min(found, key=lambda tuned: min(step.validation_loss for step in tuned.history))
-        methods[name], methods[f"{name}_paper"] = score.tuned(best), score.tuned(found[1])
+        best, papers = attention_heads(lm, data, recipes, **how)
+        methods[name], methods[f"{name}_paper"] = score.tuned(best), score.tuned(papers)
         watch.lap(name)
 
-    methods: dict[str, Record] = {
-        "majority": score.majority(),
-        "word_counts": score.solved(_word_shares(train, n_tokens), _word_shares(test, n_tokens)),
-        "posterior": setting.posterior(),
-        "exact_head": score.solved(*setting.exact_probs),
-        "exact_head_best": score.best(*setting.exact_probs),
-        "exact_head_single": score.solved(*(probs.float() for probs in setting.exact_probs)),
-    }
-    watch.lap("exact_head")
     exact = RememberedLM(setting.exact)
-    methods["exact_head_paper"] = score.tuned(tune_head(exact, data, recipes["paper"], progress=False))
+    methods = without_attention(setting, exact, scale, seed)
+    methods["exact_head_single"] = score.solved(*(probs.float() for probs in setting.exact_probs))
+    watch.lap("exact_head")
     add_attention("exact_attention", exact)
     read_off: dict[str, Any] = {"reading": "read off", "masking": pretraining.masking}
-    masked = RememberedLM(ExactMaskingLM(model, pretraining.masking))
+    masked = RememberedLM(ExactMaskingLM(setting.model, pretraining.masking))
     add_attention("exact_read_off_attention", masked, **read_off)
 
-    network, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
+    network, pretrained = load_or_pretrain(setting.model, pretraining, place.folder, device=place.device)
     lm = RememberedLM(network)
     watch.lap("pretraining")
     probs = blank_probs(lm, train).cpu(), blank_probs(lm, test).cpu()
@@ -170,11 +152,7 @@ def memory_vs_vanilla_cell(config: Record, place: Workplace) -> Record:
     add_attention("learnt_attention", lm)
     add_attention("read_off_attention", lm, **read_off)
     return {
-        "kind": kind,
-        "n_values": n_values,
-        "n_states": n_states,
-        "seed": seed,
-        **setting.facts(),
+        **facts_of_point(config, setting),
         "methods": {name: methods[name] for name in METHODS},
         "pretraining": pretraining_facts(pretrained),
         "blank_kl": setting.blank_kl(probs[1]),
@@ -189,23 +167,12 @@ def check_cell(config: Record) -> None:
         config: The configuration.
 
     Raises:
-        TypeError: As for `hmmlib.experiments.scales.check_scale` and `hmmlib.experiments.checks.check_point`.
+        TypeError: As for `hmmlib.experiments.scales.check_scale` and
+            `hmmlib.experiments.memory_points.check_memory_point`.
         ValueError: An unknown kind, or as for these.
     """
-    check_scale(config, _TOLD)
-    _check_kind(config["kind"])
-    n_values = check_positive_int(config["n_values"], "n_values")
-    check_point(N_SYNTAX * n_values, n_values, config["seed"])
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in KINDS:
-        raise ValueError(f"kinds: expected one of {KINDS}, got {kind!r}")
-
-
-def _word_shares(tokens: Tensor, n_tokens: int) -> Tensor:
-    """How often each word is in each text, as a share, shape (n, V)."""
-    return torch.nn.functional.one_hot(tokens, n_tokens).double().mean(1)
+    check_scale(config, TOLD)
+    check_memory_point(config)
 
 
 EXPERIMENT = Experiment(

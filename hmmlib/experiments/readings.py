@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hmmlib.experiments.figure3 import load_or_pretrain, point_model, pretraining_facts
-from hmmlib.experiments.memory_vs_vanilla import KINDS, MemoryVsVanillaConfig, check_cell
+from hmmlib.experiments.figure3 import load_or_pretrain, pretraining_facts
+from hmmlib.experiments.memory_points import TOLD, facts_of_point, memory_setting
+from hmmlib.experiments.memory_vs_vanilla import MemoryVsVanillaConfig, check_cell
 from hmmlib.experiments.scales import stored_scale
 from hmmlib.experiments.scoring import accuracy_of, mean_divergence, rounded
-from hmmlib.experiments.setting import OF_THE_RUN, Setting, Stopwatch
-from hmmlib.hmm import N_SYNTAX
+from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
 from hmmlib.lm import MaskedLM, Masking, Reading, RememberedLM, text_probs
 from hmmlib.sweeps import Experiment, Record, Workplace, option
 from hmmlib.tuning import tune_head
@@ -66,16 +66,12 @@ def readings_cell(config: Record, place: Workplace) -> Record:
         ValueError: As for `hmmlib.experiments.memory_vs_vanilla.memory_vs_vanilla_cell`.
         FloatingPointError: As for `hmmlib.pretrain` and `hmmlib.tuning`.
     """
-    scale, pretraining = stored_scale(config, ("kind", "n_values", "seed"))
-    kind, n_values, seed, watch = config["kind"], config["n_values"], config["seed"], Stopwatch()
-    if kind not in KINDS:
-        raise ValueError(f"kinds: expected one of {KINDS}, got {kind!r}")
-    recipe = scale.recipes(seed)["solved"]
-    model = point_model(N_SYNTAX * n_values, n_values if kind == "memory" else 0, seed)
-    setting = Setting(model, seed, sizes=scale.sizes, length=scale.length)
+    scale, pretraining = stored_scale(config, TOLD)
+    watch, recipe = Stopwatch(), scale.recipes(config["seed"])["solved"]
+    setting = memory_setting(config, scale)
     exact, test = RememberedLM(setting.exact), setting.texts[1]
     truth = text_probs(exact, test, with_blanks=True)[:, 1:].flatten(0, 1)
-    network, pretrained = load_or_pretrain(model, pretraining, place.folder, device=place.device)
+    network, pretrained = load_or_pretrain(setting.model, pretraining, place.folder, device=place.device)
     lm = RememberedLM(network)
     watch.lap("pretraining")
 
@@ -92,11 +88,7 @@ def readings_cell(config: Record, place: Workplace) -> Record:
         kl[reading] = rounded(mean_divergence(truth, found.flatten(0, 1)))
         watch.lap(name)
     return {
-        "kind": kind,
-        "n_values": n_values,
-        "n_states": model.chain.n_states,
-        "seed": seed,
-        **setting.facts(),
+        **facts_of_point(config, setting),
         "methods": methods,
         "kl": kl,
         "pretraining": pretraining_facts(pretrained),

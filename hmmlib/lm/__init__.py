@@ -22,7 +22,8 @@ from hmmlib.lm.exact import ExactMaskedLM, ExactMaskingLM
 from hmmlib.lm.masking import Masking, noisy_evidence
 from hmmlib.lm.readings import Reading, blank_probs, text_probs
 from hmmlib.lm.remembered import RememberedLM
-from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
+from hmmlib.lm.transformer import TransformerMaskedLM
+from hmmlib.lm.transformer_config import TransformerConfig
 
 __all__ = [
     "Context",

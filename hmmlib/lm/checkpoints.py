@@ -10,7 +10,8 @@ import torch
 
 from hmmlib._checks import check_device, check_path
 from hmmlib._files import read_tensors, write_tensors
-from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
+from hmmlib.lm.transformer import TransformerMaskedLM
+from hmmlib.lm.transformer_config import TransformerConfig
 
 _LM_FORMAT = "hmmlib masked LM 1"
 

@@ -23,7 +23,8 @@ from hmmlib._texts import check_embeddings, check_tokens
 from hmmlib.lm._pieces import in_pieces
 from hmmlib.lm.base import Context
 from hmmlib.lm.checkpoints import freeze
-from hmmlib.lm.transformer import TransformerConfig, TransformerMaskedLM
+from hmmlib.lm.transformer import TransformerMaskedLM
+from hmmlib.lm.transformer_config import TransformerConfig
 
 if TYPE_CHECKING:
     from transformers import BertForMaskedLM, PreTrainedModel
