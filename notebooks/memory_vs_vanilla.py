@@ -977,8 +977,9 @@ from hmmlib.hmm import random_recoverable_hmm
 mu = torch.tensor([1, -0.5, 0.8], dtype=torch.float64)
 
 
-def both_heads(model, time, s):
-    """Of 500 texts: a certain place, enough for the proposition, and who is right."""
+# %%
+def hard_and_even(model, time, s):
+    """Is a place certain, does the proposition speak, is hard, is even attention right?"""
     x = sample_tokens(model, batch=500, time=time + 1, generator=s)[:, 1:]
     task, G = PosteriorTask.two_class(model, mu), text_probs(ExactMaskedLM(model), x)
     hard = attention_head(model, mu)
@@ -994,7 +995,7 @@ def both_heads(model, time, s):
 rows = []
 for time in (4, 8, 16, 32, 64):
     models = [random_recoverable_hmm(3, 3, 12, generator=s) for s in range(8)]
-    found = [both_heads(model, time, s) for s, model in enumerate(models)]
+    found = [hard_and_even(model, time, s) for s, model in enumerate(models)]
     sure, settled, hard, even = map(torch.cat, zip(*found, strict=True))
     lost = int((sure & hard & ~even).sum())
     shares = share(hard, sure), share(even, sure), lost, share(even, settled)

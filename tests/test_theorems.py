@@ -149,19 +149,3 @@ def test_head_or_certificate():
         else:
             assert certificate_bound(features, labels, verdict.certificate) < 1e-9
     assert min(counts.values()) > 20
-
-
-def test_the_best_margin_is_the_error_that_can_be_borne():
-    hmm = random_hmm(3, 4, generator=1, transition_temperature=0.3, emission_temperature=0.3)
-    texts = sample_tokens(hmm, 60, 7, generator=1)[:, 1:]
-    features, labels = at_the_blank(hmm, texts), (margins(hmm, [1.0, -1.0, 0.5], texts) >= 0).long()
-    best = separate(features, labels)
-    random = torch.Generator().manual_seed(0)
-    noise = torch.randn(features.shape, dtype=torch.float64, generator=random)
-    noise *= 0.999 * best.margin / noise.abs().sum(1, keepdim=True)
-    assert torch.equal(best.head.labels(features + noise), labels)
-    signs = (2 * labels - 1)[:, None]
-    worst = (best.certificate[:, None] * signs * features).sum(0)
-    assert float(worst.abs().sum()) == pytest.approx(best.margin)
-    assert separate(features - 0.99 * signs * worst, labels).separable
-    assert not separate(features - signs * worst, labels).separable

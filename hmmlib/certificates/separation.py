@@ -19,7 +19,7 @@ from hmmlib.heads import LinearHead
 
 # HiGHS drops matrix entries below 1e-9; probabilities may be as small and still decide a label, so the
 # features are multiplied up. The second and third way are only for sets that the first leaves open.
-_ATTEMPTS = (("highs-ds", 2.0**10), ("highs-ipm", 2.0**10), ("highs-ds", 2.0**20))
+ATTEMPTS = (("highs-ds", 2.0**10), ("highs-ipm", 2.0**10), ("highs-ds", 2.0**20))
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def largest_margin(signed: np.ndarray, tolerance: float) -> LargestMargin:
     n_rows, size = signed.shape
     # What holds without a solver: the head of zeros, and equal shares.
     head, shares = np.zeros(size), np.full(n_rows, 1 / n_rows)
-    for method, zoom in _ATTEMPTS:
+    for method, zoom in ATTEMPTS:
         if not _margin(signed, head) <= tolerance < _bound(signed, shares):
             break
         solved = scipy.optimize.linprog(

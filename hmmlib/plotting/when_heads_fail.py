@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from hmmlib.certificates import HullDistance
 from hmmlib.plotting._parts import CORNERS, draw_simplex, zero_line
 from hmmlib.plotting.style import PALETTE
 
@@ -85,22 +87,55 @@ def overlap(token_probs: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
     return figure
 
 
-def margins_by_states(margins: Mapping[int, Sequence[float]], n_tokens: int, floor: float = 1e-9) -> Figure:
-    """Draw the largest margin of any head, one dot per random model, on a logarithmic axis.
+def hulls(token_probs: Tensor, labels: Tensor, found: HullDistance) -> Figure:
+    """Draw the convex hulls of two classes of distributions over three tokens, and how near they come.
 
     Args:
-        margins: For each number of states H, margins of heads with weights of size at most 1.
-        n_tokens: V; a vertical line marks H = V.
-        floor: Smaller margins count as none and are drawn on a line of their own.
+        token_probs: G at the blank, shape (batch, 3).
+        labels: 0 or 1, shape (batch,).
+        found: The distance of the hulls.
+
+    Returns:
+        The figure: hulls, their nearest points, and around these what is no further away than the distance.
+    """
+    figure, panel = plt.subplots(figsize=(5.2, 4.4))
+    draw_simplex(panel, "$G_∅(∅, x)$", "token")
+    for label in (0, 1):
+        flat = token_probs[labels == label].cpu().numpy() @ CORNERS
+        if np.linalg.matrix_rank(flat - flat[0]) == 2:
+            corners = flat[scipy.spatial.ConvexHull(flat).vertices]
+        else:  # a point or a line
+            corners = flat[[np.lexsort(flat.T)[0], np.lexsort(flat.T)[-1]]]
+        panel.fill(*corners.T, color=_CLASS_COLORS[label], alpha=0.18, linewidth=1.2, hatch="/\\"[label] * 2)
+    _points(panel, token_probs, labels)
+    # Six moves of size one in ‖·‖₁ by which what one token loses another gains, in the order of a hexagon.
+    moves = np.array([[1, -1, 0], [1, 0, -1], [0, 1, -1], [-1, 1, 0], [-1, 0, 1], [0, -1, 1], [1, -1, 0]]) / 2
+    points = found.points.cpu().numpy()
+    for point in points:
+        panel.plot(*((point + found.distance * moves) @ CORNERS).T, "--", color="#555555", linewidth=1)
+    panel.plot(*(points @ CORNERS).T, "o-", color="black", linewidth=2, markersize=4, label="nearest points")
+    panel.legend(loc="upper left")
+    return figure
+
+
+def distances_by_states(
+    distances: Mapping[int, Sequence[float]], n_tokens: int, floor: float = 1e-9
+) -> Figure:
+    """Draw how far apart the hulls of the classes are, one dot per random model, on a logarithmic axis.
+
+    Args:
+        distances: For each number of states H, distances in total variation.
+        n_tokens: V, for the axis' label.
+        floor: Smaller distances count as none and are drawn on a line of their own.
 
     Returns:
         The figure.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.4))
-    sizes = list(margins)
+    sizes = list(distances)
     none = floor / 30
     for index, size in enumerate(sizes):
-        values = np.array([margin if margin > floor else none for margin in margins[size]])
+        values = np.array([value if value > floor else none for value in distances[size]])
         across = index + np.linspace(-0.25, 0.25, len(values))
         seen = values > none
         axes.plot(across[seen], values[seen], "o", color=PALETTE[0].color, markersize=4)
@@ -114,7 +149,7 @@ def margins_by_states(margins: Mapping[int, Sequence[float]], n_tokens: int, flo
         xticks=range(len(sizes)),
         xticklabels=[str(size) for size in sizes],
         xlabel=f"hidden states $H$ ($V$ = {n_tokens})",
-        ylabel="largest margin of a head",
+        ylabel="distance of the hulls",
     )
     return figure
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from hmmlib.certificates import hull_distance
 from hmmlib.plotting._parts import CORNERS
-from hmmlib.plotting.when_heads_fail import fibres, margins_by_states, overlap
+from hmmlib.plotting.when_heads_fail import distances_by_states, fibres, hulls, overlap
 from plotting.drawn import dots, line, points, title, words
 
 THREE = torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], dtype=torch.double)
@@ -65,8 +66,28 @@ def test_the_common_point_lies_in_both_hulls():
     assert marked == ["D", "s", "D"]
 
 
-def test_margins_that_vanish_have_a_row_of_their_own():
-    (axes,) = margins_by_states({4: [0.5, 0.25], 30: [1e-3, 0.0, 1e-12]}, n_tokens=10).axes
+def test_hulls_are_joined_where_they_are_nearest_and_hexagons_touch_half_way():
+    token_probs = torch.tensor(
+        [[0.6, 0.2, 0.2], [0.5, 0.1, 0.4], [0.7, 0.1, 0.2], [0.1, 0.5, 0.4], [0.2, 0.7, 0.1]],
+        dtype=torch.double,
+    )
+    labels = torch.tensor([1, 1, 1, 0, 0])
+    found = hull_distance(token_probs, labels)
+    (axes,) = hulls(token_probs, labels, found).axes
+    first, second = (barycentric(patch.get_xy()[:-1]) for patch in axes.patches[-2:])
+    assert sorted(map(tuple, first.round(9))) == sorted(map(tuple, token_probs[3:].numpy()))
+    assert sorted(map(tuple, second.round(9))) == sorted(map(tuple, token_probs[:3].numpy()))
+    joined = barycentric(np.array(line(axes, "nearest points")).T)
+    assert joined == pytest.approx(found.points.numpy())
+    rings = [barycentric(np.array(points(one)).T) for one in axes.lines if one.get_linestyle() == "--"]
+    for ring, point in zip(rings[-2:], found.points.numpy(), strict=True):
+        assert np.abs(ring - point).sum(1) == pytest.approx(np.full(7, found.distance))
+    # Half-way between the points, in both rings' hexagons at their rim.
+    assert np.abs(joined.mean(0) - joined).sum(1) == pytest.approx(np.full(2, found.distance))
+
+
+def test_distances_that_vanish_have_a_row_of_their_own():
+    (axes,) = distances_by_states({4: [0.5, 0.25], 30: [1e-3, 0.0, 1e-12]}, n_tokens=10).axes
     seen, none = dots(axes, "o"), dots(axes, "x")
     assert seen == [(pytest.approx([-0.25, 0.25]), [0.5, 0.25]), (pytest.approx([0.75]), [1e-3])]
     assert none == [([], []), (pytest.approx([1, 1.25]), pytest.approx([1e-9 / 30] * 2))]
