@@ -549,21 +549,23 @@ print("if the prompt keeps values 0 and 1:", two)
 # $\pi(h) > 0$ (and infinity if $\lambda_k$ is positive elsewhere).
 # :::
 #
-# :::{prf:proposition} Several cells, with blanks in between (ours; the paper does not state this)
+# :::{prf:proposition} Several cells, with blanks in between (ours)
 # :label: mp-prop-blanks
 #
-# Let the memory be independent of $H_0$, let $\mathcal{S}^\star$ be recoverable for cell $j^\star$ under the contents with
-# $M_{j^\star} \in \mathcal{M}^\star$, and let $\delta = \delta_k < 1$. For every text with
-# $\mathbb{P}[x,\, M_{j^\star} \in \mathcal{M}^\star] > 0$ and every position $i$ with key one,
+# Let the memory be independent of $H_0$, let $\mathbb{P}[J_0 = j^\star,\, M_{j^\star} \in \mathcal{M}^\star] > 0$, let
+# $\mathcal{S}^\star$ be recoverable for cell $j^\star$ under the contents with
+# $M_{j^\star} \in \mathcal{M}^\star$, and let $\delta = \min(\delta_k, 1)$. For every text with
+# $\mathbb{P}[x,\, M_{j^\star} \in \mathcal{M}^\star] > 0$ that can follow the prompt, and every position $i$ with key one,
 #
 # $$
 # \left\lvert \frac{v_i}{\overline{G}_i[x_i]} - c(x) \right\rvert
-# \le \max_m \lvert\mu_m\rvert\, \frac{2\delta}{1 - \delta},
+# \le \Bigl( \max_{m \in \mathcal{M}^\star} \mu_m - \min_{m \in \mathcal{M}^\star} \mu_m \Bigr)
+# \frac{\delta}{1 + \sqrt{1 - \delta^2}},
 # $$
 #
 # where $c(x) = \mu^\top \mathbb{P}[M_{j^\star} \mid x,\, M_{j^\star} \in \mathcal{M}^\star]$ is again the margin given
 # $\mathcal{M}^\star$. So a text with some key of one gets the right label if $\lvert c(x) \rvert$ exceeds the right-hand
-# side. If the chain is irreducible and aperiodic and starts in its stationary distribution, $\delta_k$ goes to zero
+# side. No smaller function of $\delta$ will do. If the chain is irreducible and aperiodic and starts in its stationary distribution, $\delta_k$ goes to zero
 # geometrically.
 # :::
 #
@@ -584,13 +586,19 @@ print("if the prompt keeps values 0 and 1:", two)
 #    \end{aligned}
 #    $$
 #
-#    which is $\mathbb{P}[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. As $\lambda_k(h)$ is between $(1 - \delta)\,\pi(h)$
-#    and $(1 + \delta)\,\pi(h)$, it is $f_m\, \mathbb{P}[x \mid M = m]$ with some $f_m \in [1 - \delta, 1 + \delta]$.
-# 3. Let $p_m = \mathbb{P}[M = m \mid x,\, M \in \mathcal{M}^\star]$ and $\bar f = \sum_m f_m p_m \ge 1 - \delta$. By Bayes' rule
-#    $\tilde{\mathbb{P}}[M = m \mid x] = f_m p_m / \bar f$.
-# 4. Two numbers in $[1 - \delta, 1 + \delta]$ are at most $2\delta$ apart, so that probability differs from $p_m$ by
-#    $p_m \lvert f_m - \bar f \rvert / \bar f$ $\le p_m \cdot 2\delta/(1 - \delta)$.
-#    Weighing by $\mu_m$ and summing over $m$ gives the bound for $\mu^\top \tilde{\mathbb{P}}[M \mid x]$.
+#    which is $\mathbb{P}[x \mid M = m]$ with $\lambda_k$ in place of $\pi$. If $\delta_k \le 1$, $\lambda_k(h)$ is between
+#    $(1 - \delta)\,\pi(h)$ and $(1 + \delta)\,\pi(h)$, and it is $f_m\, \mathbb{P}[x \mid M = m]$ with some
+#    $f_m \in [1 - \delta, 1 + \delta]$. (If $\delta_k > 1$, the bound says that two margins are no further apart than the
+#    weights, which is so.)
+# 3. Let $p_m = \mathbb{P}[M = m \mid x,\, M \in \mathcal{M}^\star]$. By Bayes' rule
+#    $\tilde p_m = \tilde{\mathbb{P}}[M = m \mid x]$ is $f_m p_m$, rescaled. The margin moves by $\mu^\top (\tilde p - p)$, and the
+#    entries of $\tilde p - p$ sum to zero: what some values gain, others lose. So it moves by at most
+#    $\max \mu - \min \mu$ over $\mathcal{M}^\star$ times what is gained, $\tilde p(S) - p(S)$ with
+#    $S = \{m : \tilde p_m > p_m\}$.
+# 4. Let $q = p(S)$ and $R = (1 + \delta)/(1 - \delta)$. The odds of $S$ grow at most by the factor $R$, when $f_m$ is $1 + \delta$ in $S$
+#    and $1 - \delta$ elsewhere. Then the gain is $\frac{Rq}{Rq + 1 - q} - q$. It is largest at
+#    $q = 1/(\sqrt R + 1)$, where it is
+#    $\frac{\sqrt R - 1}{\sqrt R + 1} = \frac{\delta}{1 + \sqrt{1 - \delta^2}}$.
 # 5. Steps 1 to 3 of the proof of {prf:ref}`mp-thm-prompt` hold for $\tilde{\mathbb{P}}$ word for word, with
 #    $H_i \in \{j^\star\} \times \mathcal{S}^\star$ for $S_i \in \mathcal{S}^\star$: where the key is one,
 #    $v_i/\overline{G}_i[x_i]$ is $\mu^\top \tilde{\mathbb{P}}[M \mid x]$.
@@ -601,13 +609,16 @@ print("if the prompt keeps values 0 and 1:", two)
 # positive.
 # :::
 #
-# How true is that on the HMM of two topics? For each number of blanks we measure the largest deviation over
+# That no smaller bound will do is seen on HMMs whose first word tells which cell was read, and whose prior puts $q$ where
+# the gain is largest: `tests/test_theorem_memory_prompt.py`, `test_no_smaller_bound_holds`, has a family that comes as near as one likes.
+#
+# How true is it on the HMM of two topics? For each number of blanks we measure the largest deviation over
 # 150 texts, at all positions with key one, and put the bound and the eigenvalue beside it. We begin with one blank. With
-# none, $\delta_0 = 1$ and nothing is promised; a text that begins with a mention is even impossible then, since no mention
+# none, $\delta_0 = 1$ and the bound says nothing; a text that begins with a mention is even impossible then, since no mention
 # follows a state of cell 0 directly.
 
 # %%
-from hmmlib.constructions import start_errors
+from hmmlib.constructions import start_error_bound, start_errors
 
 topic_mu = [1.0, -2.0, 0.0]
 x = sample_tokens(topics, batch=150, time=17, generator=1)[:, 1:]
@@ -617,7 +628,7 @@ measured = [
     compare(topics, memory_prompt(topics, topic_mu, n_blanks=k), x, topic_mu)[2]
     for k in steps
 ]
-bounds = [2 * 2 * deltas[k] / (1 - deltas[k]) for k in steps]
+bounds = [start_error_bound(topic_mu, deltas[k]) for k in steps]
 moduli = torch.linalg.eigvals(topics.transition).abs().sort().values
 print("eigenvalue moduli:", [round(float(size), 3) for size in moduli])
 exceeded = [m > b * (1 + 1e-9) for m, b in zip(measured, bounds, strict=True)]
@@ -630,8 +641,8 @@ forgetting(steps, measured, bounds, float(moduli[-2]))
 plt.show()
 
 # %% [markdown]
-# Measured error and bound fall at the same rate, that of the second eigenvalue. The bound is the more pessimistic by
-# a constant factor.
+# Measured error and bound fall at the same rate, that of the second eigenvalue, and the measured error comes near the
+# bound.
 #
 # Left to itself, `memory_prompt` puts as many blanks as bring $\delta$ down to $10^{-9}$. To see the proposition at work
 # we give 200 random HMMs with two cells ten blanks each, whatever their $\delta$ is then. By
@@ -645,8 +656,7 @@ for seed in range(200):
     weights = weigh(3, 2, seed)
     ten = memory_prompt(drawn, weights, n_blanks=10)
     x = sample_tokens(drawn, batch=20, time=13, generator=seed)[:, 1:]
-    delta = min(ten.start_error, 1 - 1e-12)
-    bound = abs(weights).max() * 2 * delta / (1 - delta) + 1e-9
+    bound = start_error_bound(weights, ten.start_error) + 1e-9
     counts = compare(drawn, ten, x, weights, beyond=bound)
     found.append(ten.start_error)
     read, wrong, total = read + counts[0], wrong + counts[1], total + len(x)
@@ -834,7 +844,7 @@ rows = []
 for k in [0, 1, 2, 4, 8, 16, 32]:
     tuned, answers, shown = at_the_mention(k)
     delta, verdict = tuned.start_error, separate(shown, truth)
-    bound = 4 * delta / (1 - delta) if delta < 1 - 1e-9 else None
+    bound = start_error_bound(topic_mu, delta)
     most = certificate_bound(shown, truth, verdict.certificate)
     wrong = (answers != truth).sum()
     rows.append((k, delta, bound, wrong, verdict.separable, most))

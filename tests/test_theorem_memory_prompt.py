@@ -27,6 +27,7 @@ from hmmlib.constructions import (
     attention_head,
     memory_prompt,
     recoverable_states,
+    start_error_bound,
     start_errors,
 )
 from hmmlib.hmm import random_recoverable_hmm, stationary_distribution
@@ -122,23 +123,92 @@ def test_prompt_tuning_with_several_cells_and_enough_blanks():
 
 
 def test_the_error_with_few_blanks_is_within_the_bound_of_the_start_error():
-    """|value − margin| ≤ max|μ|·2δ/(1 − δ); and the error is no rounding error."""
-    largest, read = 0.0, 0
+    """|value − margin| ≤ (max μ − min μ)·δ/(1 + √(1 − δ²)); and the error is no rounding error."""
+    largest, read, near = 0.0, 0, 0.0
     for seed in range(200):
         model = random_recoverable_hmm(3, 2, 5, n_cells=2, n_kept=2, generator=seed)
         mu = weights_of(3, 2, seed)
         tuned = memory_prompt(model, mu, n_blanks=2 + seed % 4)
-        delta = tuned.start_error
-        if delta >= 1:
-            continue
-        bound = abs(mu).max() * 2 * delta / (1 - delta)
+        bound = start_error_bound(mu, tuned.start_error)
         found = Reading(model, tuned, mu, sample_tokens(model, 60, 10, generator=seed)[:, 1:])
         assert bool((found.gaps <= bound + 1e-9).all())
         assert found.wrong(bound + 1e-9) == 0
         largest = max(largest, float(found.gaps.max()))
+        near = max(near, float(found.gaps.max()) / bound)
         read += int(found.read.sum())
     assert read > 9_000
     assert largest > 0.05
+    assert near > 0.1
+
+
+def two_cells_that_need_the_whole_bound(delta, leak):
+    """One blank leaves the start error δ, and a first word that tells much of what was read.
+
+    Cell 0 with value 0 writes word 0, with value 1 word 1; cell 1 writes word 0 with probability `leak`. The
+    prior of the value makes the posterior after word 0 the worst one, for `leak` → 0.
+    """
+    stay = (1 + delta**0.5) / 2
+    worst = 1 / (1 + ((1 + delta) / (1 - delta)) ** 0.5)
+    odds = worst / (1 - worst) * leak / (1 + leak)
+    first = np.array([odds, 1.0]) / (1 + odds)
+    initial = np.broadcast_to(first[:, None, None, None] / 4, (2, 2, 2, 1))
+    other = [leak, 0, 1 - leak]
+    emission = np.array([[[[1.0, 0, 0]], [other]], [[[0, 1.0, 0]], [other]]])[:, :, 0][:, :, None]
+    return MemoryHMM(initial, [[stay, 1 - stay], [1 - stay, stay]], emission)
+
+
+@pytest.mark.parametrize("delta", [0.1, 0.5, 0.9])
+def test_no_smaller_bound_holds(delta):
+    mu, text = [1.0, -2.0], torch.tensor([[0]])
+    shares = []
+    for leak in (1e-1, 1e-3, 1e-5):
+        model = two_cells_that_need_the_whole_bound(delta, leak)
+        tuned = memory_prompt(model, mu, n_blanks=1)
+        assert tuned.start_error == pytest.approx(delta)
+        lm = ExactMaskedLM(model)
+        blank = torch.tensor([[lm.mask_token]])
+        embedded = prepend_prompt(tuned.prompt, lm.embed(torch.cat([blank, text], 1)))
+        last = posteriors_from_evidence(model, embedded, keep=("filtered",)).filtered[0, -1]
+        seen = last.reshape(2, 2, 2).sum((1, 2))
+        exact = PosteriorTask.two_class(model, mu).posterior(text)[0]
+        gap = abs(float((seen - exact) @ torch.tensor(mu, dtype=torch.float64)))
+        shares.append(gap / start_error_bound(mu, delta))
+    assert shares == sorted(shares)
+    assert 1 - 1e-3 < shares[-1] < 1
+
+
+def test_the_bound_is_the_worst_that_factors_can_do():
+    random = np.random.default_rng(0)
+    for delta in (0.2, 0.7, 1.0):
+        most = 0.0
+        for _ in range(4000):
+            p = random.dirichlet(np.full(3, 0.7))
+            factors = (
+                np.where(random.random(3) < 0.5, 1 - delta, 1 + delta)
+                if _ % 2
+                else random.uniform(1 - delta, 1 + delta, 3)
+            )
+            if (total := factors @ p) > 0:
+                most = max(most, abs(np.array([1.0, -2.0, 0.5]) @ (factors * p / total - p)))
+        assert 0.9 < most / start_error_bound([1.0, -2.0, 0.5], delta) <= 1 + 1e-12
+    assert start_error_bound([3.0, 0.0, 0.0], 0.7) == 0
+    assert start_error_bound([3.0, 0.0, 1.0], math.inf) == start_error_bound([3.0, 0.0, 1.0], 1) == 2
+    assert start_error_bound([1.0, -1.0], 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("mu", "delta", "error", "words"),
+    [
+        ([0.0, 0.0], 0.5, ValueError, "mu: every weight is zero"),
+        ([[1.0, -1.0]], 0.5, ValueError, r"mu: expected finite weights of shape \(\|ℳ\|,\)"),
+        ([1.0, -1.0], -0.1, ValueError, "start_error: expected a number >= 0, got -0.1"),
+        ([1.0, -1.0], math.nan, ValueError, "start_error: expected a number >= 0, got nan"),
+        ([1.0, -1.0], "much", TypeError, "start_error: expected a number >= 0, got 'much'"),
+    ],
+)
+def test_a_bound_of_nothing_is_refused(mu, delta, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        start_error_bound(mu, delta)
 
 
 def test_no_blanks_are_needed_where_the_cell_is_drawn_anew_at_each_step():

@@ -168,6 +168,7 @@ CALLS = {
     "prompted_prior": {"model": MODEL, "prompt": np.ones((1, 3))},
     "recoverable_states": {"model": MEMORY, "cell": 0, "rtol": 1e-7},
     "recovery": {"model": MEMORY, "cell": 0, "rtol": 1e-7},
+    "start_error_bound": {"mu": [1.0, -1.0], "start_error": 0.5},
     "soft_prompt": {"model": SPARSE, "mu": MU, "rtol": 1e-7},
     "best_accuracy": {
         "features": FEATURES,

@@ -13,7 +13,7 @@ from hmmlib.constructions.attention import attention_head
 from hmmlib.constructions.checks import THEOREMS, Checked, check_theorem
 from hmmlib.constructions.dependencies import Dependency
 from hmmlib.constructions.linear import head_for_prior, linear_head
-from hmmlib.constructions.memory_prompts import MemoryPrompt, memory_prompt, start_errors
+from hmmlib.constructions.memory_prompts import MemoryPrompt, memory_prompt, start_error_bound, start_errors
 from hmmlib.constructions.prompts import (
     SoftPrompt,
     find_prompt_states,
@@ -45,5 +45,6 @@ __all__ = [
     "recoverable_states",
     "recovery",
     "soft_prompt",
+    "start_error_bound",
     "start_errors",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,7 +10,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_cell, check_kind, check_positive, check_positive_int
+from hmmlib._checks import ArrayLike, check_cell, check_kind, check_positive, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.constructions.assumptions import AssumptionError
 from hmmlib.constructions.attention import head_of_recovery
@@ -112,7 +113,7 @@ def memory_prompt(
     With one cell the prompt takes the place of the blank, and leaves the chain alone. With several it also
     forces the chain to begin by reading cell j*. Blanks between prompt and text let the chain forget that;
     how far it has is `start_error` δ. Where some key is one, the label is right if
-    |μᵀP[M_{j*} | x]| > P[M_{j*} ∈ ℳ* | x]·max|μ|·2δ/(1 − δ).
+    |μᵀP[M_{j*} | x]| > P[M_{j*} ∈ ℳ* | x]·b with the bound b of `start_error_bound`.
 
     Args:
         model: The memory-augmented HMM. With several cells, its memory has to be independent of the first
@@ -180,6 +181,39 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
     """
     most_blanks = check_positive_int(most_blanks, "most_blanks", 0)
     return list(islice(_errors_by_blanks(model, check_cell(cell, model.n_cells)), most_blanks + 1))
+
+
+def start_error_bound(mu: ArrayLike, start_error: float) -> float:
+    """How far a prompt that still moves the text's first state can take the head from the margin given ℳ*.
+
+    If the distribution of the first state is off by δ = `start_error`, so are the likelihoods of a text under
+    the values of the cell: they are multiplied by factors in [1 − δ, 1 + δ]. That moves the posterior over
+    ℳ* = supp μ by at most δ/(1 + √(1 − δ²)) in total variation, and its margin by that times max μ − min μ
+    over ℳ*. No smaller number bounds it for all models.
+
+    Args:
+        mu: Weights μ of the values, shape (|ℳ|,).
+        start_error: δ ≥ 0, as of `MemoryPrompt` or `start_errors`; may be infinite.
+
+    Returns:
+        The bound, at most max μ − min μ over ℳ*; 0 where one value is kept.
+
+    Raises:
+        TypeError: Weights that are not real numbers, or a δ that is not a number.
+        ValueError: Another shape, no weight that is not zero, or a negative δ.
+    """
+    weights = float_tensor(mu, "mu", torch.float64, torch.device("cpu"))
+    if weights.ndim != 1 or not torch.isfinite(weights).all():
+        raise ValueError(f"mu: expected finite weights of shape (|ℳ|,), got shape {tuple(weights.shape)}")
+    kept = weights[weights != 0]
+    if not len(kept):
+        raise ValueError("mu: every weight is zero; expected at least one value of the cell that is weighed")
+    if isinstance(start_error, bool) or not isinstance(start_error, int | float):
+        raise TypeError(f"start_error: expected a number >= 0, got {start_error!r}")
+    if not start_error >= 0:
+        raise ValueError(f"start_error: expected a number >= 0, got {start_error}")
+    delta = min(float(start_error), 1.0)
+    return float(kept.max() - kept.min()) * delta / (1 + math.sqrt(1 - delta**2))
 
 
 def _errors_by_blanks(model: MemoryHMM, cell: int) -> Iterator[float]:
