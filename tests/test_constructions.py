@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain, combinations
 
 import numpy as np
@@ -35,6 +36,7 @@ from hmmlib.constructions import (
     recoverable_states,
     recovery,
     soft_prompt,
+    start_error_bound,
     start_errors,
 )
 from hmmlib.constructions.assumptions import equation
@@ -462,3 +464,18 @@ def test_of_equal_terms_rounding_does_not_decide_which_is_named_first():
         found = Dependency(1, {2: second, 0: first, 3: -0.75})
         text = equation(found, "W[:, {}]".format)
         assert text == "W[:, 1] = − 0.75·W[:, 3] + 0.5·W[:, 0] + 0.5·W[:, 2]"
+
+
+@pytest.mark.parametrize(
+    ("mu", "delta", "error", "words"),
+    [
+        ([0.0, 0.0], 0.5, ValueError, "mu: every weight is zero"),
+        ([[1.0, -1.0]], 0.5, ValueError, r"mu: expected finite weights of shape \(\|ℳ\|,\)"),
+        ([1.0, -1.0], -0.1, ValueError, "start_error: expected a number >= 0, got -0.1"),
+        ([1.0, -1.0], math.nan, ValueError, "start_error: expected a number >= 0, got nan"),
+        ([1.0, -1.0], "much", TypeError, "start_error: expected a number >= 0, got 'much'"),
+    ],
+)
+def test_a_bound_of_nothing_is_refused(mu, delta, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        start_error_bound(mu, delta)

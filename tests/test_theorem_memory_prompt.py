@@ -196,21 +196,6 @@ def test_the_bound_is_the_worst_that_factors_can_do():
     assert start_error_bound([1.0, -1.0], 0) == 0
 
 
-@pytest.mark.parametrize(
-    ("mu", "delta", "error", "words"),
-    [
-        ([0.0, 0.0], 0.5, ValueError, "mu: every weight is zero"),
-        ([[1.0, -1.0]], 0.5, ValueError, r"mu: expected finite weights of shape \(\|ℳ\|,\)"),
-        ([1.0, -1.0], -0.1, ValueError, "start_error: expected a number >= 0, got -0.1"),
-        ([1.0, -1.0], math.nan, ValueError, "start_error: expected a number >= 0, got nan"),
-        ([1.0, -1.0], "much", TypeError, "start_error: expected a number >= 0, got 'much'"),
-    ],
-)
-def test_a_bound_of_nothing_is_refused(mu, delta, error, words):
-    with pytest.raises(error, match=f"^{words}"):
-        start_error_bound(mu, delta)
-
-
 def test_no_blanks_are_needed_where_the_cell_is_drawn_anew_at_each_step():
     random = np.random.default_rng(1)
     cells, syntax = random.dirichlet(np.ones(2)), random.dirichlet(np.ones(3), 3)
