@@ -696,6 +696,65 @@ gap = redrawn.memory_posterior(last)[:, :2] - exact / exact.sum(1, keepdim=True)
 print("the cell has the right posterior, to 1e-12:", bool(gap.abs().max() < 1e-12))
 
 # %% [markdown]
+# ## How many vectors?
+#
+# On a vanilla HMM a longer prompt does no more than one vector, if the chain can start everywhere
+# ({prf:ref}`sp-prop-length`). With several cells that ends. A vector has $\lvert\mathcal{M}\rvert\, N\, \lvert\mathcal{S}\rvert$
+# entries, one for each value of the cell *that is being read*. A content has a value in each of the $N$ cells.
+#
+# :::{prf:proposition} What one vector and $N$ vectors can do to a memory (ours)
+# :label: mp-prop-length
+#
+# Let the memory be independent of the chain.
+#
+# 1. Behind one vector $u$ a content $m = (m_1, \dots, m_N)$ has a probability proportional to $\mathbb{P}[M = m] \sum_j w_j(m_j)$, where
+#    $w_j(m) = \sum_s \mathbb{P}[H_0 = (j, s)]\, u_{(m, (j, s))}$. So it is at most $\max_j \mathbb{P}[M = m \mid M_j = m_j]$.
+# 2. If the cell is drawn anew at every step, each with a positive probability, $N$ vectors can condition on
+#    $M_1 \in \mathcal{M}_1, \dots, M_N \in \mathcal{M}_N$ at once, for any sets for which that can occur.
+# :::
+#
+# :::{prf:proof}
+# 1. The vector multiplies the weight of memory and path by its entry for the cell and state that the path starts in. Summed
+#    over these it is $\sum_j w_j(m_j)$. The normalising sum over all contents is $\sum_j \sum_a w_j(a)\, \mathbb{P}[M_j = a]$, at least
+#    $\sum_j w_j(m_j)\, \mathbb{P}[M_j = m_j]$. A ratio of two sums is at most the largest ratio of their terms,
+#    $\mathbb{P}[M = m] / \mathbb{P}[M_j = m_j]$.
+# 2. Let the vector number $l$ be $u_{(m, (j, s))} = \mathbf{1}[j = l,\, m \in \mathcal{M}_l]$. It does not look at the syntax
+#    state, and the cell does not depend on what was read before. So it contributes the factor
+#    $\mathbb{P}[J = l]\, \mathbf{1}[M_l \in \mathcal{M}_l]$, and the product of all is positive where all conditions hold, and there a constant.
+# :::
+#
+# One vector adds up what it wants of the cells, several multiply. On the HMM above all nine contents are equally likely. How probable
+# can a prompt make the first, that both cells hold value 0?
+
+
+# %%
+def first_content(prompts):
+    """P[M = (0, 0)] behind each of some prompts, shape (n, length, 18)."""
+    blank = ExactMaskedLM(redrawn).embed([[redrawn.n_tokens]])
+    evidence = torch.cat([prompts, blank.expand(len(prompts), -1, -1)], 1)
+    found = posteriors_from_evidence(redrawn, evidence, keep=("filtered",))
+    return found.filtered[:, -1].unflatten(1, (9, -1)).sum(2)[:, 0]
+
+
+# %%
+one = torch.zeros(2, 3, 2, 3, dtype=torch.float64)  # vector, value, cell, state
+one[0, 0, 0] = one[1, 0, 1] = 1.0
+flat = one.reshape(1, 2, 18)
+at_random = torch.from_numpy(generator.random((5000, 1, 18)) ** 8)
+rows = [("5,000 at random, the best", 1, first_content(at_random).max())]
+rows.append(("cell 0 holds 0", 1, first_content(flat[:, :1])))
+rows.append(("cell 0 holds 0, then cell 1 holds 0", 2, first_content(flat)))
+Table(["prompt", "vectors", r"$\mathbb{P}[M = (0, 0)]$"], rows, [None, None, ".3f"])
+
+# %% [markdown]
+# One vector reaches one third, as the proposition says, and two reach certainty. So the length of a prompt
+# matters for the first time where the paper is about memory, and tunes twenty vectors. For a question
+# about one cell, as its tasks ask, one vector is enough: what {prf:ref}`mp-prop-blanks` pays for is where it makes the chain start. It
+# need not: the *gentle* vector $\mathbf{1}[j \ne j^\star \text{ or } m \in \mathcal{M}^\star]$ lets the chain start where it likes. Where the
+# cell is drawn anew with probabilities $c$, $k$ of them leave a content that does not fit the share
+# $(1 - c_{j^\star})^k$ of its weight.
+
+# %% [markdown]
 # ## What each assumption is for
 #
 # ### Dependent columns among the values that are weighed
@@ -1057,5 +1116,6 @@ Table([r"$\varepsilon$", r"$\delta_{100}$"], rows, [".4f", ".5f"])
 #   few columns are often nearly dependent.
 # - With several cells the prompt also forces the chain to begin in one of them. Blanks between prompt and text
 #   undo that at the rate at which the chain mixes, and the error is bounded by the start error $\delta$.
+# - One vector adds up what it wants of several cells. To hold several cells to a value takes several vectors.
 # - A prompt cannot repair dependent columns among the weighed values, nor bring back a value that it dropped; and it
 #   fails where the chain is not given time to forget, or where the memory depends on its start.

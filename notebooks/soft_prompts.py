@@ -413,7 +413,8 @@ plt.show()
 #
 # ## Are longer prompts better?
 #
-# The paper tunes twenty prompt vectors. In the exact model one is as good as twenty. This is not in the paper.
+# The paper tunes twenty prompt vectors. On a vanilla HMM, with the exact model, one is as good as twenty. This is not in the
+# paper. (With a memory of several cells it is otherwise: {prf:ref}`mp-prop-length`.)
 #
 # :::{prf:proposition} One vector is enough
 # :label: sp-prop-length
@@ -445,7 +446,7 @@ for _ in range(200):
 print(f"largest difference below 1e-12: {largest < 1e-12}")
 
 # %% [markdown]
-# So if prompt and head are *optimised*, for a task that neither can solve, the best loss must not depend on the length.
+# So if prompt and head are *optimised*, for a task that neither can solve, the best loss cannot depend on the length.
 # {py:func}`~hmmlib.tuning.optimal_prompt` minimises the log-loss over prompts and heads together. There are
 # poor local minima, hence several starts.
 
@@ -1024,7 +1025,7 @@ Table(header, rows, ".3f")
 # - It can switch states off. If those left cover the states that the task weighs and have independent emission columns,
 #   a head gets every label right, however many states there are.
 # - Prompt states can be searched for completely; the search says so when there are none.
-# - In the exact model longer prompts do no more than one vector, if the chain can start everywhere.
+# - On a vanilla HMM, with the exact model, longer prompts do no more than one vector, if the chain can start everywhere.
 # - Where all states matter, no prompt need help: three coins defeat every prompt and linear head together.
 # - On the paper's HMMs with many states the theorem's assumption fails, for lack of exact zeros. An optimised prompt
 #   on the exact model works all the same, nearly as well as if the posterior itself could be read.

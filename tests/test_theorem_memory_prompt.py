@@ -361,3 +361,60 @@ def test_a_memory_that_nearly_does_not_depend_on_the_first_state_depends_on_it(d
     start_errors(leaking(), 0, 0)
     with pytest.raises(AssumptionError, match="memory depends on the first chain state"):
         start_errors(leaking(dependence), 0, 0)
+
+
+def contents_behind(model, vectors):
+    """P[M] behind prompts, shape (n, number of contents)."""
+    lm = ExactMaskedLM(model)
+    blank = lm.embed(torch.tensor([[lm.mask_token]])).expand(len(vectors), -1, -1)
+    evidence = torch.cat([vectors, blank], 1)
+    last = posteriors_from_evidence(model, evidence, keep=("filtered",)).filtered[:, -1]
+    return last.unflatten(1, (len(model.chain.columns), -1)).sum(2)
+
+
+def cells_drawn_anew(seed):
+    """Two cells with three values each, of any joint distribution, read in any order."""
+    random = np.random.default_rng(seed)
+    cells, syntax = random.dirichlet(np.ones(2)), random.dirichlet(np.ones(2), 2)
+    start = np.outer(cells, random.dirichlet(np.ones(2)))
+    initial = random.dirichlet(np.ones(9)).reshape(3, 3, 1, 1) * start
+    return MemoryHMM(
+        initial, np.tile(np.kron(cells[None], syntax), (2, 1)), random.dirichlet(np.ones(8), (3, 2, 2))
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_vector_adds_over_cells_and_two_multiply(seed):
+    model = cells_drawn_anew(seed)
+    prior = model.chain.initial.sum(1)  # of the contents (0, 0), (0, 1), …
+    table = prior.reshape(3, 3)
+    most = torch.maximum(table / table.sum(1, keepdim=True), table / table.sum(0)).flatten()
+    random = torch.Generator().manual_seed(seed)
+    vectors = torch.rand(2000, 1, 12, dtype=torch.float64, generator=random) ** 8
+    found = contents_behind(model, vectors)
+    assert bool((found <= most + 1e-12).all())
+    # A sum over cells, whatever the vector.
+    weights = (vectors.reshape(-1, 3, 2, 2) * model.chain.initial.sum(0).reshape(2, 2)).sum(3)
+    sums = (weights[:, :, None, 0] + weights[:, None, :, 1]).flatten(1) * prior
+    torch.testing.assert_close(found, sums / sums.sum(1, keepdim=True))
+    # What is attained: all that the vector wants is a value of one cell.
+    one = torch.zeros(2, 3, 2, 2, dtype=torch.float64)
+    one[0, 1, 0] = one[1, 2, 1] = 1
+    one = one.reshape(2, 1, 1, 12)
+    singly = torch.cat([contents_behind(model, vector) for vector in one])[:, 5]
+    assert float(singly.max()) == pytest.approx(float(most[5]))
+    # Two vectors hold both cells, one behind the other.
+    assert float(contents_behind(model, one.reshape(1, 2, 12))[0, 5]) == pytest.approx(1)
+    pair = torch.zeros(2, 3, 2, 2, dtype=torch.float64)
+    pair[0, :2, 0] = pair[1, 1:, 1] = 1
+    both = contents_behind(model, pair.reshape(1, 2, 12))[0].reshape(3, 3)
+    expected = torch.zeros(3, 3, dtype=torch.float64)
+    expected[:2, 1:] = table[:2, 1:] / table[:2, 1:].sum()
+    torch.testing.assert_close(both, expected)
+    # Gentle vectors leave the start alone, and little of what does not fit.
+    gentle = torch.ones(3, 2, 2, dtype=torch.float64)
+    gentle[1:, 0] = 0
+    share = float(model.chain.initial.sum(0).reshape(2, 2)[0].sum())
+    left = contents_behind(model, gentle.reshape(1, 1, 12).expand(1, 4, 12))[0].reshape(3, 3)
+    weighed = table * torch.tensor([1.0, (1 - share) ** 4, (1 - share) ** 4])[:, None]
+    torch.testing.assert_close(left, weighed / weighed.sum())
