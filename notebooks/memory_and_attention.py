@@ -158,7 +158,7 @@ print("independent columns:", int(torch.linalg.matrix_rank(W)))
 # try all subsets of $\mathcal{S}$ to find one? No: the next statement, which the paper does not make, asks about each
 # column by itself.
 #
-# :::{prf:proposition} One question per column
+# :::{prf:proposition} One question per column (ours)
 # :label: att-prop-columns
 #
 # $\mathcal{H}^\star$ is recoverable if and only if none of its columns takes part in any linear dependency: every $v$
@@ -440,7 +440,7 @@ Table(header, rows)
 # over the positions, with weights $\propto e^{\text{key}_i/\tau}$, and hard attention is its limit for $\tau \to 0$.
 # How small must the temperature $\tau$ be?
 #
-# :::{prf:proposition} Soft attention is nearly hard
+# :::{prf:proposition} Soft attention is nearly hard (ours)
 # :label: att-prop-soft
 #
 # Let $n$ be the number of positions and $\Delta > 0$ the gap between the largest key and the largest key outside of
@@ -512,7 +512,7 @@ print(f"labels right at the highest temperature: {100 * agree[-1]:.1f}%")
 # The theorem asks for certainty, and says nothing of a text in which the best key is 0.999. The paper does not go
 # into this; here is how the statement bends.
 #
-# :::{prf:proposition} The head with a margin of error
+# :::{prf:proposition} The head with a margin of error (ours)
 # :label: att-prop-robust
 #
 # Let $\mathcal{H}^\star$ be recoverable. For every text $x$ that can occur and every position $i$,

@@ -24,6 +24,23 @@
 # emit $z$. That is all a token is to the model: a vector of $H$ likelihoods. So why not feed it a vector that belongs
 # to no token?
 #
+# :::{prf:definition} The perfect model, fed embeddings
+# :label: sp-def-fed
+#
+# Let $v_0, \dots, v_n \in \mathbb{R}^H$ with $v_t \ge 0$. Then $\overline{G}_i(v_0, \dots, v_n)$ is the probability vector
+# proportional to
+#
+# $$
+# \sum_{h_0, \dots, h_n} \pi_0(h_0) \prod_{t=1}^{n} A[h_t, h_{t-1}]\, \prod_{t \ne i} v_t(h_t)\; W_{:,h_i},
+# $$ (sp-eq-fed)
+#
+# wherever this is not zero. Where a token or $\varnothing$ stands among its arguments, its embedding is meant.
+# :::
+#
+# With the embeddings $v_t = e(x_t)$ of a text, $v_t(h_t) = W[x_t, h_t]$, and {eq}`eq-joint` summed over $x_i$ makes this $G_i(x)$: so $\overline{G}$ extends
+# $G$. The vector of ones, $e(\varnothing)$, is no evidence at all. A vector may be multiplied by any positive number, as the
+# sum is rescaled in the end. What is read at $i$ does not depend on $v_i$.
+#
 # :::{prf:definition} Soft prompt
 # :label: sp-def-prompt
 #
@@ -99,8 +116,7 @@ plt.show()
 # :::
 #
 # :::{prf:proof}
-# Given embeddings, exact inference gives a path of states the weight $\pi_0 \times$ transitions $\times$ entries of
-# the embeddings, and sums over paths. Fix the state $h$ under the blank. The paths' first part, the one state before,
+# In {eq}`sp-eq-fed` fix the state $h$ under the blank. The paths' first part, the one state before,
 # contributes $\sum_g \pi_{0,g}\, u_g\, A[h, g] = \rho_h$. The blank contributes 1. The last part contributes the
 # weight of everything after, which is $L(x)_h$. So state $h$ gets weight $\rho_h L(x)_h$; divide by the sum and apply
 # $W$, as in {prf:ref}`prop-conditionals`.
@@ -139,8 +155,8 @@ print("weighed:", task.mu.nonzero().flatten().tolist())
 # - the columns $W_{:,h}$ with $h \in B$ are linearly independent, and
 # - $\operatorname{supp} \mu \subseteq B$.
 #
-# On a given HMM $B$ depends on $C = \operatorname{supp} u$ alone, so that this is a property of the *prompt states*
-# $C$. We call $C$ *essential* for $\mu$ if it holds.
+# The states of $B$, which are left, are the *essential* states. On a given HMM $B$ depends on $C = \operatorname{supp} u$
+# alone, so that this is a property of the *prompt states* $C$: they *suit* $\mu$ if it holds.
 # :::
 #
 # The matrix of the columns in $B$ is $W_B$. There may be any number of states now, as long as at most $V$ of them are
@@ -277,7 +293,7 @@ from itertools import combinations
 from hmmlib.constructions import find_prompt_states
 
 
-def essential_sets(hmm, weighed):
+def suitable_sets(hmm, weighed):
     """All sets of prompt states that satisfy the definition, by trying every set."""
     H, found = range(hmm.n_states), []
     for states in (c for k in H for c in combinations(H, k + 1)):
@@ -297,7 +313,7 @@ weights[weighed] = 1.0
 before = [twelve.transition[:, s].nonzero().flatten().tolist() for s in weighed]
 rows = [(s, str(states)) for s, states in zip(weighed, before, strict=True)]
 display(Table(["state", "comes after"], rows))
-print("essential sets, by brute force:", essential_sets(twelve, weighed))
+print("prompt states that suit, by brute force:", suitable_sets(twelve, weighed))
 print("found by the search:", find_prompt_states(twelve, weights))
 
 # %% [markdown]
@@ -307,7 +323,7 @@ print("found by the search:", find_prompt_states(twelve, weights))
 # %%
 weights = torch.zeros(12)
 weights[[0, 2, 3]] = 1.0
-print("essential sets, by brute force:", essential_sets(twelve, [0, 2, 3]))
+print("prompt states that suit, by brute force:", suitable_sets(twelve, [0, 2, 3]))
 try:
     find_prompt_states(twelve, weights)
 except AssumptionError as error:
@@ -353,8 +369,8 @@ print(f"largest deviation {largest:.0e}, wrong labels {wrong}")
 #
 # ## How often is there such a prompt?
 #
-# The draws above were kind: whoever weighs the followers of a few states has a set $C$ at hand. Now let the task weigh
-# random states (among those that can follow some state), and count the HMMs for which an essential set exists.
+# The draws above were kind: where the followers of a few states are weighed, these states are a suitable $C$. Now let the task weigh
+# random states (among those that can follow some state), and count the HMMs for which suitable prompt states exist.
 # With two followers each, covering $m$ states takes up to $m$ prompt states, which lead to up to $2m$ states.
 
 # %%
@@ -393,7 +409,7 @@ for n in [8, 10, 12, 16, 24]:
 header = ["$H$", "head", "prompt, 4 states weighed", "prompt, 8 states weighed"]
 Table(header, rows)
 
-# %% mystnb={"figure": {"caption": "Random HMMs with 20 states and ten tokens, 50 for each point: share for which an essential set of prompt states exists, against the number of states that the task weighs. A head alone does it for none of them (table above). What a prompt can do is limited by how many states it must let through.", "name": "sp-fig-shares"}, "image": {"alt": "Line chart of the share of HMMs against the number of weighed states from 1 to 8. All three curves start at 100 percent and fall; that for four followers per state falls first, that for two followers last."}}
+# %% mystnb={"figure": {"caption": "Random HMMs with 20 states and ten tokens, 50 for each point: share for which suitable prompt states exist, against the number of states that the task weighs. A head alone does it for none of them (table above). What a prompt can do is limited by how many states it must let through.", "name": "sp-fig-shares"}, "image": {"alt": "Line chart of the share of HMMs against the number of weighed states from 1 to 8. All three curves start at 100 percent and fall; that for four followers per state falls first, that for two followers last."}}
 from hmmlib.plotting.soft_prompts import assumption_shares
 
 counts = range(1, 9)
@@ -405,10 +421,10 @@ assumption_shares(counts, shares)
 plt.show()
 
 # %% [markdown]
-# A head needs $H \le V$ (or a lucky $\mu$). For a prompt $H$ is not what matters, but how many states have to be told
+# In general a head needs $H \le V$. For a prompt $H$ is not what matters, but how many states have to be told
 # apart once the prompt has done its work: with four weighed states at most eight, in an HMM of any size; with eight,
 # up to sixteen, unless some share a predecessor or their predecessors share followers, which happens less in larger
-# HMMs. There is a limit, too. A task that weighs more states than there are tokens has no essential set, since
+# HMMs. There is a limit, too. A task that weighs more states than there are tokens has no suitable prompt states, since
 # $\operatorname{supp}\mu \subseteq B$ and at most $V$ columns are independent.
 #
 # ## Are longer prompts better?
@@ -416,7 +432,7 @@ plt.show()
 # The paper tunes twenty prompt vectors. On a vanilla HMM, with the exact model, one is as good as twenty. This is not in the
 # paper. (With a memory of several cells it is otherwise: {prf:ref}`mp-prop-length`.)
 #
-# :::{prf:proposition} One vector is enough
+# :::{prf:proposition} One vector is enough (ours)
 # :label: sp-prop-length
 #
 # If $\pi_{0,h} > 0$ for all $h$, then for every prompt $u_1, \dots, u_k$ there is a single vector $u$ after which the
@@ -547,7 +563,7 @@ print("separable:", verdict.separable, "bound < 1e-12:", verdict.bound < 1e-12)
 # **Dependent columns.** Now the task of the last chapter: *is it the fair coin?* It weighs all three. Any prompt that
 # keeps all three leaves three columns in two dimensions. Perhaps some clever prompt gets around that, of any length?
 #
-# :::{prf:proposition} No prompt finds the fair coin
+# :::{prf:proposition} No prompt finds the fair coin (ours)
 # :label: sp-prop-coins
 #
 # Let an HMM have $A = I$ and two tokens, each with positive probability in every state, and let $x_n$ be a text of
@@ -903,7 +919,7 @@ print(f"B = {B}, value and margin given B equal to 1e-12: {same}")
 # :label: sp-ex-by-hand
 #
 # Six states, three tokens, no three emission columns dependent. The arrows are 0 → 1, 2; 1 → 2, 3; 2 → 0, 4; 3 → 1, 4;
-# 4 → 0, 5; 5 → 3, 5. A task weighs states 1 and 4. Find an essential set by hand. Which pairs of states can be weighed
+# 4 → 0, 5; 5 → 3, 5. A task weighs states 1 and 4. Find suitable prompt states by hand. Which pairs of states can be weighed
 # so that there is none?
 # :::
 

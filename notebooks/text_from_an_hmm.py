@@ -31,6 +31,25 @@
 # step state $h$ emits token $x$ with probability $W[x, h]$. Only the tokens are seen.
 # :::
 #
+# So states $h = (h_0, \dots, h_{T-1})$ and a text $x = (x_0, \dots, x_{T-1})$ occur together with the probability
+#
+# $$
+# \mathbb{P}[h, x] = \pi_0(h_0)\, W[x_0, h_0] \prod_{t=1}^{T-1} A[h_t, h_{t-1}]\, W[x_t, h_t],
+# $$ (eq-joint)
+#
+# and all that this book computes follows from this product by adding up and dividing.
+
+# %% mystnb={"figure": {"caption": "What depends on what in an HMM. Hidden states form a chain; each token depends on the state at its place alone. What is shaded is seen.", "name": "fig-graphical-model"}, "image": {"alt": "Four white circles H0 to H3 in a row, joined by arrows labelled A, the first with an arrow labelled pi 0 into it; below each a shaded circle X0 to X3, with an arrow labelled W down to it."}}
+import matplotlib.pyplot as plt
+
+from hmmlib.plotting import use_style
+from hmmlib.plotting.text_from_an_hmm import graphical_model
+
+use_style()
+graphical_model(4)
+plt.show()
+
+# %% [markdown]
 # In the paper's notation the columns of $A$ and $W$ sum to one. In the code the rows do, as in most
 # libraries: `transition` is $A^\top$ and `emission` is $W^\top$. {doc}`../book/notation` keeps the two side
 # by side.
@@ -42,10 +61,8 @@
 import torch
 
 from hmmlib import HMM, posteriors, random_hmm, sample
-from hmmlib.plotting import spell, use_style
-from hmmlib.plotting.text_from_an_hmm import text_with_states
+from hmmlib.plotting import spell
 
-use_style()
 small = HMM(
     initial=[1.0, 0.0, 0.0],
     transition=[[0.7, 0.3, 0.0], [0.0, 0.7, 0.3], [0.4, 0.0, 0.6]],
@@ -56,7 +73,7 @@ print(small)
 print(spell(text.tokens[0]))
 
 # %% mystnb={"figure": {"caption": "A text and the hidden states that wrote it. A reader sees the letters only.", "name": "fig-text-with-states"}, "image": {"alt": "Step plot of hidden states 0, 1 and 2 over thirty tokens; the letters of the text stand below the horizontal axis, and each state writes mostly one letter."}}
-import matplotlib.pyplot as plt
+from hmmlib.plotting.text_from_an_hmm import text_with_states
 
 text_with_states(text.tokens[0], text.states[0])
 plt.show()
@@ -121,8 +138,8 @@ Table(["$H$", *names], rows)
 # %% [markdown]
 # ## What a text reveals
 #
-# Someone who knows the HMM but sees only the text can say how probable each hidden state is. What they
-# may look at makes three different answers.
+# Someone who knows the HMM but sees only the text can say how probable each hidden state is. There are three answers,
+# by how much of the text they may look at.
 #
 # :::{prf:definition} Posteriors
 # :label: def-posteriors
@@ -170,8 +187,8 @@ posterior_maps(tables, text.tokens[0], text.states[0])
 plt.show()
 
 # %% [markdown]
-# Are these numbers right? For a short text we can add up *all* paths through the hidden states and condition
-# by hand. With three states and six tokens there are 729 of them.
+# Are these numbers right? For a short text we can add up {eq}`eq-joint` over *all* paths through the hidden states and
+# condition by hand. With three states and six tokens there are 729 of them.
 
 # %%
 from itertools import pairwise, product
@@ -186,8 +203,8 @@ for path in product(range(3), repeat=6):
     smoothed[range(6), path] += p
 exact = posteriors(small, x)
 error = (smoothed / total - exact.smoothed[0]).abs().max()
-print("posteriors agree:", bool(error < 1e-12))
-print("likelihoods agree:", bool(abs(total - exact.log_likelihood[0].exp()) < 1e-12))
+print(f"posteriors are at most {error:.0e} apart")
+print(f"likelihoods: {abs(total - exact.log_likelihood[0].exp()):.0e}")
 
 # %% [markdown]
 # ## The perfect masked language model

@@ -89,7 +89,7 @@ print(task)
 # all lengths that can occur. A *lost direction* is a $v \in \mathcal{P}$, $v \ne 0$, with $Wv = 0$.
 # :::
 #
-# :::{prf:theorem} Which margins a head can reproduce; not in the paper
+# :::{prf:theorem} Which margins a head can reproduce (ours)
 # :label: thm-fail-converse
 #
 # There is a $b$ with $b^\top G_\varnothing(\varnothing, x) = \mu^\top \mathbb{P}[H_0 \mid x]$ for every text $x$ that can
@@ -187,7 +187,7 @@ Table(["text", "first bundle", "second bundle"], lines, [None, ".3f", ".3f"])
 # distributions $g_i$ of label 1 and those of label 0. Write $y_i = \pm 1$ for the labels, and keep the weights in a
 # box, as only their direction matters.
 #
-# :::{prf:proposition} Head or certificate
+# :::{prf:proposition} Head or certificate (ours)
 # :label: prop-fail-farkas
 #
 # For token distributions $g_1, \dots, g_n$ with labels $y_i = \pm 1$, the two numbers
@@ -289,7 +289,7 @@ print("certificate:", verdict.certificate.tolist(), "bound:", verdict.bound)
 # the same to every value: token distributions sum to one. So let us give the head a constant for free. Let both labels
 # occur, and let $C_1$ and $C_0$ be the convex hulls of the $g_i$ of label 1 and of label 0.
 #
-# :::{prf:proposition} The distance of the hulls
+# :::{prf:proposition} The distance of the hulls (ours)
 # :label: prop-fail-noise
 #
 # The number

@@ -170,7 +170,7 @@ def test_prompt_and_head_are_consistent(line: HMM):
     )
 
 
-def essential_sets(hmm: HMM, wanted: set[int]) -> list[tuple[int, ...]]:
+def suitable_sets(hmm: HMM, wanted: set[int]) -> list[tuple[int, ...]]:
     """Every set of prompt states that will do, by trying all of them."""
     found = []
     for states in subsets(range(hmm.n_states)):
@@ -194,7 +194,7 @@ def test_the_search_finds_prompt_states_exactly_where_there_are_some(seed, n_tok
     mu = np.zeros(6)
     mu[random.permutation(6)[:n_weighed]] = 1.0
     wanted = {h for h in range(6) if mu[h] and hmm.initial[h] > 0}
-    existing = essential_sets(hmm, wanted)
+    existing = suitable_sets(hmm, wanted)
     if not wanted:
         assert len(find_prompt_states(hmm, mu)) == 1
     elif existing:

@@ -217,8 +217,8 @@ def find_prompt_states(
         if states not in known:
             if len(known) >= most_sets:
                 raise AssumptionError(
-                    f"mu: no prompt states found among the first {most_sets} sets looked at; expected an "
-                    "essential set, or a larger most_sets"
+                    f"mu: no prompt states found among the first {most_sets} sets looked at; expected a "
+                    "suitable set, or a larger most_sets"
                 )
             columns = model.emission[sorted(states)].T
             known[states] = len(states) <= model.n_tokens and analyse(columns, rtol).rank == len(states)

@@ -7,12 +7,54 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
 from hmmlib.hmm import HMM
 from hmmlib.plotting._parts import LETTERS, spell
 from hmmlib.plotting.style import PALETTE
+
+
+def graphical_model(length: int) -> Figure:
+    """Draw what depends on what in an HMM: hidden states in a chain, and a token under each.
+
+    Args:
+        length: Number of states drawn, ≥ 2; the chain goes on.
+
+    Returns:
+        The figure: hidden states are white, tokens are shaded, and each arrow is named by its table.
+    """
+    figure, axes = plt.subplots(figsize=(1.5 * length + 1.6, 2.5))
+    for step in range(length):
+        for height, name, shade in ((1, "H", "white"), (0, "X", "#d9d9d9")):
+            circle = Circle((step, height), 0.24, facecolor=shade, edgecolor="black", zorder=2)
+            axes.add_patch(circle)
+            axes.text(step, height, f"${name}_{step}$", ha="center", va="center", zorder=3)
+        _arrow(axes, (step, 0.76), (step, 0.24), "$W$")
+        _arrow(axes, (step - 0.76, 1), (step - 0.24, 1), "$A$" if step else r"$\pi_0$")
+    _arrow(axes, (length - 0.76, 1), (length - 0.24, 1), "$A$")
+    axes.text(length, 1, "…", ha="center", va="center")
+    axes.set(xlim=(-0.9, length + 0.3), ylim=(-0.4, 1.5), aspect="equal")
+    axes.axis("off")
+    return figure
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
+    axes.annotate(
+        "", end, start, arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
+    )
+    across = start[1] == end[1]
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    axes.annotate(
+        name,
+        middle,
+        (0, 4) if across else (4, 0),
+        textcoords="offset points",
+        ha="center" if across else "left",
+        va="bottom" if across else "center",
+    )
 
 
 def text_with_states(tokens: Tensor, states: Tensor) -> Figure:

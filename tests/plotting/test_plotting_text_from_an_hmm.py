@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from matplotlib.patches import Circle
 
 from hmmlib import HMM
 from hmmlib.plotting.text_from_an_hmm import (
     floor_against_states,
+    graphical_model,
     parameter_maps,
     posterior_maps,
     text_with_states,
@@ -16,6 +18,27 @@ from hmmlib.plotting.text_from_an_hmm import (
 from plotting.drawn import dots, line, title, words
 
 MACHINE = HMM([0.5, 0.5], [[0.9, 0.1], [0.3, 0.7]], [[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
+
+
+def test_each_state_hangs_on_the_one_before_and_each_token_on_its_state():
+    (axes,) = graphical_model(3).axes
+    centres = [patch.center for patch in axes.patches if isinstance(patch, Circle)]
+    assert centres == [(0, 1), (0, 0), (1, 1), (1, 0), (2, 1), (2, 0)]
+    shades = {patch.get_facecolor()[:3] for patch in axes.patches if patch.center[1] == 0}
+    assert len(shades) == 1
+    assert shades != {(1.0, 1.0, 1.0)}
+    arrows = [(text.xyann, text.xy) for text in axes.texts if getattr(text, "arrow_patch", None)]
+    down = [(start, end) for start, end in arrows if start[0] == end[0]]
+    along = [(start, end) for start, end in arrows if start[1] == end[1] == 1]
+    assert [start[0] for start, _ in down] == [0, 1, 2]
+    assert all(start[1] > end[1] for start, end in down)
+    assert [round(end[0] + 0.24) for _, end in along] == [0, 1, 2, 3]
+    assert all(start[0] < end[0] for start, end in along)
+    said = [text for text in words(axes.texts) if text]
+    assert said.count("$W$") == 3
+    assert said.count("$A$") == 3
+    assert said.count(r"$\pi_0$") == 1
+    assert {"$H_0$", "$X_2$", "…"} <= set(said)
 
 
 def test_a_text_stands_under_its_states():
