@@ -270,7 +270,7 @@ if tuned is not None:
     print(f"wrong labels: {wrong} of {clear.sum()}")
 
 # %% [markdown]
-# On the same frozen model, from the same texts. Is anything trained? Prompt and head are written down from the
+# Model and texts are the same, and nothing was trained: prompt and head are written down from the
 # HMM's parameters, just as the head was in {doc}`head_tuning`. What training can find of them is another question.
 #
 # ## Finding prompt states
@@ -488,9 +488,9 @@ Table(["prompt vectors", "log-loss with the best head"], rows, ".3f")
 #
 # ## Without the assumptions
 #
-# For counterexamples we return to the three coins of {doc}`when_heads_fail`: heads (token a) has probability 0.2, 0.5
+# For counterexamples we return to the three coins of {doc}`when_heads_fail`: side a comes up with probability 0.2, 0.5
 # and 0.8, the hidden state is the coin, and it never changes. With $A$ the identity, $\rho = u \odot \pi_0$: a prompt
-# may give the coins any prior it likes. Texts are all sequences of up to 20 tosses, of which only the number of heads
+# may give the coins any prior it likes. Texts are all sequences of up to 20 tosses, of which only the number of a's
 # matters.
 
 # %%
@@ -526,7 +526,7 @@ wrong = int((head.labels(shown_after) != labels).sum())
 print(f"theorem's head: {wrong} wrong of {len(labels)}")
 
 # %% [markdown]
-# Why does the head alone fail? At the blank it sees one number, the probability of heads, so it can only compare it
+# Why does the head alone fail? At the blank it sees one number, the probability of a, so it can only compare it
 # with a threshold. Three texts are enough to defeat every threshold:
 
 # %%
@@ -535,11 +535,11 @@ rows = []
 for n, t in [(0, 8), (3, 8), (1, 3)]:
     x = tosses[t - 1][n : n + 1]
     rows.append((n, t, blank_probs(lm, x)[0, 0], two.labels(x)))
-header = ["heads", "tosses", "probability of heads at the blank", "label"]
+header = ["number of a", "tosses", "probability of a at the blank", "label"]
 Table(header, rows, ".3f")
 
 # %% [markdown]
-# The third coin is to blame. The short text leaves it possible, which raises the probability of heads and has nothing to
+# The third coin is to blame. The short text leaves it possible, which raises the probability of a and has nothing to
 # do with the question.
 #
 # **A weighed state out of reach**, $\operatorname{supp} \mu \not\subseteq B$. Same task, but the prompt keeps coins 0 and
@@ -614,7 +614,7 @@ turning_labels(range(13), margins.tolist(), shown, x_label=x_label, y_labels=nam
 plt.show()
 
 # %% [markdown]
-# Was information lost here? Not at all: the probability of heads increases strictly with $n$ as long as $\rho$ leaves two
+# Was information lost here? Not at all: the probability of a increases strictly with $n$ as long as $\rho$ leaves two
 # coins, so it determines the label. A head with *two* thresholds would be right. What fails is the pair of a prompt that
 # re-weights and a head that is linear.
 #
@@ -825,7 +825,7 @@ Table([r"$\lvert \log u \rvert$ up to", "least log-loss of 20 prompts"], rows, "
 # %% [markdown]
 # Prompts of the first size change nothing at all, those of the second a good deal. Switching a state off altogether, as
 # the theorem's prompts do, is the extreme case of overruling a text. So tuning a prompt can fail on the perfect model
-# already, for lack of a slope. A prompt in a trained network has to overrule a model, too, that is certain of what it has
+# already, for lack of a slope. A prompt in a trained network also has to overrule a model that is certain of what it has
 # read.
 #
 # ## Exercises
@@ -1046,4 +1046,4 @@ Table(header, rows, ".3f")
 # - On the paper's HMMs with many states the theorem's assumption fails, for lack of exact zeros. An optimised prompt
 #   on the exact model works all the same, nearly as well as if the posterior itself could be read.
 # - So what the paper's prompts miss could have been read through the emissions, by a linear head behind a single vector.
-#   What a head alone misses beyond $H = V$ could not, or not all of it.
+#   Of what a head alone misses beyond $H = V$, a part could not be read at all.
