@@ -252,7 +252,7 @@ def test_shipped_models_are_as_good_as_they_say():
             else random_hmm(cell["n_states"], 10, generator=cell["seed"])
         )
         assert fingerprint(model) == fingerprint(drawn)
-        # numpy's exp rounds otherwise with these instructions, and HMMs drawn there differ in their last bits.
+        # numpy's exp rounds otherwise with these instructions, and HMMs drawn there differ in last bits.
         if __cpu_features__["AVX512_SKX"]:
             assert about["hmm"] == fingerprint(model)
         assert about["provenance"]["git"]["dirty"] is False
