@@ -714,6 +714,8 @@ print("the cell has the right posterior, to 1e-12:", bool(gap.abs().max() < 1e-1
 # :::
 #
 # :::{prf:proof}
+# One after the other:
+#
 # 1. The vector multiplies the weight of memory and path by its entry for the cell and state that the path starts in. Summed
 #    over these it is $\sum_j w_j(m_j)$. The normalising sum over all contents is $\sum_j \sum_a w_j(a)\, \mathbb{P}[M_j = a]$, at least
 #    $\sum_j w_j(m_j)\, \mathbb{P}[M_j = m_j]$. A ratio of two sums is at most the largest ratio of their terms,
