@@ -708,7 +708,8 @@ print("the cell has the right posterior, to 1e-12:", bool(gap.abs().max() < 1e-1
 # Let the memory be independent of the chain.
 #
 # 1. Behind one vector $u$ a content $m = (m_1, \dots, m_N)$ has a probability proportional to $\mathbb{P}[M = m] \sum_j w_j(m_j)$, where
-#    $w_j(m) = \sum_s \mathbb{P}[H_0 = (j, s)]\, u_{(m, (j, s))}$. So it is at most $\max_j \mathbb{P}[M = m \mid M_j = m_j]$.
+#    $w_j(a)$ is the mean of $u_{(a, (j, s))}$ over the states $s$, weighed by
+#    $\mathbb{P}[H_0 = (j, s)]$. So it is at most $\max_j \mathbb{P}[M = m \mid M_j = m_j]$.
 # 2. If the cell is drawn anew at every step, each with a positive probability, $N$ vectors can condition on
 #    $M_1 \in \mathcal{M}_1, \dots, M_N \in \mathcal{M}_N$ at once, for any sets for which that can occur.
 # :::

@@ -314,8 +314,9 @@ print("certificate:", verdict.certificate.tolist(), "bound:", verdict.bound)
 # $\tfrac12 b^\top (p - q)$, from which $c$ has gone, and this is at most $\tfrac12 \lVert p - q \rVert_1$. The two programs are
 # dual to one another, a free $c$ being what makes the classes weigh the same; so their values agree.
 #
-# 1. For the best $b$ and $c$, $y_i (b^\top \hat g_i + c) \ge d^\star - \lvert b^\top(\hat g_i - g_i) \rvert > 0$. As $\hat g_i$ sums to one,
-#    the left-hand side is what the weights $b_j + c$ give.
+# 1. For the best $b$ and $c$ the numbers $y_i (b^\top \hat g_i + c)$ are at least
+#    $d^\star - \lvert b^\top(\hat g_i - g_i) \rvert$, and so positive. As $\hat g_i$ sums to one,
+#    $b^\top \hat g_i + c$ is what the weights $b_j + c$ give.
 # 2. Let $r = \tfrac12 (p - q)$ for the nearest points, so that $\lVert r \rVert_1 = d^\star$ and the entries of $r$ sum to zero.
 #    Move every $g_i$ to $\hat g_i = g_i - y_i r$. Then $\sum_i \lambda_i y_i \hat g_i = r - r = 0$: a certificate for the $\hat g_i$.
 # :::
