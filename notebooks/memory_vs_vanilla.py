@@ -1007,8 +1007,7 @@ Table(header, rows, [None, None, ".1%", ".1%", None, None, ".1%"])
 # %% [markdown]
 # *Certain* counts texts with a certain place, of which the theorem speaks: there *hard attention* is always right, and
 # *even* attention, the mean over all places, is not. *Settled* counts those for which the proposition speaks: there even attention is
-# always right. So attention has its use, on short texts with several values. The paper's tasks, on texts of 128 words, are
-# not of this kind.
+# always right. So attention has its use: on texts that leave the memory open.
 #
 # And on a network, whose $G_i$ is not exact?
 
@@ -1213,7 +1212,7 @@ print("margins at least 1.9 apart:", bool(margins.abs().min() > 1.9))
 # - Neither half tests the theorem's mechanism. Where its assumptions hold, a tuned head need not look where the
 #   theorem's head looks, and can do without its attention.
 # - Where a text settles what its memory holds, the theorem's head is right with any attention, even the same
-#   everywhere. Hard attention is needed where a text does not.
+#   everywhere. Hard attention can be needed where a text does not.
 # - Where states are recoverable, long texts can always be answered by counting. A task that tests the mechanism has
 #   to make the recoverable states rare and the rest of the text the same under every value, up to its order. On such
 #   texts all controls are near chance, and the theorem's head on the exact model is right wherever it promises to be.

@@ -610,7 +610,8 @@ print("if the prompt keeps values 0 and 1:", two)
 # :::
 #
 # That no smaller bound will do is seen on HMMs whose first word tells which cell was read, and whose prior puts $q$ where
-# the gain is largest: `tests/test_theorem_memory_prompt.py`, `test_no_smaller_bound_holds`, has a family that comes as near as one likes.
+# the gain is largest: `tests/test_theorem_memory_prompt.py`, `test_no_smaller_bound_holds`, has a family whose
+# posteriors come as near as one likes.
 #
 # How true is it on the HMM of two topics? For each number of blanks we measure the largest deviation over
 # 150 texts, at all positions with key one, and put the bound and the eigenvalue beside it. We begin with one blank. With

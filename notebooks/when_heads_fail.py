@@ -321,8 +321,8 @@ print("certificate:", verdict.certificate.tolist(), "bound:", verdict.bound)
 #    Move every $g_i$ to $\hat g_i = g_i - y_i r$. Then $\sum_i \lambda_i y_i \hat g_i = r - r = 0$: a certificate for the $\hat g_i$.
 # :::
 #
-# So the distance is a budget for the errors of pretraining. Where the moved $\hat g_i$ have negative entries a model
-# cannot make these errors, and what it can bear is more than $d^\star$. The margin in the box is near: $t^\star \le d^\star \le 2 t^\star$. For
+# So the distance is a budget for the errors of pretraining. Where the moved $\hat g_i$ have negative entries no model
+# makes these very errors, and what can be borne may be more than $d^\star$. The margin in the box is near: $t^\star \le d^\star \le 2 t^\star$. For
 # $c = 0$ is allowed, and with $\lvert c \rvert \le 1$, all that the best head needs, half of $b + c$ is in the box.
 #
 # {py:func}`~hmmlib.certificates.hull_distance` returns the head, which shows how large the distance is at least,

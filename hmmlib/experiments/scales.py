@@ -15,8 +15,8 @@ from hmmlib.tuning import CONVERGED, PAPER_TUNING, QUICK, TuningRecipe
 
 # Names of the recipes in a scale.
 _RECIPES = ("paper", "solved", "prompt", "prompt_paper")
-# Many starts, briefly: where a head starts decides more than how long it is trained. On some HMMs one start
-# in sixteen leads to a head that gets nearly every label right, and ten epochs tell which.
+# Many starts, briefly: where a head starts decides more than how long it is trained. On some HMMs few starts
+# lead to a head that gets nearly every label right, and ten epochs tell which.
 _ATTENTION = replace(PAPER_TUNING, epochs=10, warmup=80, solve_heads=True, starts=16)
 
 

@@ -1,7 +1,7 @@
 """torch's Muon, with matrices of one shape made orthogonal together, and in their own number type.
 
 Small products cost most in calls. And torch rounds to bfloat16 first, which makes products cheap where the
-processor knows that type, as graphics cards do, and several times as dear on a CPU that has to emulate it.
+processor knows that type, as graphics cards do, and dear on a CPU that has to emulate it.
 """
 
 from __future__ import annotations
