@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from decimal import Context, Decimal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample_tokens
 from hmmlib.hmm import fingerprint
+from hmmlib.hmm.random import tempered
 
 INITIAL = np.array([0.9, 0.1])
 TRANSITION = np.array([[0.7, 0.3], [0.2, 0.8]])
@@ -364,6 +366,24 @@ def test_a_seed_gives_the_model_of_the_released_code(n_states, n_tokens, seed):
     close(model.initial, initial, 1e-15)
     close(model.transition, transition, 1e-13)
     close(model.emission, emission, 1e-13)
+
+
+def test_a_seed_gives_the_same_model_to_the_last_bit_on_every_processor():
+    assert fingerprint(random_hmm(15, 10, generator=1)) == "63f507a054cdb4449d20a983f6bc17ab249e80406ea0316e8536fbce6fa4059a"
+    assert fingerprint(random_hmm(30, 10, generator=20)) == "d691fdf31dee4c5337347f7f101968bf2ee85a06d979a1492c20e9182b4ed8c4"
+    assert fingerprint(random_memory_hmm(5, 4, 10, generator=1)) == "a63dc842ddd4571afb79fe4e9fe93201e544956c34317fd8d35635b7014bf909"
+
+
+def test_weights_are_correctly_rounded():
+    scores = np.random.RandomState(0).uniform(-1, 0, size=(1, 3000))
+    scores[0, 0] = 0.0  # the largest: the exponent of every other score is the score over the temperature
+    digits = Context(prec=60)
+    for temperature in (0.01, 10.0):
+        exact = [float(digits.exp(Decimal(value))) for value in (scores[0] / temperature).tolist()]
+        weights = np.array([exact])
+        np.testing.assert_array_equal(
+            tempered(scores, temperature, "temperature"), weights / weights.sum(-1, keepdims=True)
+        )
 
 
 def test_the_stream_of_numpys_frozen_generator_has_not_changed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Context, Decimal
+
 import numpy as np
 import torch
 
@@ -13,6 +15,9 @@ from hmmlib.hmm.vanilla import HMM
 # Of the paper's experiments.
 N_TOKENS = 10
 N_SYNTAX = 4
+
+# More digits than a double has, so that what is rounded to a double is rounded once.
+_DIGITS = Context(prec=28)
 
 
 def random_hmm(
@@ -70,7 +75,9 @@ def random_hmm(
 
 
 def tempered(scores: np.ndarray, temperature: float, name: str) -> np.ndarray:
-    """Softmax of scores / temperature.
+    """Softmax of scores / temperature, with correctly rounded exponentials.
+
+    Those of numpy differ in the last bit between processors, and a seed would not mean the same HMM on all.
 
     Args:
         scores: Shape (…, n).
@@ -85,7 +92,9 @@ def tempered(scores: np.ndarray, temperature: float, name: str) -> np.ndarray:
         ValueError: The temperature is not finite and > 0.
     """
     logits = scores / check_positive(temperature, name)
-    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    below = logits - logits.max(-1, keepdims=True)
+    weights = np.array([float(_DIGITS.exp(Decimal(value))) for value in below.ravel().tolist()])
+    weights = weights.reshape(below.shape)
     result: np.ndarray = weights / weights.sum(-1, keepdims=True)
     return result
 
