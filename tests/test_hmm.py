@@ -369,9 +369,9 @@ def test_a_seed_gives_the_model_of_the_released_code(n_states, n_tokens, seed):
 
 
 def test_a_seed_gives_the_same_model_to_the_last_bit_on_every_processor():
-    assert fingerprint(random_hmm(15, 10, generator=1)) == "63f507a054cdb4449d20a983f6bc17ab249e80406ea0316e8536fbce6fa4059a"
-    assert fingerprint(random_hmm(30, 10, generator=20)) == "d691fdf31dee4c5337347f7f101968bf2ee85a06d979a1492c20e9182b4ed8c4"
-    assert fingerprint(random_memory_hmm(5, 4, 10, generator=1)) == "a63dc842ddd4571afb79fe4e9fe93201e544956c34317fd8d35635b7014bf909"
+    assert fingerprint(random_hmm(15, 10, generator=1))[:16] == "63f507a054cdb444"
+    assert fingerprint(random_hmm(30, 10, generator=20))[:16] == "d691fdf31dee4c53"
+    assert fingerprint(random_memory_hmm(5, 4, 10, generator=1))[:16] == "a63dc842ddd4571a"
 
 
 def test_weights_are_correctly_rounded():
