@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hmmlib import HMM, posteriors, random_hmm, random_memory_hmm, sample_tokens
-from hmmlib.hmm import fingerprint
+from hmmlib.hmm import REVIEW_STATES, REVIEW_WORDS, fingerprint, review_hmm
 from hmmlib.hmm.random import tempered
 
 INITIAL = np.array([0.9, 0.1])
@@ -447,3 +447,23 @@ def test_extreme_temperatures_give_distributions():
         assert bool(
             torch.isfinite(posteriors(model, sample_tokens(model, 3, 20, generator=0)).conditionals).all()
         )
+
+
+# --- the running example ---
+
+
+def test_the_reviews_have_independent_columns_until_others_are_quoted():
+    model, quoting = review_hmm(), review_hmm(quotes=True)
+    assert int(torch.linalg.matrix_rank(model.emission)) == model.n_states == 3
+    assert int(torch.linalg.matrix_rank(quoting.emission)) == 3
+    close(quoting.emission[:3], model.emission, 0)
+    close(quoting.emission[3], (model.emission[1] + model.emission[2]) / 2, 1e-15)
+    assert len(REVIEW_STATES) == quoting.n_states and len(REVIEW_WORDS) == quoting.n_tokens == model.n_tokens
+    for tables in (model, quoting):
+        for table in (tables.initial, tables.transition, tables.emission):
+            close(table * 10, (table * 10).round(), 1e-15)
+
+
+def test_quotes_are_a_yes_or_no():
+    with pytest.raises(TypeError, match=r"^quotes: expected True or False, got 1$"):
+        review_hmm(quotes=1)

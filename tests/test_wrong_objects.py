@@ -99,6 +99,7 @@ CALLS = {
     "unigram_entropy": {"model": MODEL, "position": 3},
     "entropy": {"probs": MODEL.initial},
     "fingerprint": {"model": MODEL},
+    "review_hmm": {"quotes": True},
     "stationary_distribution": {"transition": MODEL.transition},
     "sample": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},
     "sample_tokens": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},
