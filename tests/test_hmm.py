@@ -458,7 +458,8 @@ def test_the_reviews_have_independent_columns_until_others_are_quoted():
     assert int(torch.linalg.matrix_rank(quoting.emission)) == 3
     close(quoting.emission[:3], model.emission, 0)
     close(quoting.emission[3], (model.emission[1] + model.emission[2]) / 2, 1e-15)
-    assert len(REVIEW_STATES) == quoting.n_states and len(REVIEW_WORDS) == quoting.n_tokens == model.n_tokens
+    assert len(REVIEW_STATES) == quoting.n_states
+    assert len(REVIEW_WORDS) == quoting.n_tokens == model.n_tokens
     for tables in (model, quoting):
         for table in (tables.initial, tables.transition, tables.emission):
             close(table * 10, (table * 10).round(), 1e-15)

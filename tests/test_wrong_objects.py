@@ -241,6 +241,7 @@ def wrong_objects(function, argument, right):
         found["half a number"] = 1.5
     if isinstance(right, int | float):
         found["a tensor"] = torch.ones(2)
+    if isinstance(right, int | float) and not isinstance(right, bool):
         found["a truth value"] = True
     if isinstance(right, tuple):
         found["one number"] = 7
