@@ -50,6 +50,7 @@ RECIPE = PretrainingRecipe(
 TUNING = TuningRecipe(epochs=1, batch=10, learning_rates=(0.01,))
 HELD_OUT = draw_held_out(MODEL, generator=0, n_texts=4, length=6, rate=0.3)
 MU = np.array([1.0, -1.0, 0.5])
+THREE = hmm.RationalHMM(hmm.review_hmm())
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -99,6 +100,9 @@ CALLS = {
     "unigram_entropy": {"model": MODEL, "position": 3},
     "entropy": {"probs": MODEL.initial},
     "fingerprint": {"model": MODEL},
+    "RationalHMM": {"model": hmm.review_hmm(), "denominator": 10},
+    "rational_head": {"columns": THREE.emission, "wanted": THREE.initial},
+    "two_bundles": {"predictions": THREE.emission, "margins": THREE.initial},
     "review_hmm": {"quotes": True},
     "stationary_distribution": {"transition": MODEL.transition},
     "sample": {"model": MODEL, "batch": 2, "time": 3, "generator": 0},

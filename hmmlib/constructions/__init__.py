@@ -1,7 +1,8 @@
 """The heads and prompts that the paper's theorems promise, built from a model's parameters.
 
 Each function checks the assumptions of its theorem. Where one does not hold it raises an `AssumptionError`
-that says which columns are dependent, or which state is never reached.
+that says which columns are dependent, or which state is never reached. `rational_head` and `two_bundles` work
+in fractions, for models of `hmmlib.hmm.RationalHMM`.
 """
 
 from hmmlib.constructions.assumptions import (
@@ -21,6 +22,7 @@ from hmmlib.constructions.prompts import (
     prompted_prior,
     soft_prompt,
 )
+from hmmlib.constructions.rational import rational_head, two_bundles
 from hmmlib.constructions.recoverable import Recovery, live_columns, recoverable_states, recovery
 
 __all__ = [
@@ -42,9 +44,11 @@ __all__ = [
     "memory_prompt",
     "prompt_head",
     "prompted_prior",
+    "rational_head",
     "recoverable_states",
     "recovery",
     "soft_prompt",
     "start_error_bound",
     "start_errors",
+    "two_bundles",
 ]

@@ -11,7 +11,7 @@ learns an HMM from texts by Baum and Welch's algorithm; `log_likelihood` has gra
 `random_hmm` and `random_memory_hmm` draw models as the paper's experiments do, `random_sparse_hmm` and
 `random_recoverable_hmm` models that satisfy the assumptions of its theorems. `random_ordered_hmm` draws
 models whose memory the order of words tells and their number does not. `review_hmm` is the running example
-of the book's theory.
+of the book's theory. A `RationalHMM` is a small model in fractions, without rounding.
 """
 
 from hmmlib.hmm._counts import ExpectedCounts
@@ -33,6 +33,7 @@ from hmmlib.hmm.memory import MemoryHMM
 from hmmlib.hmm.ordered import random_ordered_hmm
 from hmmlib.hmm.planted import random_recoverable_hmm, random_sparse_hmm
 from hmmlib.hmm.random import N_SYNTAX, N_TOKENS, random_hmm, random_memory_hmm
+from hmmlib.hmm.rational import RationalHMM
 from hmmlib.hmm.reviews import REVIEW_STATES, REVIEW_WORDS, review_hmm
 from hmmlib.hmm.sampling import Sample, sample, sample_tokens
 from hmmlib.hmm.stationary import stationary_distribution
@@ -53,6 +54,7 @@ __all__ = [
     "MarkovChain",
     "MemoryHMM",
     "Posteriors",
+    "RationalHMM",
     "Sample",
     "bayes_floor",
     "blank_posterior",
