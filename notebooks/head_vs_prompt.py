@@ -579,11 +579,10 @@ fits["exact model, prompt"] = fit_prior(
 for name, prompt in (("network", None), ("network, prompt", prompted.prompt)):
     probs = blank_probs(network, few, prompt)
     fits[name] = fit_prior(hmm, few, probs, generator=0)
-found = fits["exact model, prompt"].variation
-print("exact model, prompt: a prior fits it to 0.02:", found < 0.02)
-print(f"network, no prompt: π₀ is off by {fits['network'].variation_initial:.2f}")
-found = fits["network, prompt"].variation
-print("network, prompt: the fitted prior is off by more than 0.2:", found > 0.2)
+for name, fit in fits.items():
+    prior = "π₀" if name == "network" else "the best prior"
+    off = fit.variation_initial if name == "network" else fit.variation
+    print(f"{name}: {prior} is off by {off:.1f}")
 
 # %% [markdown]
 # The first line is the check: on the exact model the method finds the prior that it must find. The second says how
