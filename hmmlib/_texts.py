@@ -8,32 +8,34 @@ from torch import Tensor
 from hmmlib._checks import ArrayLike, as_tensor, check_integers, check_tensor
 
 
-def check_text_shape(tokens: ArrayLike) -> tuple[int, int]:
+def check_text_shape(tokens: ArrayLike, *, empty: bool = False) -> tuple[int, int]:
     """Return the shape (batch, time) of `tokens`, whatever they hold.
 
     Args:
         tokens: Integers, shape (batch, time).
+        empty: Whether texts may have no tokens, as where a blank is put before them.
 
     Returns:
         The shape.
 
     Raises:
         TypeError: The tokens are no array of numbers.
-        ValueError: Another number of axes, an empty batch, or texts of no tokens.
+        ValueError: Another number of axes, an empty batch, or texts of no tokens where there have to be some.
     """
-    batch, time = _text_tensor(tokens).shape
+    batch, time = _text_tensor(tokens, empty).shape
     return batch, time
 
 
-def _text_tensor(tokens: ArrayLike) -> Tensor:
+def _text_tensor(tokens: ArrayLike, empty: bool = False) -> Tensor:
     found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
     if found.ndim != 2:
         hint = "; for a single sequence pass tokens[None]" if found.ndim == 1 else ""
         raise ValueError(f"tokens: expected shape (batch, time), got {tuple(found.shape)}{hint}")
+    if empty and len(found) and not found.shape[1]:
+        return found.long()  # of `[[]]` no type can be told
     if 0 in found.shape:
-        raise ValueError(
-            f"tokens: expected at least one sequence and one position, got shape {tuple(found.shape)}"
-        )
+        least = "one sequence" if empty else "one sequence and one position"
+        raise ValueError(f"tokens: expected at least {least}, got shape {tuple(found.shape)}")
     return found
 
 
@@ -42,6 +44,8 @@ def check_tokens(
     n_tokens: int,
     read: Tensor | None = None,
     advice: str = "leave a position blank with observed=False",
+    *,
+    empty: bool = False,
 ) -> Tensor:
     """Return `tokens` as an int64 tensor (batch, time) with every token that is read in range.
 
@@ -50,6 +54,7 @@ def check_tokens(
         n_tokens: Size of the vocabulary; tokens are 0, …, n_tokens − 1.
         read: Boolean (batch, time); where False the entry is never read and may hold anything.
         advice: How to write a blank in the function called, for the message; may be empty.
+        empty: Whether texts may have no tokens, as where a blank is put before them.
 
     Returns:
         int64 tensor, shape (batch, time); entries that are not read are 0.
@@ -58,7 +63,7 @@ def check_tokens(
         TypeError: The tokens are not integers.
         ValueError: Wrong shape, empty batch, or a token out of range.
     """
-    found = check_integers(_text_tensor(tokens), "tokens")
+    found = check_integers(_text_tensor(tokens, empty), "tokens")
     if read is not None:
         found = torch.where(read.to(found.device), found, 0)
     bad = (found < 0) | (found >= n_tokens)

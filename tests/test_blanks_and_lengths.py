@@ -9,9 +9,12 @@ from reference import TABLES, enumerate_paths, evidence_of
 
 from hmmlib import (
     HMM,
+    ExactMaskedLM,
     blank_posterior,
+    blank_probs,
     posteriors,
     posteriors_from_evidence,
+    prepend_blank,
     random_hmm,
     random_memory_hmm,
     sample_tokens,
@@ -64,6 +67,18 @@ def test_with_every_position_blank_the_posterior_is_the_law_of_the_chain():
         same(found.filtered[0, t], distribution)
         distribution = distribution @ model.transition
     same(found.log_likelihood, torch.zeros(1, dtype=torch.float64))
+
+
+def test_of_the_empty_text_the_posterior_is_the_prior():
+    model, empty = MODELS[0], torch.zeros(2, 0, dtype=torch.long)
+    for tokens in (empty, [[], []]):
+        padded, seen = prepend_blank(tokens)
+        assert padded.tolist() == [[0], [0]]
+        assert seen.tolist() == [[False], [False]]
+        same(blank_posterior(model, tokens), model.initial.expand(2, -1))
+        same(blank_probs(ExactMaskedLM(model), tokens), (model.initial @ model.emission).expand(2, -1))
+    with pytest.raises(ValueError, match=r"tokens: expected at least one sequence, got shape \(0, 3\)"):
+        blank_posterior(model, torch.zeros(0, 3, dtype=torch.long))
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)

@@ -291,7 +291,7 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
     """P[H_0 | x], the posterior of the state under a blank put before the text.
 
     In the paper's notation, x = (x_1, …, x_T) and H_0 is the state one step before the first token;
-    `model.initial` is its distribution.
+    `model.initial` is its distribution, and the answer for the empty text.
 
     Example:
         >>> from hmmlib import HMM, blank_posterior
@@ -302,7 +302,7 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
 
     Args:
         model: HMM or memory-augmented HMM.
-        tokens: Integers 0 … V − 1, shape (batch, time).
+        tokens: Integers 0 … V − 1, shape (batch, time); time may be 0.
 
     Returns:
         Probabilities of the flat states, shape (batch, H).
@@ -312,7 +312,7 @@ def blank_posterior(model: LatentChainModel, tokens: ArrayLike) -> Tensor:
         ValueError: As for `posteriors`.
     """
     chain = chain_of(model)
-    padded, seen = prepend_blank(check_tokens(tokens, chain.n_tokens, advice=""))
+    padded, seen = prepend_blank(check_tokens(tokens, chain.n_tokens, advice="", empty=True))
     found = _posteriors_of_tokens(chain, padded, seen, None, ("smoothed",), positions=slice(1), n_blanks=1)
     return found.smoothed[:, 0]
 
@@ -321,7 +321,7 @@ def prepend_blank(tokens: ArrayLike) -> tuple[Tensor, Tensor]:
     """Put a blank before each text: x becomes (∅, x).
 
     Args:
-        tokens: Integers, shape (batch, time).
+        tokens: Integers, shape (batch, time); time may be 0.
 
     Returns:
         Tokens, int64, shape (batch, time + 1), whose first column is never read, and the mask for
@@ -331,9 +331,9 @@ def prepend_blank(tokens: ArrayLike) -> tuple[Tensor, Tensor]:
         TypeError: The tokens are not integers.
         ValueError: The shape is not (batch, time).
     """
-    check_text_shape(tokens)
-    found = check_integers(as_tensor(tokens, "tokens", "integers of shape (batch, time)"), "tokens")
-    padded = torch.cat([torch.zeros_like(found[:, :1]), found], 1)
+    found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
+    found = check_integers(found if check_text_shape(found, empty=True)[1] else found.long(), "tokens")
+    padded = torch.cat([found.new_zeros(len(found), 1), found], 1)
     seen = torch.ones_like(padded, dtype=torch.bool)
     seen[:, 0] = False
     return padded, seen

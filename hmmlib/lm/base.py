@@ -135,7 +135,7 @@ def prepend_mask(lm: MaskedLM, tokens: ArrayLike, count: int = 1) -> Tensor:
 
     Args:
         lm: The language model, which says what its blank is.
-        tokens: Integers 0 … V − 1, shape (batch, time).
+        tokens: Integers 0 … V − 1, shape (batch, time); time may be 0.
         count: Number of blanks, ≥ 0.
 
     Returns:
@@ -146,7 +146,7 @@ def prepend_mask(lm: MaskedLM, tokens: ArrayLike, count: int = 1) -> Tensor:
         ValueError: Wrong shape, an empty batch, a token out of range, or a negative count.
     """
     check_lm(lm)
-    checked = check_tokens(tokens, lm.n_tokens, advice="")
+    checked = check_tokens(tokens, lm.n_tokens, advice="", empty=True)
     return led_by_blanks(lm, checked, check_positive_int(count, "count", 0))
 
 

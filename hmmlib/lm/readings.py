@@ -18,11 +18,12 @@ Reading = Literal["shown", "blanked", "read off"]
 def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: ArrayLike | None = None) -> Tensor:
     """What the model shows at the blank of (∅, x), or with a prompt at that of (u_1, …, u_k, ∅, x).
 
+    Of the empty text that is what it expects before it has read anything; in the exact model, W π₀.
     Where no gradients are kept it works in pieces, in little memory.
 
     Args:
         lm: The language model, used as it is: a network in training mode has its dropout.
-        tokens: Texts x, integers 0 … V − 1, shape (batch, time).
+        tokens: Texts x, integers 0 … V − 1, shape (batch, time); time may be 0.
         prompt: Soft prompt, shape (k, embedding_dim); none by default.
 
     Returns:
@@ -34,7 +35,7 @@ def blank_probs(lm: MaskedLM, tokens: ArrayLike, prompt: ArrayLike | None = None
             causal, to which the text is unknown at that blank.
     """
     check_sees_others(lm, "the blank before a text")
-    texts = check_tokens(tokens, lm.n_tokens, advice="")
+    texts = check_tokens(tokens, lm.n_tokens, advice="", empty=True)
     return at_blank(lm, texts, _vectors(lm, prompt))
 
 
