@@ -37,6 +37,24 @@ def number(value: float, half_width: float | None = None, *, signed: bool = Fals
     return text if half_width is None else f"{text} ± {half_width:.{digits}f}"
 
 
+def deviation(value: float, least: float = 1e-12) -> str:
+    """A difference that should be zero, as a page prints it.
+
+    What rounding leaves of a zero differs from processor to processor, so it is only said to be small.
+
+    Args:
+        value: The difference; its sign does not matter.
+        least: Smaller ones are not told apart.
+
+    Returns:
+        For example ``0.25``, ``3e-04``, or ``< 1e-12``.
+    """
+    size = abs(float(value))
+    if size < least:
+        return f"< {least:.0e}"
+    return f"{size:.0e}" if size < 0.01 else f"{size:.2f}"
+
+
 class Table:
     """A table that a notebook shows as such; it can be read out, scrolled on a phone, and copied.
 

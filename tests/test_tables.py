@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hmmlib.tables import Table, number
+from hmmlib.tables import Table, deviation, number
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,15 @@ from hmmlib.tables import Table, number
 )
 def test_numbers_are_printed_alike_everywhere(arguments, options, text):
     assert number(*arguments, **options) == text
+
+
+def test_what_rounding_leaves_is_only_said_to_be_small():
+    assert deviation(-4e-16) == deviation(0) == "< 1e-12"
+    assert deviation(torch.tensor(-3e-4)) == "3e-04"
+    assert deviation(1e-12) == "1e-12"
+    assert [deviation(size) for size in (0.0099, 0.01, -4)] == ["1e-02", "0.01", "4.00"]
+    assert deviation(2e-9, least=1e-8) == "< 1e-08"
+    assert deviation(math.nan) == "nan"
 
 
 def test_a_table_is_markdown_on_a_page_and_columns_in_a_terminal():

@@ -57,24 +57,31 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], nam
     )
 
 
-def text_with_states(tokens: Tensor, states: Tensor) -> Figure:
+def text_with_states(
+    tokens: Tensor, states: Tensor, words: Sequence[str] | None = None, names: Sequence[str] | None = None
+) -> Figure:
     """Draw a text over the hidden states that wrote it.
 
     Args:
         tokens: Integers, shape (time,).
         states: The hidden states, shape (time,).
+        words: What stands for each token; letters if None.
+        names: What stands for each state, all of which are then on the axis; numbers if None.
 
     Returns:
-        The figure.
+        The figure. Words of several letters are written upwards.
     """
-    figure, axes = plt.subplots(figsize=(6.4, 2.0))
+    figure, axes = plt.subplots(figsize=(6.4, 2.0 if words is None else 2.3))
     time = np.arange(len(states))
     axes.plot(
         time, states.cpu().numpy(), color=PALETTE[0].color, marker="o", drawstyle="steps-mid", linewidth=1
     )
-    axes.set(xlabel="token", ylabel="hidden state", yticks=range(int(states.max()) + 1))
-    axes.set_xticks(time, list(spell(tokens)))
-    axes.set_ylim(-0.4, int(states.max()) + 0.4)
+    n_states = int(states.max()) + 1 if names is None else len(names)
+    axes.set(xlabel="token", ylabel="hidden state")
+    axes.set_yticks(range(n_states), [str(k) for k in range(n_states)] if names is None else list(names))
+    shown = list(spell(tokens)) if words is None else [words[int(token)] for token in tokens]
+    axes.set_xticks(time, shown, rotation=0 if max(map(len, shown)) == 1 else 90)
+    axes.set_ylim(-0.4, n_states - 0.6)
     return figure
 
 

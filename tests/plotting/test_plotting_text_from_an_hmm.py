@@ -50,6 +50,16 @@ def test_a_text_stands_under_its_states():
     assert axes.get_ylim() == pytest.approx((-0.4, 3.4))
 
 
+def test_words_and_states_may_have_names():
+    (axes,) = text_with_states(
+        torch.tensor([1, 0]), torch.tensor([1, 0]), ("plot", "great"), ("describe", "praise", "complain")
+    ).axes
+    assert words(axes.get_xticklabels()) == ["great", "plot"]
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {90}
+    assert words(axes.get_yticklabels()) == ["describe", "praise", "complain"]
+    assert axes.get_ylim() == pytest.approx((-0.4, 2.4))
+
+
 def test_each_machine_has_its_transitions_over_its_emissions():
     other = HMM([1.0], [[1.0]], [[0.5, 0.25, 0.25]])
     *panels, bar = parameter_maps([MACHINE, other]).axes
