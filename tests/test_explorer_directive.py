@@ -14,11 +14,12 @@ from sphinx.util.docutils import docutils_namespace
 
 import hmmlib
 from explorer_machines import MACHINES, memory_hmm
+from hmmlib.hmm import review_hmm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
-OFFERED = {name: getattr(hmmlib, name) for name in hmmlib.__all__}
+OFFERED = {name: getattr(hmmlib, name) for name in hmmlib.__all__} | {"review_hmm": review_hmm}
 
 
 def assigned(notebook: str, *names: str) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def assigned(notebook: str, *names: str) -> dict[str, Any]:
 
 def test_the_machines_are_those_of_the_chapters() -> None:
     letters = assigned("text_from_an_hmm", "small")["small"]
-    head = assigned("head_tuning", "seed", "mu", "warm", "hmm")
+    head = assigned("head_tuning", "stay", "mu", "quick", "hmm")
     prompt = assigned("soft_prompts", "A", "W", "five", "u")
     for name, hmm in (("letters", letters), ("head", head["hmm"]), ("prompt", prompt["five"])):
         machine = MACHINES[name]()

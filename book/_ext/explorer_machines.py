@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib import HMM, MemoryHMM, random_hmm
+from hmmlib import HMM, MemoryHMM
+from hmmlib.hmm import review_hmm
 
 Machine = dict[str, Any]
 
@@ -50,14 +51,16 @@ def letters() -> Machine:
 
 
 def head() -> Machine:
-    """Chapter 2: as many states as tokens, so that a head can read every margin.
+    """Chapter 2: the slow reviewer; as many states as words, so that a head can read every margin.
 
     Returns:
         The machine.
     """
-    hmm = random_hmm(3, 3, generator=76, transition_temperature=0.3, emission_temperature=0.3)
+    quick = review_hmm()
+    stay = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]
+    hmm = HMM(quick.initial, stay, quick.emission)
     title = "chapter 2: three states, three tokens"
-    return _plain(hmm, title, mu=[1.0, -1.5, 0.8], text="bacabcaacbba", prompt=[1, 1, 0])
+    return _plain(hmm, title, mu=[0.0, 1.0, -1.0], text="babcbaacabba", prompt=[1, 1, 0])
 
 
 def prompt() -> Machine:

@@ -50,17 +50,19 @@ CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
 """Corners of a simplex in the plane: a distribution p over three things is drawn at ``p @ CORNERS``."""
 
 
-def draw_simplex(panel: Axes, title: str, corner: str) -> None:
+def draw_simplex(panel: Axes, title: str, corner: str, names: Sequence[str] | None = None) -> None:
     """Draw the triangle of distributions over three states or tokens.
 
     Args:
         panel: Where to draw.
         title: Title of the panel.
         corner: What the corners stand for, "state" (numbered) or "token" (lettered).
+        names: What is written at the corners in place of that.
     """
     outline = CORNERS[[0, 1, 2, 0]]
     panel.plot(*outline.T, color="#888888", linewidth=1)
-    names = [f"{corner} {i if corner == 'state' else LETTERS[i]}" for i in range(3)]
+    if names is None:
+        names = [f"{corner} {i if corner == 'state' else LETTERS[i]}" for i in range(3)]
     for (x, y), name, shift in zip(CORNERS, names, (-0.07, -0.07, 0.04), strict=True):
         panel.text(x, y + shift, name, ha="center", va="bottom" if shift > 0 else "top", fontsize=9)
     panel.set(title=title, aspect="equal", xlim=(-0.12, 1.12), ylim=(-0.16, 1.0))

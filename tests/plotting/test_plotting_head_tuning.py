@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hmmlib.plotting._parts import CORNERS, zero_line
-from hmmlib.plotting.head_tuning import accuracy_curves, two_simplices
+from hmmlib.plotting.head_tuning import accuracy_curves, pipeline, two_simplices
 from plotting.drawn import line, title, words
 
 weights = arrays(float, 3, elements=st.sampled_from([-2.0, -1.5, -0.3, 0.0, 0.7, 1.0]))
@@ -74,3 +74,37 @@ def test_accuracies_are_percentages_over_a_logarithmic_axis() -> None:
     assert (axes.get_xscale(), axes.get_ylim()) == ("log", (48, 102))
     (plain,) = accuracy_curves([1, 100], {"a": [0.9, 0.8]}, "size").axes
     assert len(plain.lines) == 1
+
+
+def test_the_way_to_a_label_shows_what_is_computed_on_it() -> None:
+    probs, head = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.0, 2.0, -1.0])
+    figure = pipeline(("great", "dull"), ("plot", "great", "dull"), probs, head)
+    text, model, shown, weights, label = figure.axes[::2]
+    arrows = [arrow for axes in figure.axes[1::2] for arrow in axes.texts]
+    assert [(arrow.xyann, arrow.xy) for arrow in arrows] == [((0, 0.5), (1, 0.5))] * 4
+    assert words(text.texts) == ["[MASK]\ngreat\ndull"]
+    assert title(model) == "frozen"
+    assert words(model.texts) == ["masked\nlanguage\nmodel"]
+    assert [bar.get_height() for bar in shown.patches] == [0.5, 0.25, 0.25]
+    assert [bar.get_height() for bar in weights.patches] == [0, 2, -1]
+    assert words(shown.get_xticklabels()) == ["plot", "great", "dull"]
+    assert words(label.texts) == ["$b^\\top G_∅ = +0.25$\n\nlabel 1"]
+    with pytest.raises(ValueError, match=r"head: expected shape \(3,\), one for each name, got \(2,\)"):
+        pipeline((), ("plot", "great", "dull"), probs, head[:2])
+
+
+def test_the_image_of_the_triangle_has_the_columns_for_corners() -> None:
+    probs, mu = torch.tensor([[0.2, 0.3, 0.5]], dtype=torch.double), torch.tensor([0.0, 1, -1])
+    columns = torch.tensor([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.1, 0.7]], dtype=torch.double)
+    names = ("describe", "praise", "complain"), ("plot", "great", "dull")
+    left, right = two_simplices(probs, probs, torch.tensor([0]), mu, mu, columns, names).axes
+    (image,) = right.patches
+    assert image.get_xy()[:3] == pytest.approx(columns.numpy() @ CORNERS)
+    assert words(left.texts) == [*names[0], "0", "1", "2"]
+    assert words(right.texts) == [*names[1], "0", "1", "2"]
+    middle = columns.numpy().mean(0) @ CORNERS
+    for state, text in enumerate(right.texts[3:]):
+        corner = columns[state].numpy() @ CORNERS
+        assert np.array(text.get_position()) == pytest.approx(corner + 0.1 * (middle - corner))
+    with pytest.raises(ValueError, match="columns: expected three columns"):
+        two_simplices(probs, probs, torch.tensor([0]), mu, mu, columns[:, :2])
