@@ -61,8 +61,8 @@
 #
 # {numref}`fig-pipeline` shows the way from text to label. Our task is the one that the last chapter announced: *is the
 # reviewer praising, rather than complaining, under the mask?* With the states describe, praise and complain that is
-# $\mu = (0, 1, -1)$. The reviewer here takes more time than that of the last chapter: with probability 0.8 he goes on
-# with what he does. So the text says more about the mask. The next cell is the one to change.
+# $\mu = (0, 1, -1)$. The reviewer here takes more time than that of the last chapter: he mostly goes on with what
+# he does. So the text says more about the mask. The next cell is the one to change.
 
 # %%
 import numpy as np
@@ -76,7 +76,7 @@ from hmmlib.tables import Table, deviation
 use_style()
 
 # %%
-stay = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]  # change me: from, to
+stay = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.1, 0.7]]  # change me: from, to
 mu = [0.0, 1.0, -1.0]  # change me: one weight per state
 quick = review_hmm()  # the reviewer of the last chapter
 hmm = HMM(quick.initial, stay, quick.emission)  # three states, to be drawn
@@ -610,7 +610,7 @@ Table(["head built from", "wrong labels of 1000"], rows)
 # divides between them as $\pi_0$ does. So $\mu_0 p_0 + \mu_1 p_1 = m\,(p_0 + p_1)$ with $m$ the mean of the two weights
 # under $\pi_0$, and the task has the margins of one that weighs both with $m$. That one lies in the row space. On the fork
 # itself, where the followers differ, the statement is true. The {doc}`next chapter <when_heads_fail>` has the exact
-# condition. The cell fits the best $b$ to all texts of up to four tokens.
+# condition. The cell fits the best $b$ to the margins of four texts.
 
 # %%
 from hmmlib.certificates import row_space_test

@@ -27,7 +27,7 @@
 # conditional probability, and measures how much loss even that model must pay. One question will go with us through
 # the chapters to come: *is the reviewer praising, rather than complaining, where the mask stands?*
 #
-# Nothing is trained before {doc}`pretraining`; what is put on top of the perfect model is put there as
+# No language model is trained before {doc}`pretraining`. Heads and prompts are put on top of the perfect one, as
 # {cite:t}`wei2021why` do in their proofs. Running this chapter takes about ten seconds.
 
 # %% [markdown]
@@ -502,8 +502,8 @@ Table(["masked", "Bayes floor (nats per masked token)"], rows, ".3f")
 # That masked prediction in an HMM can be studied exactly has been used before. {cite:t}`liu2022masked` ask whether the best
 # predictor *determines* the HMM that wrote the text, and show that it depends on what is predicted from what. We take
 # the HMM as given and ask what else its predictions are good for. {cite:t}`saunshi2021mathematical` ask our question of
-# models that predict the *next* word, without an HMM: their tasks are those that a sentence completion would answer, and
-# their heads too are linear in features that make up the next word's probabilities.
+# models that predict the *next* word, without an HMM. Their tasks are those that a sentence completion would answer, and
+# they show that a model near the optimum has features that solve them linearly.
 #
 # ## Exercises
 

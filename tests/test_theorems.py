@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,29 @@ def at_the_blank(hmm: HMM, texts: torch.Tensor) -> torch.Tensor:
 
 def margins(hmm: HMM, mu: np.ndarray | list[float], texts: torch.Tensor) -> torch.Tensor:
     return PosteriorTask.two_class(hmm, mu).posterior(texts) @ torch.tensor(mu, dtype=torch.float64)
+
+
+def test_what_is_shown_moves_one_way():
+    """In exact arithmetic, and only if the ratios grow with what is shown; so it is with the coins."""
+    rng, falls = np.random.default_rng(0), 0
+    for _ in range(100):
+        weights, ratios, shown = (sorted(map(Fraction, rng.integers(1, 9, 4).tolist())) for _ in range(3))
+        for mixed in (False, True):
+            steps = ratios[::-1] if mixed else ratios
+            sums = [[w * r**n for w, r in zip(weights, steps, strict=True)] for n in range(7)]
+            means = [sum(w * p for w, p in zip(row, shown, strict=True)) / sum(row) for row in sums]
+            if mixed:
+                falls += means != sorted(means)
+            else:
+                assert means == sorted(means)
+    assert falls > 50
+    coins = HMM([0.2, 0.5, 0.3], torch.eye(3), [[0.2, 0.8], [0.5, 0.5], [0.8, 0.2]])
+    texts = torch.tensor([[0] * n + [1] * (12 - n) for n in range(13)])
+    found = at_the_blank(coins, texts)[:, 0]
+    assert found.diff().min() > 0
+    labels = PosteriorTask.two_class(coins, [-1, 1, -1]).labels(texts)
+    assert [int(labels[n]) for n in (0, 6, 12)] == [0, 1, 0]
+    assert not separate(at_the_blank(coins, texts), labels).separable
 
 
 def test_head_tuning_on_a_vanilla_hmm():

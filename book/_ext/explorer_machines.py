@@ -57,7 +57,7 @@ def head() -> Machine:
         The machine.
     """
     quick = review_hmm()
-    stay = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]
+    stay = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.1, 0.7]]
     hmm = HMM(quick.initial, stay, quick.emission)
     title = "chapter 2: three states, three tokens"
     return _plain(hmm, title, mu=[0.0, 1.0, -1.0], text="babcbaacabba", prompt=[1, 1, 0])

@@ -58,19 +58,22 @@ def fibres(posteriors: Tensor, token_probs: Tensor, labels: Tensor, mu: Tensor, 
     return figure
 
 
-def overlap(token_probs: Tensor, labels: Tensor, certificate: Tensor) -> Figure:
+def overlap(
+    token_probs: Tensor, labels: Tensor, certificate: Tensor, words: Sequence[str] | None = None
+) -> Figure:
     """Draw token distributions of two classes over three tokens, and a point that lies in both convex hulls.
 
     Args:
         token_probs: G at the blank, shape (batch, 3).
         labels: 0 or 1, shape (batch,).
         certificate: λ ≥ 0 with Σ λ_i y_i g_i = 0, shape (batch,).
+        words: The three tokens, as they stand at the corners; letters if None.
 
     Returns:
         The figure; the texts with λ > 0 are joined to the common point.
     """
     figure, panel = plt.subplots(figsize=(4.6, 3.9))
-    draw_simplex(panel, "$G_∅(∅, x)$", "token")
+    draw_simplex(panel, "$G_∅(∅, x)$", "token", words)
     _points(panel, token_probs, labels)
     points, shares = token_probs.cpu().numpy() @ CORNERS, certificate.cpu().numpy()
     ones = labels.cpu().numpy() == 1

@@ -64,6 +64,9 @@ def test_the_common_point_lies_in_both_hulls():
         )
     marked = [one.get_marker() for one in axes.lines[4:] if len(one.get_xdata()) == 1]
     assert marked == ["D", "s", "D"]
+    assert words(axes.texts) == ["token a", "token b", "token c"]
+    (named,) = overlap(token_probs, torch.tensor([1, 0, 1, 1]), certificate, ("plot", "great", "dull")).axes
+    assert words(named.texts) == ["plot", "great", "dull"]
 
 
 def test_hulls_are_joined_where_they_are_nearest_and_hexagons_touch_half_way():
