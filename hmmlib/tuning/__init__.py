@@ -7,6 +7,7 @@ re-weighted prior that explains a trained prompt best.
 """
 
 from hmmlib.tuning.fine_tuning import fine_tune
+from hmmlib.tuning.hard_prompts import HardPromptFit, best_hard_prompts
 from hmmlib.tuning.heads import tune_head
 from hmmlib.tuning.optimal_prompts import OptimalPrompt, optimal_prompt
 from hmmlib.tuning.prior_fit import PriorFit, fit_prior
@@ -19,11 +20,13 @@ __all__ = [
     "PAPER_TUNING",
     "QUICK",
     "Epoch",
+    "HardPromptFit",
     "OptimalPrompt",
     "PriorFit",
     "SolverStep",
     "Tuned",
     "TuningRecipe",
+    "best_hard_prompts",
     "fine_tune",
     "fit_prior",
     "optimal_prompt",
