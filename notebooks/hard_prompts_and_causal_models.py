@@ -16,13 +16,13 @@
 # Neither is in {cite:t}`wei2021why`, whose prompts are free vectors and whose model sees both sides. In the world of an
 # HMM both questions can be settled. Which of the {doc}`soft prompts <soft_prompts>` can a string of real words replace?
 # And what is left of the four theorems when the model sees only the past? All statements of this chapter are ours.
-# Running it takes about ten seconds.
+# Running it takes about fifteen seconds.
 
 # %% [markdown]
 # ## Prompts in words
 #
 # To the exact model a token is a vector of likelihoods, its embedding $e(z)$. So a string of tokens before the blank is
-# a soft prompt whose vectors were not free to choose.
+# a soft prompt with vectors from a list of $V$.
 #
 # :::{prf:definition} Hard prompt (ours)
 # :label: hp-def-hard
@@ -45,7 +45,6 @@
 # %%
 from itertools import product
 
-import numpy as np
 import torch
 
 from hmmlib.constructions import prompted_prior
@@ -72,8 +71,8 @@ reachable_priors(reached, reviews.transition, REVIEW_STATES, (1, 2))
 plt.show()
 
 # %% [markdown]
-# Strings reach finitely many points for each length, none of them at an end of the segment. Two facts can be read off
-# the right panel, and both are theorems: the ends keep their distance, and the strokes gather in clusters.
+# Two things can be seen on the right, and both will be theorems: the strokes keep away from the ends, and they gather in
+# clusters.
 #
 # ## What no string can do
 #
@@ -95,8 +94,9 @@ plt.show()
 # sum of the entries is at most the product of the largest ones.
 # :::
 #
-# So where every state can write every word, as in most smoothed models, no string removes a state, and if $H > V$ no string
-# satisfies {prf:ref}`sp-def-relaxed`. A soft prompt may, if $A$ has zeros. How near do words come?
+# So where every state can write every word, no string removes a state, and if $H > V$ no string of $m$ tokens or more
+# satisfies {prf:ref}`sp-def-relaxed`. A soft prompt may, if $A$ has zeros. The bound, and the smallest prior of all
+# strings of the figure:
 
 # %%
 smallest = torch.cat(reached).amin(0)
@@ -144,9 +144,9 @@ Table(["tosses", "fair coin / coin 0", "proposition"], rows, ".6f")
 # %% [markdown]
 # ## Words that rule states out
 #
-# A word that some states never write is stronger than any other. Suppose that our reviewer sometimes turns to the
-# verdict, which is announced by *frankly*, and after which one praises or complains. The task
-# compares praise with complaint, complaint counting double.
+# A word that some states never write does more. Suppose that our reviewer, who also quotes others, sometimes turns to the
+# verdict. That is announced by *frankly*, and praise or complaint follows. The task
+# compares the two, complaint counting double.
 
 # %%
 A = [[0.3, 0.2, 0.2, 0.2, 0.1], [0.3, 0.4, 0.1, 0.1, 0.1], [0.3, 0.1, 0.4, 0.1, 0.1]]
@@ -208,10 +208,13 @@ print(f"texts of four words that can occur: {len(texts)}, wrong labels: {wrong}"
 # :::
 #
 # Brute force knows nothing of sets. It multiplies out {eq}`hp-eq-rho` for all strings of up to four tokens and tests each
-# $\rho$, on random HMMs with many zeros:
+# $\rho$, on 120 random HMMs with many zeros:
 
 
 # %%
+import numpy as np
+
+
 def patchy(seed, n_states=4, n_tokens=3, zeros=0.6):
     """An HMM with zeros in A and W, and a task that weighs two states."""
     rng = np.random.default_rng(seed)
@@ -263,7 +266,7 @@ Table(
 # :::{prf:proposition} A shortest string can be long (ours)
 # :label: hp-prop-long
 #
-# Let $p_1, \dots, p_n$ be pairwise coprime, at least 2. There is an HMM with $p_1 + \dots + p_n$ states and $n + 1$ tokens, and a
+# Let $p_1, \dots, p_n$ be pairwise coprime, at least 2, and $n \ge 2$. There is an HMM with $p_1 + \dots + p_n$ states and $n + 1$ tokens, and a
 # task, for which one soft prompt vector satisfies relaxed non-degeneracy and the shortest such string has
 # $p_1 p_2 \cdots p_n$ tokens.
 # :::
@@ -295,31 +298,31 @@ def cycles(lengths, seed=0):
     return HMM([1 / H] * H, A, W / W.sum(1, keepdim=True)), mu
 
 
-rows = [
-    (str(n), sum(n), len(shortest_hard_prompt(*cycles(n)).tokens))
-    for n in ([2, 3], [2, 3, 5], [2, 3, 5, 7])
-]
+# %%
+some = ([2, 3], [2, 3, 5], [2, 3, 5, 7])
+longest = [len(shortest_hard_prompt(*cycles(n)).tokens) for n in some]
+rows = [(str(n), sum(n), k) for n, k in zip(some, longest, strict=True)]
 Table(["cycles", "states", "tokens in the shortest string"], rows)
 
 # %% [markdown]
-# With the first primes as lengths, that grows faster than any power of $H$. So words are no mere substitute for
-# vectors: one vector selects any states at once, words have to wait until the chain brings them there.
+# With the first primes as lengths, that grows faster than any power of $H$. One vector selects any states at once; words have
+# to wait until the chain brings them there.
 #
 # ## What is written first is forgotten
 #
-# Do longer strings do ever more? The right panel of {numref}`hp-fig-priors` says no. To say by how much, measure the
+# Do longer strings do ever more? {numref}`hp-fig-priors` suggests that they do not. Measure the
 # distance of two positive vectors in *Hilbert's metric*,
 #
 # $$
 # d(p, q) = \log \max_h \frac{p_h}{q_h} - \log \min_h \frac{p_h}{q_h}.
 # $$
 #
-# It does not see scale, and it has a virtue that total variation lacks: multiplying both vectors by the same
-# likelihoods changes nothing. Let $\Delta$ be the largest $d$ of two columns of $A$ and $\tau = \tanh(\Delta/4) < 1$. By a
+# It does not see scale. And multiplying both vectors by the same likelihoods, which may change a total variation a lot,
+# does not change it. Let $\omega$ be the largest $d$ of two columns of $A$ and $\theta = \tanh(\omega/4) < 1$. By a
 # theorem of {cite:t}`birkhoff1957extensions` (see {cite:t}`lemmens2013birkhoff`), if $A$ is positive then for all $p, q \ge 0$
 #
 # $$
-# d(Ap, Aq) \le \Delta \quad\text{and}\quad d(Ap, Aq) \le \tau\, d(p, q).
+# d(Ap, Aq) \le \omega \quad\text{and}\quad d(Ap, Aq) \le \theta\, d(p, q).
 # $$ (hp-eq-birkhoff)
 #
 # :::{prf:theorem} What is written first is forgotten (ours)
@@ -330,25 +333,25 @@ Table(["cycles", "states", "tokens in the shortest string"], rows)
 # by at most
 #
 # $$
-# \eta_j = \tanh(\tau^j \Delta / 4).
+# \eta_j = \tanh(\theta^j \omega / 4).
 # $$
 # :::
 #
 # :::{prf:proof}
 # In four steps:
 #
-# 1. Where the common part begins, both distributions have been multiplied by $A$ last, so their distance is at most $\Delta$.
+# 1. Where the common part begins, both distributions have been multiplied by $A$ last, so their distance is at most $\omega$.
 # 2. Each common vector multiplies both by the same numbers, which does not increase the distance (an entry that becomes
-#    zero drops out of both), and then by $A$, which multiplies the distance by $\tau$ or less. So the priors
-#    under the blank are within $\tau^j \Delta$.
-# 3. The text multiplies both by $L(x)$. So the posteriors $p$, $q$ under the blank are within $d = \tau^j \Delta$ too.
-# 4. The ratio $p_h/q_h$ lies in some $[m, M]$ with $M/m \le e^d$, and its mean under $q$ is 1. The total variation is
-#    the mean of its positive part above 1, which is convex, so at most $(M-1)(1-m)/(M-m)$. Given $M/m$ this is largest at
-#    $M = 1/m$, where it is $\tanh(d/4)$. Applying $W$ cannot increase a total variation.
+#    zero drops out of both), and then by $A$, which multiplies the distance by $\theta$ or less. So the priors
+#    under the blank are within $\theta^j \omega$.
+# 3. The text multiplies both by $L(x)$. So the posteriors $p$, $q$ under the blank are within $d = \theta^j \omega$ too.
+# 4. The ratio $p_h/q_h$ lies in some $[r_0, r_1]$ with $r_1/r_0 \le e^d$, and its mean under $q$ is 1. The total variation is
+#    the mean of what it exceeds 1 by, a convex function, so at most $(r_1 - 1)(1 - r_0)/(r_1 - r_0)$. Given
+#    $r_1/r_0$ this is largest at $r_1 = 1/r_0$, where it is $\tanh(d/4)$. Applying $W$ cannot increase a total variation.
 # :::
 #
-# Is the bound any good? We put everything that can stand in front to the test: the extremes are vectors that
-# select one state. For each number of common words we enumerate all $3^j$ strings.
+# How close is the bound? In front we put the extremes, vectors that select one state, and behind them all $3^j$ strings
+# of $j$ common words.
 
 # %%
 from hmmlib import blank_probs
@@ -356,7 +359,7 @@ from hmmlib.constructions import forgetting_bound
 
 
 def largest_difference(hmm, j, texts):
-    """Most that the first vector changes at the blank, over all words after it and texts."""
+    """Most that the first vector changes at the blank, for any words after it."""
     lm, most = ExactMaskedLM(hmm), 0.0
     for word in product(range(hmm.n_tokens), repeat=j):
         after = hmm.emission[:, list(word)].T
@@ -389,17 +392,17 @@ ratios = np.divide(curves["two moods, largest"], curves["two moods, bound"])
 print("largest change over bound, two moods:", *ratios.round(3))
 
 # %% [markdown]
-# For the two moods the bound is attained at $j = 0$, up to the two percent of common words. For the reviews, whose emissions
-# blur what is shown, it is several times too large, but the rate is right.
+# For the two moods the bound is attained at $j = 0$, but for the two percent of common words. For the reviews it is
+# too large, the more so the longer the common part: $\theta$ is the worst rate of all pairs of distributions.
 #
 # :::{prf:corollary} All strings by finitely many (ours)
 # :label: hp-cor-finite
 #
-# Fix some texts with labels of both kinds, and let $\delta(z)$ be the distance of the hulls of {prf:ref}`prop-fail-noise`
-# behind the string $z$. A string that ends in $w$, of $j \ge 1$ tokens, has
+# Let all entries of $A$ be positive. Fix some texts with labels of both kinds, and let $\operatorname{gap}(z)$ be the distance of
+# the hulls of {prf:ref}`prop-fail-noise` behind the string $z$. A string that ends in $w$, of $j \ge 1$ tokens, has
 #
 # $$
-# \lvert \delta(zw) - \delta(w) \rvert \le 2\, \eta_{j-1},
+# \lvert \operatorname{gap}(zw) - \operatorname{gap}(w) \rvert \le 2\, \eta_{j-1},
 # $$
 #
 # so no string of any length beats the best of at most $j$ tokens by more than $2\, \eta_{j-1}$.
@@ -418,6 +421,7 @@ print("largest change over bound, two moods:", *ratios.round(3))
 # {py:func}`~hmmlib.tuning.optimal_prompt` does for vectors. With a `width` it is a beam search.
 
 # %%
+from hmmlib.certificates import separate
 from hmmlib.tuning import best_hard_prompts, optimal_prompt
 
 quoting = review_hmm(quotes=True)
@@ -425,6 +429,8 @@ own_praise = [0, 1, 0, -3]  # change me
 lm, task = ExactMaskedLM(quoting), PosteriorTask.two_class(quoting, own_praise)
 texts = torch.tensor(list(product(range(3), repeat=4)))
 y = task.labels(texts)
+verdict = separate(blank_probs(lm, texts), y)
+print(f"no prompt: no head has a margin above {max(verdict.bound, 1e-12):.0e}")
 every = best_hard_prompts(lm, texts, y, length=3)
 beam = best_hard_prompts(lm, texts, y, length=6, width=1)
 soft = optimal_prompt(lm, texts, y, n_prompt=1, starts=2, generator=0)
@@ -444,11 +450,12 @@ for fit in every[1:]:
     string = " ".join(REVIEW_WORDS[z] for z in fit.tokens)
     rows.append((string, fit.loss, round((1 - fit.accuracy) * 81)))
 rows.append(("a soft vector", soft.loss, round((1 - soft.accuracy) * 81)))
-Table(["prompt", "log-loss", "wrong of 81"], rows, [None, ".4f", None])
+print("the soft vector is largest at:", REVIEW_STATES[int(soft.prompt[0].argmax())])
+Table(["prompt", "log-loss", "wrong of 81"], rows, [None, ".3f", None])
 
 # %% [markdown]
-# Words help, but by {prf:ref}`hp-thm-forget` their help is soon exhausted. The soft vector selects the state
-# that leads to quotes more purely than any word can. The same on a larger model, where only a beam is affordable:
+# Words help, but by {prf:ref}`hp-thm-forget` their help is soon exhausted. The soft vector tells the model that the reviewer has
+# just been quoting, which no word of this vocabulary can tell. The same on a larger model, where only a beam is affordable:
 
 # %%
 from hmmlib import random_hmm, sample_tokens
@@ -502,7 +509,6 @@ Table(["tokens", "log-loss", "gap to the soft vector"], rows, ".3f")
 # description.
 
 # %%
-from hmmlib.certificates import separate
 from hmmlib.constructions import causal_head
 from hmmlib.lm import ExactCausalLM
 
@@ -526,7 +532,7 @@ try:
 except AssumptionError as error:
     print(fill(str(error), 76))
 verdict = separate(next_probs(gpt, texts), (margin >= 0).long())
-print(f"no head on the next word has a margin above {verdict.bound:.0e}")
+print(f"next word alone: no head has a margin above {max(verdict.bound, 1e-12):.0e}")
 before = next_probs(gpt, texts[:, :-1])  # shown before the last word
 v = before @ torch.linalg.pinv(reviews.emission) * reviews.emission[:, texts[:, -1]].T
 wrong = ((v @ describing >= 0) != (margin >= 0)).sum()
@@ -540,20 +546,24 @@ print(f"with the last word itself: {wrong} wrong of {len(texts)}")
 # %%
 from hmmlib import logistic_head
 
+
+def percent_wrong(value, margin):
+    """Of the labels; symmetric texts have a margin of zero and are left out."""
+    clear = margin.abs() > 1e-9
+    return 100 * ((value >= 0) != (margin >= 0))[clear].double().mean()
+
+
+# %%
 task, rows = PosteriorTask.two_class(reviews, [0, 1, -1]), []
+heads = [causal_head(reviews, task.mu, about=about) for about in ("last", "next")]
 for T in range(1, 7):
     x = torch.tensor(list(product(range(3), repeat=T)))
-    margin, G = task.posterior(x) @ task.mu, next_probs(gpt, x)
-    kept = margin.abs() > 1e-9  # symmetric texts have no answer but rounding
-    first = 1 - logistic_head(G[kept], (margin[kept] >= 0).long()).accuracy
-    now, after = (p[kept] @ task.mu for p in at_the_end(reviews, x))
-    others = []
-    for about, truth in {"last": now, "next": after}.items():
-        value = causal_head(reviews, task.mu, about=about).values(G[kept])
-        others.append(
-            100 * ((value >= 0) != (truth >= 0))[truth.abs() > 1e-9].double().mean()
-        )
-    rows.append((T, 100 * first, *others))
+    G, first = next_probs(gpt, x), task.posterior(x) @ task.mu
+    clear = first.abs() > 1e-9
+    fitted = logistic_head(G[clear], (first[clear] >= 0).long()).head
+    ends = [p @ task.mu for p in at_the_end(reviews, x)]
+    pairs = zip([fitted, *heads], [first, *ends], strict=True)
+    rows.append((T, *(percent_wrong(head.values(G), m) for head, m in pairs)))
 header = ["words $T$", "first state", "last state", "next state"]
 Table(header, rows, [None, ".1f", ".1f", ".1f"])
 
@@ -575,7 +585,7 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 # \end{aligned}
 # $$
 #
-# If $A$ is positive, two such prompts differ in what is shown by at most $\tanh(\tau^{T+1} \Delta/4)$.
+# If $A$ is positive, two such prompts differ in what is shown by at most $\tanh(\theta^{T+1} \omega/4)$.
 # :::
 #
 # :::{prf:proof}
@@ -584,9 +594,9 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 # {prf:ref}`hp-thm-forget`.
 # :::
 #
-# So a mixture is re-weighted whose parts all look alike after a few words: they are all $\mathbb{P}[H_{T+1} \mid x]$, nearly. A state that is
-# switched off in front is back a step later. The form $\rho_h L(x)_h$ of the theorem is gone, and with it the
-# theorem. Its place is at the end.
+# So the prompt re-weights a mixture whose parts look more alike with every word. A state that is
+# switched off in front can be back a step later. The form $\rho_h L(x)_h$ of {prf:ref}`sp-lem-prior` is lost, and the
+# theorem with it. A prompt has to stand where the question is: at the end.
 #
 # :::{prf:theorem} Suffix prompts (ours)
 # :label: hp-thm-suffix
@@ -608,10 +618,10 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 # $W A\,(u \odot p)/c(x)$. Only columns in $R$ take part, so $c(x)$ times the head's value is $\sum_{h \in R} (\mu_h/u_h)\, u_h\, p_h = \mu^\top p$.
 # :::
 #
-# This is better than what the masked model had. There a prompt chose *predecessors*, and the states left were whatever can
-# follow them; a search was needed, and zeros in $A$. Here it chooses the states themselves. The set
-# $R = \operatorname{supp} \mu$ always asks the least, so there is nothing to search, and $H$ may be as large as it likes:
-# what has to be independent are the *next-word distributions after* the states that the task weighs. In the review with
+# This asks for less than the masked model did. There a prompt chose *predecessors*, and left whatever can
+# follow them; that took a search, and zeros in $A$. Here it chooses the states themselves.
+# $R = \operatorname{supp} \mu$ always asks the least, so there is nothing to search. $H$ may be any number:
+# what has to be independent are the next-word distributions *after* the states that the task weighs. In the review with
 # quotes, four states and three words, we ask whether the reviewer is about to give an *own opinion*, praise or complaint,
 # rather than to quote (which counts three times), in exact fractions, over all texts of one to four words:
 
@@ -621,11 +631,11 @@ from fractions import Fraction
 
 def exact(table):
     """A table of tenths in fractions."""
-    return np.array(
-        [[Fraction(round(10 * v), 10) for v in row] for row in table.tolist()]
-    )
+    rows = [[Fraction(round(10 * v), 10) for v in row] for row in table.tolist()]
+    return np.array(rows)
 
 
+# %%
 A, W = exact(quoting.transition.T), exact(quoting.emission.T)
 mu, u = np.array([0, 1, 1, -3]), np.array([0, 1, 1, 1])  # an opinion of one's own?
 p, q, r = (W @ A)[:, 1:].T  # what follows praise, complaint, quote
@@ -661,6 +671,7 @@ margin = (
     torch.cat([at_the_end(quoting, x)[1] for x in every]) @ torch.tensor(own).double()
 )
 y, rows = (margin >= 0).long(), []
+# %%
 vectors = {"none": None, "in front, the same": ("front", tuned.prompt)}
 vectors["a state is missing"] = "behind", [[0.0, 1.0, 1.0, 0.0]]
 vectors["all four states"] = "behind", [[1.0, 1.0, 1.0, 1.0]]
@@ -668,7 +679,7 @@ vectors["as in the theorem"] = "behind", tuned.prompt
 for name, vector in vectors.items():
     put = {vector[0]: vector[1]} if vector else {}
     verdict = separate(torch.cat([next_probs(gpt, x, **put) for x in every]), y)
-    rows.append((name, f"{verdict.margin:.0e}", f"{verdict.bound:.0e}"))
+    rows.append((name, f"{verdict.margin:.1g}", f"{max(verdict.bound, 1e-12):.1g}"))
 
 # %%
 display(Table(["vector", "best margin: at least", "at most"], rows))
@@ -682,13 +693,13 @@ print(f"label 1: {int(y.sum())} of {len(y)}, wrong by the theorem's head: {wrong
 # And a suffix in *words*? A token at the end is $u = e(z)$. The theorem applies if all states that the task weighs can write $z$,
 # and the states that can write it have independent columns of $WA$. It is the same condition as before, without the waiting of
 # {prf:ref}`hp-prop-long`: the token acts on the state that is asked about. Where every state can write every word,
-# $R$ is everything, and words behind the text do no more than a head alone. This may be why a classification prompt for a GPT
-# ends in the likes of *All in all, it was*: the place is right, and few states write such words.
+# $R$ is everything, and all columns of $WA$ have to be independent. Prompts for a GPT often end in the likes of
+# *All in all, it was*. In this world the place is the right one, and the fewer states write such words the better.
 #
 # ## The attention head
 #
-# With a {doc}`memory <memory_and_attention>` the question is about what never changes, so the end is as good a place to ask as
-# any. But each position has read only what stands before it.
+# With a {doc}`memory <memory_and_attention>` the question is about what never changes. But each position has read only
+# what stands before it.
 #
 # :::{prf:lemma} Keys and values of a causal model (ours)
 # :label: hp-lem-keys
@@ -741,6 +752,7 @@ words, moves = ["plot", "light", "is", "great", "dull"], [[0, 0.6, 0.4], [0, 0, 
 moves += [[0.6, 0.2, 0.2]]  # subject, link, opinion
 
 
+# %%
 def opinionated(loved, hated, torn):
     """Reviews whose memory is the verdict: an opinion is light, great or dull."""
     fixed = [[0.8, 0.2, 0, 0, 0], [0, 0, 1, 0, 0]]
@@ -800,10 +812,9 @@ x = x[next_probs(gpt, x)[:, 2] > 0]  # those that "is" can follow
 longer = torch.cat([x, torch.full_like(x[:, :1], 2)], 1)
 before, after = (task.posterior(t) @ task.mu for t in (x, longer))
 _, value = asked_next(head, gpt, longer)
-print(
-    f"texts: {len(x)}, value off the margin of (x, is): {(value - after).abs().max():.0e}"
-)
-print(f"off that of x: {(value - before).abs().max():.3f}", end=", ")
+off, off_x = ((value - m).abs().max() for m in (after, before))
+print(f"texts: {len(x)}, off the margin of (x, is) by at most {max(off, 1e-12):.0e}")
+print(f"off that of x by up to {off_x:.3f}", end=", ")
 wrong = ((value >= 0) != (before >= 0)) & (before.abs() > 1e-9)
 print("labels of x wrong:", int(wrong.sum()))
 
@@ -843,19 +854,21 @@ try:
     attention_head(mixed, loved_or_hated)
 except AssumptionError as error:
     print(fill(str(error), 76))
-tuned = memory_prompt(mixed, loved_or_hated)
-x = all_texts(gpt, 4)
+
+# %%
+tuned, x = memory_prompt(mixed, loved_or_hated), all_texts(gpt, 4)
 given = task.posterior(x) @ task.mu / task.posterior(x)[:, :2].sum(1)
 key, value = asked_next(tuned.head, gpt, x, front=tuned.prompt)
 sure = key > 1 - 1e-9
-off = (value - given).abs()[sure].max()
-print(f"in front: sure {int(sure.sum())} of {len(x)}, largest deviation {off:.0e}")
+off = max(float((value - given).abs()[sure].max()), 1e-12)
+print(f"in front: sure {int(sure.sum())} of {len(x)}, off by at most {off:.0e}")
 key, _ = asked_next(tuned.head, gpt, x, behind=tuned.prompt)
 print("behind: sure", int((key > 1 - 1e-9).sum()))
 
 # %% [markdown]
-# In front it works as it did. Behind the text it takes the place of a word, and it is the word after that one which must be sure;
-# no text of this model determines it. So with a memory the front is the better place, and with a question about the state the end is.
+# In front it works as it did. Behind the text it takes the place of a word, and the word *after* that one must be sure to be an
+# opinion, which no text of this model makes it. So a prompt about the memory had better stand in front, and one about the state
+# behind.
 #
 # What becomes of the four theorems:
 #
@@ -874,7 +887,7 @@ print("behind: sure", int((key > 1 - 1e-9).sum()))
 # :label: hp-ex-great
 #
 # Compute $\rho(\text{great})$ and $\rho(\text{dull})$ for the reviews of three states, in fractions, and their distance in
-# Hilbert's metric. Compare with $\Delta$.
+# Hilbert's metric. Compare with $\omega$.
 #
 # :::{admonition} Hint
 # :class: dropdown
@@ -890,7 +903,7 @@ print("behind: sure", int((key > 1 - 1e-9).sum()))
 #
 # After *great* the state is distributed as $(4, 21, 3)/28$; a step later as $(2/5, 3/7, 6/35)$. By symmetry *dull* leaves
 # $(2/5, 6/35, 3/7)$. The ratios are $1, 5/2, 2/5$, so $d = \log \tfrac{25}{4} \approx 1.83$, less than
-# $\Delta = \log 25 \approx 3.22$, the distance of praise and complaint as certainties.
+# $\omega = \log 25 \approx 3.22$, the distance of praise and complaint as certainties.
 
 # %%
 from hmmlib.constructions import projective_diameter
@@ -899,7 +912,7 @@ great, dull = (prior(reviews, [z]) for z in (1, 2))
 ratio = great / dull
 print([Fraction(float(p)).limit_denominator(100) for p in great])
 print(f"d = {(ratio.max() / ratio.min()).log():.4f}", end=", ")
-print(f"Delta = {projective_diameter(reviews.transition):.4f}")
+print(f"omega = {projective_diameter(reviews.transition):.4f}")
 
 # %% [markdown]
 # :::{solution-end}
@@ -926,8 +939,7 @@ print(f"Delta = {projective_diameter(reviews.transition):.4f}")
 #
 # A mood moves on with the chain: {prf:ref}`hp-prop-front` says that a sentence in front is forgotten, and
 # {prf:ref}`hp-thm-suffix` that one behind acts on the state itself. What kind of film it is stays, and
-# {prf:ref}`hp-prop-memory` allows either place. Behind, the model must still be about to say something that depends on it.
-# Whether a trained network follows this is another question. It may forget less than a chain, or more.
+# {prf:ref}`hp-prop-memory` allows either place. Whether a trained network follows this is a question for measurements.
 #
 # :::{solution-end}
 # :::
@@ -968,6 +980,7 @@ def there_is(search, hmm, mu):
     return True
 
 
+# %%
 counts = torch.zeros(2, 2, dtype=torch.int64)
 for seed in range(100):
     drawn = patchy(seed, n_states=6, n_tokens=4, zeros=0.6)

@@ -138,17 +138,17 @@ def shortest_hard_prompt(
 
 
 def projective_diameter(transition: ArrayLike) -> float:
-    """Δ, how far apart two distributions can be after one step of a chain, in Hilbert's projective metric.
+    """ω, how far apart two distributions can be after one step of a chain, in Hilbert's projective metric.
 
     The metric of two positive vectors is d(p, q) = log max_h (p_h/q_h) − log min_h (p_h/q_h). A positive
-    transition matrix brings any two distributions within Δ of each other, and multiplies smaller distances by
-    tanh(Δ/4) at most (Birkhoff 1957). Multiplying entries by likelihoods changes no distance.
+    transition matrix brings any two distributions within ω of each other, and multiplies smaller distances by
+    tanh(ω/4) at most (Birkhoff 1957). Multiplying entries by likelihoods changes no distance.
 
     Args:
         transition: Probabilities from each state (row) to each state (column), shape (H, H).
 
     Returns:
-        Δ ≥ 0, the largest distance of two rows; infinite if one has a zero where the other has none.
+        ω ≥ 0, the largest distance of two rows; infinite if one has a zero where the other has none.
 
     Raises:
         TypeError: Not an array of numbers.
@@ -168,9 +168,9 @@ def forgetting_bound(transition: ArrayLike, length: int) -> float:
     """How much the front of a prompt can change what is shown, if its last `length` tokens stay as they are.
 
     Behind two prompts that are equal in their last j tokens, and have at least one more each, the
-    distributions under the blank are within τ^j·Δ of each other in Hilbert's metric, with Δ of
-    `projective_diameter` and τ = tanh(Δ/4). A text after the blank changes no such distance. So whatever the
-    text, what is shown at the blank differs by at most tanh(τ^j·Δ/4) in total variation.
+    distributions under the blank are within θ^j·ω of each other in Hilbert's metric, with ω of
+    `projective_diameter` and θ = tanh(ω/4). A text after the blank changes no such distance. So whatever the
+    text, what is shown at the blank differs by at most tanh(θ^j·ω/4) in total variation.
 
     Example:
         >>> from hmmlib.constructions import forgetting_bound
@@ -182,7 +182,7 @@ def forgetting_bound(transition: ArrayLike, length: int) -> float:
         length: Number j of tokens that both prompts end in, ≥ 0.
 
     Returns:
-        The bound, in [0, 1]; 1 where Δ is infinite.
+        The bound, in [0, 1]; 1 where ω is infinite.
 
     Raises:
         TypeError: Not an array of numbers, or a length that is not an integer.

@@ -35,13 +35,13 @@ def reachable_priors(
     corners = columns.cpu().numpy() @ CORNERS
     outline = np.vstack([corners, corners[:1]])
     ours, other = PALETTE[0].color, PALETTE[1].color
-    axes[0].plot(*outline.T, "-", color=other, linewidth=1, label="soft prompts")
+    axes[0].plot(*outline.T, "--", color=other, linewidth=1.6, label="soft prompts")
     flat = np.vstack([table.cpu().numpy() for table in priors]) @ CORNERS
     axes[0].plot(*flat.T, "o", color=ours, markersize=2.5, label="strings of tokens")
     one, two = contrast
     gaps = (columns[:, one] - columns[:, two]).cpu().numpy()
     for edge in (gaps.min(), gaps.max()):
-        axes[1].axvline(float(edge), color=other, linewidth=1)
+        axes[1].axvline(float(edge), color=other, linewidth=1.6, linestyle="--")
     for length, table in enumerate(priors, 1):
         gap = (table[:, one] - table[:, two]).cpu().numpy()
         axes[1].plot(gap, np.full(len(gap), length), "|", color=ours, markersize=9)
