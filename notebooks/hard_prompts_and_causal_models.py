@@ -25,14 +25,14 @@
 # a soft prompt with vectors from a list of $V$.
 #
 # :::{prf:definition} Hard prompt (ours)
-# :label: hp-def-hard
+# :label: hc-def-hard
 #
 # A *hard prompt* is a string $z = z_1 \dots z_k$ of tokens before the blank: the model reads
 # $(z_1, \dots, z_k, \varnothing, x)$. With $D_z = \operatorname{diag}(e(z))$ it leaves under the blank the prior
 #
 # $$
 # \rho(z) \;\propto\; A D_{z_k} \cdots A D_{z_1}\, \pi_0 .
-# $$ (hp-eq-rho)
+# $$ (hc-eq-rho)
 # :::
 #
 # This is $\rho$ of {prf:ref}`sp-prop-length` with $u_j = e(z_j)$: each token is weighed in, and the chain takes a step. What
@@ -60,7 +60,7 @@ def prior(hmm, string):
     return prompted_prior(hmm, hmm.emission[:, list(string)].T)
 
 
-# %% mystnb={"figure": {"caption": "Left, the priors that all strings of one to six words leave under the blank, in the triangle of distributions. This chain returns to describing with probability 0.4 wherever it is, so soft prompts reach a segment only. Right, the same strings by their length: a word near the blank decides most, and words farther off ever less.", "name": "hp-fig-priors"}, "image": {"alt": "Left, a triangle with a vertical-looking segment near its middle on which dots lie. Right, rows of small strokes for strings of one to six words between two vertical lines; one word gives three strokes, longer strings split each into clusters that get tighter."}}
+# %% mystnb={"figure": {"caption": "Left, the priors that all strings of one to six words leave under the blank, in the triangle of distributions. This chain returns to describing with probability 0.4 wherever it is, so soft prompts reach a segment only. Right, the same strings by their length: a word near the blank decides most, and words farther off ever less.", "name": "hc-fig-priors"}, "image": {"alt": "Left, a triangle with a vertical-looking segment near its middle on which dots lie. Right, rows of small strokes for strings of one to six words between two vertical lines; one word gives three strokes, longer strings split each into clusters that get tighter."}}
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting.hard_prompts_and_causal_models import reachable_priors
@@ -77,7 +77,7 @@ plt.show()
 # ## What no string can do
 #
 # :::{prf:proposition} Never switched off (ours)
-# :label: hp-prop-floor
+# :label: hc-prop-floor
 #
 # Let all entries of $W$ be positive, $r$ the smallest ratio $W[z, h]/W[z, g]$ over all $z, h, g$, and
 # let $A^m$ have positive entries. Every string of at least $m$ tokens leaves each state with
@@ -108,7 +108,7 @@ for name, low, bound in zip(REVIEW_STATES[:3], smallest, floor, strict=True):
 # The bound needs a chain that mixes. In a chain that stands still, such as a topic, evidence adds up.
 #
 # :::{prf:proposition} Words single out a state that stays (ours)
-# :label: hp-prop-still
+# :label: hc-prop-still
 #
 # Let $A$ be the identity, all entries of $W$ and $\pi_0$ positive, and let a string of $k$ tokens contain each token $z$
 # just $k\, W[z, h^\star]$ times. Then for every state $h$
@@ -120,7 +120,7 @@ for name, low, bound in zip(REVIEW_STATES[:3], smallest, floor, strict=True):
 # :::
 #
 # :::{prf:proof}
-# By {eq}`hp-eq-rho`, $\rho_h/\pi_{0,h} \propto \prod_j W[z_j, h]$. The logarithm of this product is
+# By {eq}`hc-eq-rho`, $\rho_h/\pi_{0,h} \propto \prod_j W[z_j, h]$. The logarithm of this product is
 # $k \sum_z W[z, h^\star] \log W[z, h]$. Subtract the same for $h^\star$.
 # :::
 #
@@ -191,7 +191,7 @@ print(f"texts of four words that can occur: {len(texts)}, wrong labels: {wrong}"
 # One word, and every label is right. Such a string can be searched for, because only supports matter.
 #
 # :::{prf:proposition} Shortest strings by breadth-first search (ours)
-# :label: hp-prop-shortest
+# :label: hc-prop-shortest
 #
 # Let $S_0 = \operatorname{supp} \pi_0$, and let $S_j$ be the states that can follow a state of
 # $S_{j-1} \cap \operatorname{supp} e(z_j)$. Then $\operatorname{supp} \rho(z_1 \dots z_k) = S_k$. So breadth-first search through
@@ -200,14 +200,14 @@ print(f"texts of four words that can occur: {len(texts)}, wrong labels: {wrong}"
 # :::
 #
 # :::{prf:proof}
-# All entries in {eq}`hp-eq-rho` are non-negative, and a sum of such numbers is zero only if all of them are. So a support
+# All entries in {eq}`hc-eq-rho` are non-negative, and a sum of such numbers is zero only if all of them are. So a support
 # follows from the supports of the factors, which is the first claim. {prf:ref}`sp-def-relaxed` asks
 # about $\operatorname{supp} \rho$ and nothing else, so a string suits if its last set does. Breadth-first search
 # meets each set first by a shortest string to it. The sets along a shortest suitable string differ (a loop could be cut
 # out) and are not empty, so there are at most $2^H - 1$ of them.
 # :::
 #
-# Brute force knows nothing of sets. It multiplies out {eq}`hp-eq-rho` for all strings of up to four tokens and tests each
+# Brute force knows nothing of sets. It multiplies out {eq}`hc-eq-rho` for all strings of up to four tokens and tests each
 # $\rho$, on 120 random HMMs with many zeros:
 
 
@@ -264,7 +264,7 @@ Table(
 # A few tokens are enough here. It need not be so.
 #
 # :::{prf:proposition} A shortest string can be long (ours)
-# :label: hp-prop-long
+# :label: hc-prop-long
 #
 # Let $p_1, \dots, p_n$ be pairwise coprime, at least 2, and $n \ge 2$. There is an HMM with $p_1 + \dots + p_n$ states and $n + 1$ tokens, and a
 # task, for which one soft prompt vector satisfies relaxed non-degeneracy and the shortest such string has
@@ -310,7 +310,7 @@ Table(["cycles", "states", "tokens in the shortest string"], rows)
 #
 # ## What is written first is forgotten
 #
-# Do longer strings do ever more? {numref}`hp-fig-priors` suggests that they do not. Measure the
+# Do longer strings do ever more? {numref}`hc-fig-priors` suggests that they do not. Measure the
 # distance of two positive vectors in *Hilbert's metric*,
 #
 # $$
@@ -323,10 +323,10 @@ Table(["cycles", "states", "tokens in the shortest string"], rows)
 #
 # $$
 # d(Ap, Aq) \le \omega \quad\text{and}\quad d(Ap, Aq) \le \theta\, d(p, q).
-# $$ (hp-eq-birkhoff)
+# $$ (hc-eq-birkhoff)
 #
 # :::{prf:theorem} What is written first is forgotten (ours)
-# :label: hp-thm-forget
+# :label: hc-thm-forget
 #
 # Let all entries of $A$ be positive. Let two prompts agree in their last $j$ vectors, hard or soft, and have at least one
 # more each. For every text that can follow both, what the model shows at the blank differs, in total variation,
@@ -379,7 +379,7 @@ for name, hmm in {"reviews": reviews, "two moods": sure}.items():
     curves[f"{name}, bound"] = [forgetting_bound(hmm.transition, j) for j in range(5)]
     curves[f"{name}, largest"] = [largest_difference(hmm, j, one) for j in range(5)]
 
-# %% mystnb={"figure": {"caption": "How much what stands before the last $j$ words of a prompt can change at the blank: the largest change over all words and texts of one word, and the bound. *Two moods* is a chain of two states that write one word each, seldom a common one, and change with probability 0.1.", "name": "hp-fig-forgetting"}, "image": {"alt": "Four falling curves on a logarithmic scale over zero to four common words: for the reviews and for two moods, each the largest change found and above it the bound. For two moods the curves touch at zero."}}
+# %% mystnb={"figure": {"caption": "How much what stands before the last $j$ words of a prompt can change at the blank: the largest change over all words and texts of one word, and the bound. *Two moods* is a chain of two states that write one word each, seldom a common one, and change with probability 0.1.", "name": "hc-fig-forgetting"}, "image": {"alt": "Four falling curves on a logarithmic scale over zero to four common words: for the reviews and for two moods, each the largest change found and above it the bound. For two moods the curves touch at zero."}}
 from hmmlib.plotting.hard_prompts_and_causal_models import curves_by_length
 
 labels = {
@@ -396,7 +396,7 @@ print("largest change over bound, two moods:", *ratios.round(3))
 # too large, the more so the longer the common part: $\theta$ is the worst rate of all pairs of distributions.
 #
 # :::{prf:corollary} All strings by finitely many (ours)
-# :label: hp-cor-finite
+# :label: hc-cor-finite
 #
 # Let all entries of $A$ be positive. Fix some texts with labels of both kinds, and let $\operatorname{gap}(z)$ be the distance of
 # the hulls of {prf:ref}`prop-fail-noise` behind the string $z$. A string that ends in $w$, of $j \ge 1$ tokens, has
@@ -435,7 +435,7 @@ every = best_hard_prompts(lm, texts, y, length=3)
 beam = best_hard_prompts(lm, texts, y, length=6, width=1)
 soft = optimal_prompt(lm, texts, y, n_prompt=1, starts=2, generator=0)
 
-# %% mystnb={"figure": {"caption": "Log-loss of the best string of each length with the best head behind it, on all 81 texts of four words; dotted, a single soft prompt vector. Growing the best string by a word at its front (greedy) finds what trying all strings finds.", "name": "hp-fig-best"}, "image": {"alt": "Two curves of log-loss against the number of words in the prompt. Both fall from about 0.08 without a prompt to about 0.046 within two words and stay there; a dotted line far below marks the soft prompt."}}
+# %% mystnb={"figure": {"caption": "Log-loss of the best string of each length with the best head behind it, on all 81 texts of four words; dotted, a single soft prompt vector. Growing the best string by a word at its front (greedy) finds what trying all strings finds.", "name": "hc-fig-best"}, "image": {"alt": "Two curves of log-loss against the number of words in the prompt. Both fall from about 0.08 without a prompt to about 0.046 within two words and stay there; a dotted line far below marks the soft prompt."}}
 curves = {
     "all strings": [fit.loss for fit in every],
     "greedy": [fit.loss for fit in beam],
@@ -454,7 +454,7 @@ print("the soft vector is largest at:", REVIEW_STATES[int(soft.prompt[0].argmax(
 Table(["prompt", "log-loss", "wrong of 81"], rows, [None, ".3f", None])
 
 # %% [markdown]
-# Words help, but by {prf:ref}`hp-thm-forget` their help is soon exhausted. The soft vector tells the model that the reviewer has
+# Words help, but by {prf:ref}`hc-thm-forget` their help is soon exhausted. The soft vector tells the model that the reviewer has
 # just been quoting, which no word of this vocabulary can tell. The same on a larger model, where only a beam is affordable:
 
 # %%
@@ -478,13 +478,13 @@ Table(["tokens", "log-loss", "gap to the soft vector"], rows, ".3f")
 #
 # $$
 # G_{T+1}(x) = W\, \mathbb{P}[H_{T+1} \mid x] = W A\, \mathbb{P}[H_T \mid x].
-# $$ (hp-eq-causal)
+# $$ (hc-eq-causal)
 #
 # Everything is as in {eq}`eq-through-w`, only that a question has to be about the *end*: the state of the next word, or of
 # the last one.
 #
 # :::{prf:proposition} Causal head tuning (ours)
-# :label: hp-prop-head
+# :label: hc-prop-head
 #
 # Let $W$ be non-degenerate.
 #
@@ -499,7 +499,7 @@ Table(["tokens", "log-loss", "gap to the soft vector"], rows, ".3f")
 # :::
 #
 # :::{prf:proof}
-# The first two follow from {eq}`hp-eq-causal` as in {prf:ref}`thm-head-tuning`; $WA$ has independent columns exactly if $W$
+# The first two follow from {eq}`hc-eq-causal` as in {prf:ref}`thm-head-tuning`; $WA$ has independent columns exactly if $W$
 # has and $A$ is invertible. For the third, $W^+ G_T(x_{<T}) = \mathbb{P}[H_T \mid x_{<T}]$. Times $e(x_T)$ it is the
 # probability of $H_T$ and $X_T = x_T$ given $x_{<T}$, which is Bayes' rule without its denominator.
 # :::
@@ -574,7 +574,7 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 # the end. What does a prompt in front of the text still do there?
 #
 # :::{prf:proposition} A prompt in front of a causal model (ours)
-# :label: hp-prop-front
+# :label: hc-prop-front
 #
 # Let $\rho = A\,(u \odot \pi_0)$. For every text with $\rho^\top L(x) > 0$,
 #
@@ -591,7 +591,7 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 # :::{prf:proof}
 # Sum over the state $g$ under the first blank. By {prf:ref}`sp-lem-prior` it has weight $w_g$, and given $H_0 = g$ the
 # prompt is irrelevant. For the second part, the blank and the words of $x$ are $T + 1$ vectors that both inputs share:
-# {prf:ref}`hp-thm-forget`.
+# {prf:ref}`hc-thm-forget`.
 # :::
 #
 # So the prompt re-weights a mixture whose parts look more alike with every word. A state that is
@@ -599,7 +599,7 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 # theorem with it. A prompt has to stand where the question is: at the end.
 #
 # :::{prf:theorem} Suffix prompts (ours)
-# :label: hp-thm-suffix
+# :label: hc-thm-suffix
 #
 # Let $u \ge 0$ with $R = \operatorname{supp} u \supseteq \operatorname{supp} \mu$, and let the columns $(WA)_{:,h}$, $h \in R$, be linearly
 # independent. Let $b$ solve $(WA)_R^\top b = (\mu/u)_R$. Put $u$ where the next token would stand. Then for every text that
@@ -692,7 +692,7 @@ print(f"label 1: {int(y.sum())} of {len(y)}, wrong by the theorem's head: {wrong
 # %% [markdown]
 # And a suffix in *words*? A token at the end is $u = e(z)$. The theorem applies if all states that the task weighs can write $z$,
 # and the states that can write it have independent columns of $WA$. It is the same condition as before, without the waiting of
-# {prf:ref}`hp-prop-long`: the token acts on the state that is asked about. Where every state can write every word,
+# {prf:ref}`hc-prop-long`: the token acts on the state that is asked about. Where every state can write every word,
 # $R$ is everything, and all columns of $WA$ have to be independent. Prompts for a GPT often end in the likes of
 # *All in all, it was*. In this world the place is the right one, and the fewer states write such words the better.
 #
@@ -702,7 +702,7 @@ print(f"label 1: {int(y.sum())} of {len(y)}, wrong by the theorem's head: {wrong
 # what stands before it.
 #
 # :::{prf:lemma} Keys and values of a causal model (ours)
-# :label: hp-lem-keys
+# :label: hc-lem-keys
 #
 # Let $\mathcal{H}^\star$ be recoverable. In a causal model the head of {prf:ref}`att-def-head` has
 #
@@ -721,7 +721,7 @@ print(f"label 1: {int(y.sum())} of {len(y)}, wrong by the theorem's head: {wrong
 # :::
 #
 # :::{prf:theorem} The causal attention head (ours)
-# :label: hp-thm-attention
+# :label: hc-thm-attention
 #
 # Let $\mathcal{H}^\star$ be recoverable and let $x$ be a text after which the next word is sure to read it,
 # $\mathbb{P}[H_{T+1} \in \mathcal{H}^\star \mid x] = 1$. Then
@@ -821,10 +821,10 @@ print("labels of x wrong:", int(wrong.sum()))
 # %% [markdown]
 # ## A prompt for the memory
 #
-# {prf:ref}`hp-prop-front` is about chains that forget. A memory does not.
+# {prf:ref}`hc-prop-front` is about chains that forget. A memory does not.
 #
 # :::{prf:proposition} Prompts with memory, causal (ours)
-# :label: hp-prop-memory
+# :label: hc-prop-memory
 #
 # Let $N = 1$, $u_{(m,s)} = \mathbf{1}[m \in \mathcal{M}^\star]$, and $\mathcal{S}^\star$ recoverable for $\mathcal{M}^\star$
 # ({prf:ref}`mp-def-recoverable`). Let $u$ stand anywhere before the position $n$ that is read, at a place of its own. If
@@ -839,7 +839,7 @@ print("labels of x wrong:", int(wrong.sum()))
 # :::{prf:proof}
 # Wherever it stands, $u$ multiplies the joint distribution by $\mathbf{1}[M \in \mathcal{M}^\star]$, which does not depend on the
 # chain: {prf:ref}`mp-lem-condition`. Under that condition the model is one with the values $\mathcal{M}^\star$, and
-# {prf:ref}`hp-thm-attention` applies.
+# {prf:ref}`hc-thm-attention` applies.
 # :::
 #
 # Let a torn reviewer write exactly as a mixture of the other two. Then no state is recoverable, and the prompt is needed.
@@ -884,7 +884,7 @@ print("behind: sure", int((key > 1 - 1e-9).sum()))
 
 # %% [markdown]
 # ::::{exercise} ● By hand: One word of prompt
-# :label: hp-ex-great
+# :label: hc-ex-great
 #
 # Compute $\rho(\text{great})$ and $\rho(\text{dull})$ for the reviews of three states, in fractions, and their distance in
 # Hilbert's metric. Compare with $\omega$.
@@ -897,7 +897,7 @@ print("behind: sure", int((key > 1 - 1e-9).sum()))
 # ::::
 
 # %% [markdown]
-# :::{solution-start} hp-ex-great
+# :::{solution-start} hc-ex-great
 # :class: dropdown
 # :::
 #
@@ -920,7 +920,7 @@ print(f"omega = {projective_diameter(reviews.transition):.4f}")
 
 # %% [markdown]
 # ::::{exercise} ● Think: Where to put the instruction
-# :label: hp-ex-where
+# :label: hc-ex-where
 #
 # You may add one sentence to a long review before a causal model reads it. Where do you put it if you want to know how the
 # reviewer felt in the last sentence? Where if you want to know whether the film is a comedy?
@@ -933,20 +933,20 @@ print(f"omega = {projective_diameter(reviews.transition):.4f}")
 # ::::
 
 # %% [markdown]
-# :::{solution-start} hp-ex-where
+# :::{solution-start} hc-ex-where
 # :class: dropdown
 # :::
 #
-# A mood moves on with the chain: {prf:ref}`hp-prop-front` says that a sentence in front is forgotten, and
-# {prf:ref}`hp-thm-suffix` that one behind acts on the state itself. What kind of film it is stays, and
-# {prf:ref}`hp-prop-memory` allows either place. Whether a trained network follows this is a question for measurements.
+# A mood moves on with the chain: {prf:ref}`hc-prop-front` says that a sentence in front is forgotten, and
+# {prf:ref}`hc-thm-suffix` that one behind acts on the state itself. What kind of film it is stays, and
+# {prf:ref}`hc-prop-memory` allows either place. Whether a trained network follows this is a question for measurements.
 #
 # :::{solution-end}
 # :::
 
 # %% [markdown]
 # ::::{exercise} ●● Code: How often do words do what vectors do?
-# :label: hp-ex-often
+# :label: hc-ex-often
 #
 # Draw HMMs as `patchy` does, and count for how many tasks there are suitable prompt states (`find_prompt_states`), and for
 # how many a suitable string. Can there be a string and no prompt states?
@@ -959,7 +959,7 @@ print(f"omega = {projective_diameter(reviews.transition):.4f}")
 # ::::
 
 # %% [markdown]
-# :::{solution-start} hp-ex-often
+# :::{solution-start} hc-ex-often
 # :class: dropdown
 # :::
 #
@@ -997,7 +997,7 @@ print(f"strings only {counts[0, 1]}, neither {counts[0, 0]}")
 
 # %% [markdown]
 # ::::{exercise} ●● Prove or refute: One vector behind the text is enough
-# :label: hp-ex-two-behind
+# :label: hc-ex-two-behind
 #
 # {prf:ref}`sp-prop-length` says that one vector before the blank does what several do. Does one vector behind the text,
 # in a causal model, do what two do?
@@ -1010,7 +1010,7 @@ print(f"strings only {counts[0, 1]}, neither {counts[0, 0]}")
 # ::::
 
 # %% [markdown]
-# :::{solution-start} hp-ex-two-behind
+# :::{solution-start} hc-ex-two-behind
 # :class: dropdown
 # :::
 #
@@ -1037,10 +1037,10 @@ print("after two: columns", two_steps[0].tolist(), "and", two_steps[1].tolist())
 
 # %% [markdown]
 # ::::{exercise} ●●● Open: The longest shortest string
-# :label: hp-ex-longest
+# :label: hc-ex-longest
 #
-# How long can a shortest suitable string be for $H$ states, over all HMMs and tasks? {prf:ref}`hp-prop-shortest` and
-# {prf:ref}`hp-prop-long` leave a wide gap.
+# How long can a shortest suitable string be for $H$ states, over all HMMs and tasks? {prf:ref}`hc-prop-shortest` and
+# {prf:ref}`hc-prop-long` leave a wide gap.
 #
 # :::{admonition} Hint
 # :class: dropdown
@@ -1050,7 +1050,7 @@ print("after two: columns", two_steps[0].tolist(), "and", two_steps[1].tolist())
 # ::::
 
 # %% [markdown]
-# :::{solution-start} hp-ex-longest
+# :::{solution-start} hc-ex-longest
 # :class: dropdown
 # :::
 #
