@@ -1,9 +1,13 @@
-"""What the book makes of results: intervals, ladders of losses, the reproduction report, result files."""
+"""What the book makes of results: intervals, ladders of losses, the reproduction report, result files.
+
+And of tagged English: its counts as an HMM (`TaggedText`), and what such an HMM denies (`dependence`).
+"""
 
 from hmmlib.analysis.agreement import Comparison, compare, judge, reproduction, tally
 from hmmlib.analysis.claims import CLAIMS, READINGS, Claim, Finding, check_claim, verdicts
 from hmmlib.analysis.coverage import Coverage, bootstrap, coverage, coverage_table, interval_table, student
 from hmmlib.analysis.curves import Row, earlier, measured, published, rows, worlds
+from hmmlib.analysis.dependence import Dependence, conditional_information, dependence
 from hmmlib.analysis.deviations import DEVIATIONS, Deviation, deviation_tables
 from hmmlib.analysis.effects import clear_gain, method_gain
 from hmmlib.analysis.estimators import difference_estimate
@@ -42,18 +46,33 @@ from hmmlib.analysis.tables import (
     open_numbers,
     tally_table,
 )
+from hmmlib.analysis.tagged import (
+    COARSE_TAGS,
+    OTHER_TAG,
+    OTHER_WORD,
+    TaggedText,
+    between,
+    bigram_law,
+    parse_tagged,
+    read_tagged,
+    tagged_text,
+)
 
 __all__ = [
     "ATTENTION",
     "CLAIMS",
+    "COARSE_TAGS",
     "DEVIATIONS",
     "HEAD",
+    "OTHER_TAG",
+    "OTHER_WORD",
     "PROMPT",
     "READINGS",
     "AtRate",
     "Claim",
     "Comparison",
     "Coverage",
+    "Dependence",
     "Deviation",
     "Finding",
     "Ladder",
@@ -63,9 +82,12 @@ __all__ = [
     "SeedsNeeded",
     "Series",
     "Step",
+    "TaggedText",
     "TwoCauses",
     "World",
     "at_chosen_rate",
+    "between",
+    "bigram_law",
     "book_file",
     "bootstrap",
     "check_claim",
@@ -77,9 +99,11 @@ __all__ = [
     "common_seeds",
     "compare",
     "comparison_table",
+    "conditional_information",
     "coverage",
     "coverage_table",
     "cpu_seconds",
+    "dependence",
     "deviation_tables",
     "difference_estimate",
     "earlier",
@@ -104,9 +128,11 @@ __all__ = [
     "open_claims",
     "open_numbers",
     "p_values",
+    "parse_tagged",
     "percent_right",
     "published",
     "read_results",
+    "read_tagged",
     "released_scores",
     "reproduction",
     "rows",
@@ -120,6 +146,7 @@ __all__ = [
     "statement_names",
     "steps",
     "student",
+    "tagged_text",
     "tally",
     "tally_table",
     "two_causes",

@@ -83,9 +83,7 @@ class TaggedText:
             ValueError: `n_words` is not positive.
         """
         kept = min(check_positive_int(n_words, "n_words"), len(self.words) - 1)
-        return replace(
-            self, words=(*self.words[:kept], OTHER_WORD), tokens=np.minimum(self.tokens, kept)
-        )
+        return replace(self, words=(*self.words[:kept], OTHER_WORD), tokens=np.minimum(self.tokens, kept))
 
     def merged(self, classes: Mapping[str, str]) -> TaggedText:
         """The same text with tags merged into classes.
@@ -270,7 +268,9 @@ def between(tokens: np.ndarray, law: np.ndarray, first: np.ndarray) -> np.ndarra
 
 def _pairs(first: np.ndarray, second: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Counts of pairs, float64, shape (rows, columns)."""
-    return np.bincount(first * columns + second, minlength=rows * columns).reshape(rows, columns).astype(float)
+    return (
+        np.bincount(first * columns + second, minlength=rows * columns).reshape(rows, columns).astype(float)
+    )
 
 
 def _smoothed(counts: np.ndarray, alpha: float) -> np.ndarray:
