@@ -47,7 +47,8 @@ print(f"{len(text)} words to count, {len(held)} to test; {hmm}")
 # %% [markdown]
 # A tag such as NN (noun), VBD (verb, past tense) or DT (determiner) is one of the Penn Treebank's; punctuation has tags
 # of its own. $A$ holds how often a tag follows another, $W$ how often it comes with a word. One pseudo-count per row
-# keeps every probability above zero, so that no text is impossible.
+# keeps every probability above zero, so that no text is impossible. The treebank's tags of the opening and the
+# closing quotation mark are called OPEN and CLOSE here.
 
 # %% [markdown]
 # ## Are the columns independent?
@@ -57,7 +58,7 @@ print(f"{len(text)} words to count, {len(held)} to test; {hmm}")
 # decides whether an HMM can be learnt from pairs and triples of tokens {cite:p}`hsu2012spectral`.
 
 # %%
-one_quote = {tag: tag for tag in text.tags} | {"``": "quote", "''": "quote"}
+one_quote = {tag: tag for tag in text.tags} | {"OPEN": "QUOTE", "CLOSE": "QUOTE"}
 kinds = {"as above": text, "more words": full.cut(4000), "fewer": full.cut(100)}
 kinds |= {"quotes merged": text.merged(one_quote)}
 kinds |= {"coarse tags": full.merged(COARSE_TAGS).cut(n_words)}
@@ -74,7 +75,7 @@ Table([*header, "smallest σ", "condition"], rows, [None] * 4 + [".3f", ".4f", "
 
 # %% [markdown]
 # **The rank is full**, as soon as the vocabulary is large enough, and smoothing changes nothing that matters. The
-# condition number is in the hundreds. For the paper's HMMs with ten states and ten tokens it is larger by many powers of
+# condition number is little more than a hundred. For the paper's HMMs with ten states and ten tokens it is larger by many powers of
 # ten, as the {doc}`chapter on heads <head_tuning>` found. In this respect English is far *kinder* than the experiments.
 #
 # But one singular value is much smaller than the next. Which tags does it confuse? The right singular vector says.
@@ -92,7 +93,7 @@ Table(["tag", "entry, rescaled", "most frequent words (count)"], rows)
 
 # %% [markdown]
 # The opening and the closing quotation mark. In this text both are printed as the same straight `"`, and only the single
-# `'` is a little more frequent at the end. As states they are as different as can be: one begins speech, one ends it.
+# `'` is a little more frequent at the end. As states they differ as much as can be: one begins speech, one ends it.
 # As columns they are almost the same vector. This is the example `fork` of {doc}`head_tuning`, in the wild.
 #
 # Merge the two and the condition number falls to the value in the table. Keep them, and a head that asks *opening or
@@ -129,7 +130,9 @@ columns = W.numpy()
 size = np.linalg.norm(columns, axis=0)
 span = 1 / np.linalg.norm(np.linalg.pinv(columns), axis=1) / size
 others = [np.delete(columns, h, axis=1) for h in range(len(size))]
-cone = np.array([nnls(o, w)[1] for o, w in zip(others, columns.T, strict=True)]) / size
+cone = (
+    np.array([nnls(o, w)[1] for o, w in zip(others, columns.T, strict=True)]) / size
+)
 
 # %% mystnb={"figure": {"caption": "Distance of each tag's column of $W$ from the span and from the cone of the other columns, over the column's length. One would be a tag whose words no other tag emits. The quotation marks touch the others; next come tags with open classes of words, comparatives, nouns, adjectives; function words and punctuation stand alone.", "name": "es-fig-distances"}, "image": {"alt": "Dots for forty-two tags in the order of their distance from the span. Two quotation marks are near zero. Comparatives, nouns, adjectives and participles lie between 0.25 and 0.65, their distance from the cone a little higher. More than half of the tags are above 0.9."}}
 import matplotlib.pyplot as plt
@@ -148,7 +151,7 @@ plt.show()
 shares = text.word_counts / text.word_counts.sum(0)
 tells = (shares >= 0.99) & (np.arange(n_words + 1) < n_words)
 rows = []
-for name in ["DT", "PRP", "IN", "NN", "VB", "JJ", "VBG", "TO", "``"]:
+for name in ["DT", "PRP", "IN", "NN", "VB", "JJ", "VBG", "TO", "OPEN"]:
     h = text.tags.index(name)
     counts = text.word_counts[h] * tells[h]
     best = ", ".join(text.words[i] for i in counts.argsort()[::-1][:3] if counts[i])
@@ -178,7 +181,9 @@ sizes = [10, 20, 30, 50, 100, 200, 300, 400, 500, 700, 1000, 2000, 4000]
 merged = {"all tags": full, "quotes merged": full.merged(one_quote)}
 merged |= {"coarse tags": full.merged(COARSE_TAGS)}
 curves = {n: {v: condition(k, v) for v in sizes} for n, k in merged.items()}
-spectra = [torch.linalg.svdvals(random_hmm(10, generator=s).emission) for s in range(1, 21)]
+spectra = [
+    torch.linalg.svdvals(random_hmm(10, generator=s).emission) for s in range(1, 21)
+]
 paper = float(np.median([s[0] / s[-1] for s in spectra]))
 print(f"the paper's HMMs with ten states, median: {paper:.0e}")
 
@@ -225,12 +230,16 @@ Table([*header, r"σ_min of $W_B$", "condition"], rows, specs)
 from hmmlib.certificates import posterior_span, row_space_test
 
 tags = text.tags
-marks = torch.tensor([(t == "``") - 1.0 * (t == "''") for t in tags])
+marks = torch.tensor([(t == "OPEN") - 1.0 * (t == "CLOSE") for t in tags])
 for length in [0, 1, 2]:
-    print(f"texts of up to {length} words: dimension {posterior_span(hmm, length).shape[1]}")
+    print(
+        f"texts of up to {length} words: dimension {posterior_span(hmm, length).shape[1]}"
+    )
 for rtol in [1e-10, 0.02]:
     verdict = row_space_test(hmm, marks, rtol=rtol)
-    print(f"quotes, directions below {rtol:g} lost: head exists: {verdict.representable}")
+    print(
+        f"quotes, directions below {rtol:g} lost: head exists: {verdict.representable}"
+    )
 
 # %% [markdown]
 # A single word after the blank spans everything, since $A$ is invertible and $W$ has full rank. So this way out is
@@ -274,11 +283,11 @@ for name, p in probs.items():
 Table(["a left-out word is predicted from", "nats per word"], rows)
 
 # %% [markdown]
-# (Intervals treat stretches of 500 words as independent.) Forty-two states beat a table of a million bigrams that
+# (Intervals treat stretches of 500 words as independent.) Forty-two states beat a table with a million entries that
 # sees only the left, and lose to the same table once it sees both sides. That table is an HMM too, with a state for each
 # word and $W$ the identity: non-degenerate beyond all doubt, and with nothing to say about grammar. The last row is what
-# remains when the tag is certain. No HMM of these tags gets below it on average, and it is far above zero: *which* noun
-# comes next is not a matter of tags.
+# remains when the tag is certain. Even a perfect guess of the tag leaves that much: *which* noun comes next is not a
+# matter of tags.
 #
 # ## A head for nouns and verbs
 #
@@ -302,7 +311,9 @@ pick, rows = np.random.default_rng(0).permutation(len(seen)), []
 for n in [30, 100, 300, 1000]:
     p = seen[pick[:n]]
     fit = logistic_head(p @ W.T, (p @ mu >= 0).long(), l2=1e-6)
-    rows.append((f"trained on {n}", ((G @ fit.head.weights >= 0) == label).double().mean()))
+    rows.append(
+        (f"trained on {n}", ((G @ fit.head.weights >= 0) == label).double().mean())
+    )
 rows.append(("the theorem's, on none", ((G @ b >= 0) == label).double().mean()))
 Table(["head", "labels right"], rows, ".3f")
 
@@ -314,11 +325,35 @@ print(f"share of nouns and verbs in the text: {of_two.mean():.2f}")
 print(f"of these, label agrees with the word's own tag: {agree.mean():.2f}")
 
 # %% [markdown]
-# The theorem's head is exact on a text by an author who has been dead for two centuries, with no training at all. It
+# The theorem's head is exact on a novel that was not counted, with no training at all. It
 # reproduces the *label*, what the other words let one conclude; that agrees with the tag of the word that really stood
 # there less often, since the others do not always decide. This is also the setting of *probes*, linear heads that read
 # parts of speech from a network. {cite:t}`hewitt2019designing` ask whether a probe finds structure or learns the task
 # itself. Here the two come apart: $b$ was never shown a label.
+#
+# ### With a prompt
+#
+# The prompt *the word before is "to"* leaves the tags that follow it. The task can only weigh those. Its head reads the
+# prompted model and gives the label *without* the prompt. Texts are sampled from the counted HMM, which has zeros.
+
+# %%
+from hmmlib import ExactMaskedLM, PosteriorTask, sample_tokens, soft_prompt
+
+to = tags.index("TO")
+asked = torch.where(counted.transition[to] > 0, mu, 0.0)
+tuned = soft_prompt(counted, asked, states=[to])
+x = sample_tokens(counted, batch=400, time=16, generator=0)[:, 1:]
+truth = PosteriorTask.two_class(counted, asked).labels(x)
+wrong = int((tuned.labels(ExactMaskedLM(counted), x) != truth).sum())
+plain = torch.linalg.pinv(counted.emission.T).T @ asked
+print(f"wrong labels with the prompt: {wrong} of {len(x)}")
+print(f"norm of b with the prompt: {tuned.head.weights.norm():.0f}", end=", ")
+print(f"without: {plain.norm():.0f}")
+
+# %% [markdown]
+# The theorem holds, and is of no use here. Its head undoes the prompt by the factors $\pi_0/\rho$, which are huge for tags
+# that are rare after *to*. A better conditioned $W_B$ does not make up for that: prompts help those who need them, an
+# HMM with dependent columns, and this one has none.
 #
 # ## How good must a model be?
 #
@@ -350,7 +385,9 @@ print(f"of these, label agrees with the word's own tag: {agree.mean():.2f}")
 from scipy.optimize import linprog
 
 n, h = W.shape
-fit = np.hstack([W.T, np.ones((h, 1)), -mu[:, None]])  # Wᵀc + k·1 = t μ, |c| ≤ 1, t large
+fit = np.hstack(
+    [W.T, np.ones((h, 1)), -mu[:, None]]
+)  # Wᵀc + k·1 = t μ, |c| ≤ 1, t large
 bounds = [(-1, 1)] * n + [(None, None)] * 2
 best = linprog(np.eye(n + 2)[-1] * -1, A_eq=fit, b_eq=np.zeros(h), bounds=bounds).x
 flat = torch.tensor((best[:n] + best[n]) / best[-1])
@@ -361,7 +398,14 @@ for name, weights in heads.items():
     budgets[name] = (margin / R) ** 2 / 2
     kept = budgets[name].quantile(torch.tensor([0.25, 0.5, 0.75], dtype=W.dtype))
     rows.append((name, weights.norm(), R, *kept))
-header = ["head", r"$\lVert b \rVert_2$", "$R(b)$", "quarter", "half", "three quarters"]
+header = [
+    "head",
+    r"$\lVert b \rVert_2$",
+    "$R(b)$",
+    "quarter",
+    "half",
+    "three quarters",
+]
 Table(header, rows, [None, ".1f", ".1f", ".5f", ".5f", ".5f"])
 
 # %% [markdown]
@@ -382,7 +426,7 @@ header = ["words counted", "mean KL", "guaranteed", "kept, smallest norm"]
 Table([*header, "kept, smallest range"], rows, [None] + [".3f"] * 4)
 
 # %% [markdown]
-# Both lessons matter. The guarantee is *pessimistic*: at a tenth of a nat it covers a small part of the labels, and
+# Two lessons. The guarantee is *pessimistic*: at a tenth of a nat it covers a small part of the labels, and
 # nearly all are kept, because real errors do not point in the worst direction. And it is a poor guide: the head that was
 # built for the worst case does *worse* on real errors than the pseudo-inverse. Its weights sit at the bounds, so
 # that it sums errors over a thousand words.
@@ -441,7 +485,7 @@ plt.show()
 #
 # What would repair it? Let a state be a *pair* of tags, the last two. The first information is then zero by
 # construction. But states $(g, h)$ and $(g', h)$ emit the same words: their columns are *equal*, and non-degeneracy
-# fails for a thousand states at once ({ref}`an exercise <es-ex-pairs>`). The assumption that English satisfies is
+# fails for all of them at once ({ref}`an exercise <es-ex-pairs>`). The assumption that English satisfies is
 # satisfied by too simple a model of English. Prompts, and the memory of {doc}`memory_and_attention`, are ways to have
 # more states than $W$ can tell apart.
 #
@@ -474,11 +518,13 @@ plt.show()
 
 # %%
 shares = []
-for mark in ["``", "''"]:
+for mark in ["OPEN", "CLOSE"]:
     counts = text.word_counts[tags.index(mark)]
     double, single = (counts[text.words.index(sign)] for sign in ['"', "'"])
     shares.append(single / (double + single))
-print(f"a = {shares[0]:.4f}, c = {shares[1]:.4f}, R = {1 / abs(np.subtract(*shares)):.0f}")
+print(
+    f"a = {shares[0]:.4f}, c = {shares[1]:.4f}, R = {1 / abs(np.subtract(*shares)):.0f}"
+)
 
 # %% [markdown]
 # :::{solution-end}
@@ -537,7 +583,7 @@ print(f"{(text.word_counts[h] * tells[h]).sum() / totals[h]:.2f}")
 # With $N$ the counts and $n$ their row sums, $W^\top W$ is $N N^\top$ divided by $n n^\top$.
 
 # %%
-from itertools import combinations
+from itertools import combinations, pairwise
 
 quoted = text.merged(one_quote)
 N = quoted.word_counts
@@ -551,6 +597,10 @@ for g, h in combinations(range(len(n)), 2):
 Table(["merged", "condition"], sorted(found_pairs, key=lambda p: p[1])[:3], ".1f")
 
 # %% [markdown]
+# All three contain the noun, NN, and what it is merged with hardly matters. A column that is spread over hundreds of words is
+# *short* in the Euclidean norm, whatever it looks like; merged with a tag of few words it is so no longer. The
+# {ref}`next exercise <es-ex-split>` says what to make of that.
+#
 # :::{solution-end}
 # :::
 
@@ -623,7 +673,7 @@ few_held = few_held.cut(n_words)
 
 def in_pairs(t, names):
     marked = [names[h] for h in t.states]
-    both = [f"{g} {h}" for g, h in zip(marked[:-1], marked[1:], strict=True)]
+    both = [f"{g} {h}" for g, h in pairwise(marked)]
     return list(zip([t.words[x] for x in t.tokens[1:]], both, strict=True))
 
 
@@ -649,11 +699,11 @@ Table(header, rows, [None, None, None, ".4f", ".3f"])
 #
 # ## Summary
 #
-# - Counted from three novels with a tagger's tags, $W$ has full rank once a few hundred words are kept. Its condition
-#   number is in the hundreds, and the quotation marks alone are to blame for most of it.
+# - Counted from two novels with a tagger's tags, $W$ has full rank once a few hundred words are kept. Its condition
+#   number is little more than a hundred, and the quotation marks alone are to blame for most of it.
 # - Frequent words and anchors keep tags apart. More words change little.
 # - $A$ has few reliable zeros: a prompt removes rare followers only approximately. The posterior span is everything.
 # - The theorem's head for *noun or verb* is exact on unseen text without training. A guarantee in nats is strict and
-#   pessimistic; the head that it favours is not the best one in practice.
+#   pessimistic; the head that it favours is not the best one in practice. A prompt's head is right, and far larger.
 # - What English violates is the HMM itself: neighbouring tags, and words given their tags, depend on one another. States
 #   that repair this have dependent columns.

@@ -45,6 +45,9 @@ def test_rare_tags_and_words_are_put_together():
     assert small.words == ("the", "saw", OTHER_WORD)
     assert small.tokens.tolist() == [0, 2, 1, 0, 1, 2]
     assert text.cut(99).words == text.words
+    again = tagged_text([(small.words[i], "X") for i in small.tokens])
+    assert again.words == small.words
+    assert again.tokens.tolist() == small.tokens.tolist()
     merged = text.merged({"DT": "NOUN", "NN": "NOUN"})
     assert merged.tags == ("NOUN", OTHER_TAG)
     assert merged.states.tolist() == [0, 0, 1, 0, 0, 1]

@@ -32,12 +32,14 @@ COARSE_TAGS: Mapping[str, str] = {
     **dict.fromkeys(("TO", "RP", "POS"), "PRT"),
     **dict.fromkeys(("CC",), "CONJ"),
     **dict.fromkeys(("CD",), "NUM"),
-    **dict.fromkeys((",", ".", ":", "``", "''", "-LRB-", "-RRB-", "HYPH"), "PUNCT"),
+    **dict.fromkeys((",", ".", ":", "OPEN", "CLOSE", "-LRB-", "-RRB-", "HYPH"), "PUNCT"),
 }
-"""The Penn Treebank's tags in twelve classes; what is not named here becomes `OTHER_TAG`.
+"""The tags of `read_tagged` in twelve classes; what is not named here becomes `OTHER_TAG`, the twelfth.
 
 After Petrov, Das and McDonald, *A universal part-of-speech tagset* (2012).
 """
+
+_QUOTES = {"``": "OPEN", "''": "CLOSE"}
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class TaggedText:
 def read_tagged(part: str = "train") -> list[tuple[str, str]]:
     """The book's tagged novels, as pairs of a word in lower case and its tag.
 
+    The tags are those of the Penn Treebank, but for the quotation marks, whose tags are OPEN and CLOSE here.
+
     Args:
         part: 'train' (*Pride and Prejudice* and most of *Emma*) or 'heldout' (the beginning of *Persuasion*).
 
@@ -144,7 +148,8 @@ def read_tagged(part: str = "train") -> list[tuple[str, str]]:
     """
     if part not in ("train", "heldout"):
         raise ValueError(f"part: expected 'train' or 'heldout', got {part!r}")
-    return parse_tagged(book_file(f"data/english/{part}.txt.xz"))
+    found = parse_tagged(book_file(f"data/english/{part}.txt.xz"))
+    return [(word, _QUOTES.get(tag, tag)) for word, tag in found]
 
 
 def parse_tagged(path: Path) -> list[tuple[str, str]]:
@@ -192,7 +197,7 @@ def tagged_text(
         raise ValueError("pairs: expected at least one word with its tag, got none")
     fewest = check_positive_int(fewest, "fewest")
     if like is None:
-        vocabulary = (*_by_frequency(word for word, _ in pairs), OTHER_WORD)
+        vocabulary = (*_by_frequency(word for word, _ in pairs if word != OTHER_WORD), OTHER_WORD)
         counts = Counter(tag for _, tag in pairs)
         tags = tuple(tag for tag, count in counts.most_common() if count >= fewest)
         tags += (OTHER_TAG,) if len(tags) < len(counts) else ()
