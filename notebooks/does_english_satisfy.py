@@ -134,7 +134,7 @@ cone = (
     np.array([nnls(o, w)[1] for o, w in zip(others, columns.T, strict=True)]) / size
 )
 
-# %% mystnb={"figure": {"caption": "Distance of each tag's column of $W$ from the span and from the cone of the other columns, over the column's length. One would be a tag whose words no other tag emits. The quotation marks touch the others; next come tags with open classes of words, comparatives, nouns, adjectives; function words and punctuation stand alone.", "name": "es-fig-distances"}, "image": {"alt": "Dots for forty-two tags in the order of their distance from the span. Two quotation marks are near zero. Comparatives, nouns, adjectives and participles lie between 0.25 and 0.65, their distance from the cone a little higher. More than half of the tags are above 0.9."}}
+# %% mystnb={"figure": {"caption": "Distance of each tag's column of $W$ from the span and from the cone of the other columns, over the column's length. One would be a tag whose words no other tag emits. The quotation marks touch the others; next come open classes of words: nouns, comparatives, adjectives, participles. Function words and punctuation stand alone. For nearly all tags the two distances agree.", "name": "es-fig-distances"}, "image": {"alt": "Dots for forty-two tags in the order of their distance from the span. Two quotation marks are near zero. Nouns, comparatives, adjectives and participles lie between about 0.2 and 0.5. More than half of the tags are above 0.9. The distance from the cone is clearly higher for comparative adverbs only."}}
 import matplotlib.pyplot as plt
 
 from hmmlib.plotting.does_english_satisfy import distances
@@ -187,7 +187,7 @@ spectra = [
 paper = float(np.median([s[0] / s[-1] for s in spectra]))
 print(f"the paper's HMMs with ten states, median: {paper:.0e}")
 
-# %% mystnb={"figure": {"caption": "Condition number of $W$ against the number of words kept, from where the rank is full. The dotted level is the median of the paper's HMMs with $H = V = 10$ (twenty seeds). A few hundred words are enough; thousands more change nothing.", "name": "es-fig-condition"}, "image": {"alt": "Three lines on doubly logarithmic axes. Coarse tags start near fifty words and fall to about ten. All tags, with and without merged quotation marks, start near four hundred words and stay level, at about 140 and 20. A dotted line lies nine powers of ten higher."}}
+# %% mystnb={"figure": {"caption": "Condition number of $W$ against the number of words kept, from where the rank is full. The dotted level is the median of the paper's HMMs with $H = V = 10$ (twenty seeds). A few hundred words are enough; thousands more change nothing.", "name": "es-fig-condition"}, "image": {"alt": "Three lines on doubly logarithmic axes. Coarse tags start near fifty words and fall to about ten. All tags start near four hundred words, at about 200, and level off at about 140; with merged quotation marks they fall to about 20. A dotted line lies nine powers of ten higher."}}
 from hmmlib.plotting.does_english_satisfy import condition_numbers
 
 condition_numbers(curves, paper)
@@ -195,8 +195,8 @@ plt.show()
 
 # %% [markdown]
 # With ten words there are at most eleven independent columns, and the theorem has nothing to say. With a few hundred
-# it applies, and the curve is flat from there: what tells tags apart are the *frequent* words, and those come first.
-# Rarer words do not help a norm in which a thousand words of one count each weigh little.
+# it applies, and from a thousand on the curves are flat: what tells tags apart are the *frequent* words, and those come
+# first. Rarer words do not help a norm in which a thousand words of one count each weigh little.
 #
 # ### Prompts
 #

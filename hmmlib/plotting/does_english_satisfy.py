@@ -53,12 +53,15 @@ def distances(tags: Sequence[str], span: np.ndarray, cone: np.ndarray) -> Figure
     figure, axes = plt.subplots(figsize=(6.8, 3.6))
     places = np.arange(len(tags))
     for style, name, values in zip(PALETTE, ("span", "cone"), (span, cone), strict=False):
+        inside = name == "cone"  # a small square in a ring: where the two agree, both are seen
         axes.plot(
             places,
             np.asarray(values)[order],
             label=f"from the {name} of the others",
             color=style.color,
             marker=style.marker,
+            markersize=3.5 if inside else 8,
+            markerfacecolor=style.color if inside else "none",
             linestyle="none",
         )
     axes.set(ylabel="relative distance", ylim=(-0.03, 1.05), xlim=(-0.8, len(tags) - 0.2))
