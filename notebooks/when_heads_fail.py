@@ -336,11 +336,11 @@ Table(["question", *header], rows, ".2f")
 # To the first question the answer is always yes, and a head that says yes to everything is right. Margins are lost, labels
 # are not. To the second no linear head is right, and four texts prove it.
 
-# %% mystnb={"figure": {"caption": "What the model shows for texts of four words, asked whether an own opinion is five times as likely as a quotation. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Triangle of token distributions with points of two labels: those of label 0 form a band in the middle, those of label 1 lie on both sides of it. A star is joined by lines to a few points."}}
+# %% mystnb={"figure": {"caption": "What the model shows for texts of four words, asked whether an own opinion is five times as likely as a quotation. The star lies in the convex hull of either class: lines join it to the texts that the certificate mixes, solid for label 1 and dashed for label 0, unless a text is that very point. No straight line has the classes on different sides.", "name": "fig-fail-overlap"}, "image": {"alt": "Left, a triangle of token distributions with points of two labels close together in its middle. Right, the same enlarged: points of label 0 lie between those of label 1. A star is joined by solid lines to three points of label 1; a point of label 0 lies in the star."}}
 from hmmlib.plotting.when_heads_fail import overlap
 
 if n_tokens == 3:
-    overlap(G, labels, verdict.certificate, words)
+    overlap(G, labels, verdict.certificate, words, closer=True)
     plt.show()
 
 # %% [markdown]

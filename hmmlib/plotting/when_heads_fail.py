@@ -9,6 +9,7 @@ import numpy as np
 import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from hmmlib.certificates import HullDistance
@@ -59,7 +60,12 @@ def fibres(posteriors: Tensor, token_probs: Tensor, labels: Tensor, mu: Tensor, 
 
 
 def overlap(
-    token_probs: Tensor, labels: Tensor, certificate: Tensor, words: Sequence[str] | None = None
+    token_probs: Tensor,
+    labels: Tensor,
+    certificate: Tensor,
+    words: Sequence[str] | None = None,
+    *,
+    closer: bool = False,
 ) -> Figure:
     """Draw token distributions of two classes over three tokens, and a point that lies in both convex hulls.
 
@@ -68,12 +74,17 @@ def overlap(
         labels: 0 or 1, shape (batch,).
         certificate: λ ≥ 0 with Σ λ_i y_i g_i = 0, shape (batch,).
         words: The three tokens, as they stand at the corners; letters if None.
+        closer: Whether the texts lie close together: then a second panel, on the right, shows them enlarged.
 
     Returns:
-        The figure; the texts with λ > 0 are joined to the common point.
+        The figure; the texts with λ > 0 are joined to the common point, in the second panel if there is one.
     """
-    figure, panel = plt.subplots(figsize=(4.6, 3.9))
-    draw_simplex(panel, "$G_∅(∅, x)$", "token", words)
+    figure, panels = plt.subplots(1, 1 + closer, figsize=(7.2 if closer else 4.6, 3.9), squeeze=False)
+    panel = panels[0, -1]
+    draw_simplex(panels[0, 0], "$G_∅(∅, x)$", "token", words)
+    if closer:
+        _points(panels[0, 0], token_probs, labels)
+        _enlarge(panels[0, 0], panel, token_probs.cpu().numpy() @ CORNERS)
     _points(panel, token_probs, labels)
     points, shares = token_probs.cpu().numpy() @ CORNERS, certificate.cpu().numpy()
     ones = labels.cpu().numpy() == 1
@@ -86,8 +97,26 @@ def overlap(
         panel.plot(
             *points[i], _MARKERS[kind], color=_CLASS_COLORS[kind], markeredgecolor="white", markersize=6.5
         )
-    panel.legend(loc="upper left")
+    panels[0, 0].legend(*panel.get_legend_handles_labels(), loc="upper left")
     return figure
+
+
+def _enlarge(whole: Axes, panel: Axes, points: np.ndarray) -> None:
+    """Let a panel show the square around the points, and mark it in the whole."""
+    middle = (points.max(0) + points.min(0)) / 2
+    half = 0.6 * float(np.ptp(points, axis=0).max())
+    corner = middle - half
+    whole.add_patch(Rectangle((corner[0], corner[1]), 2 * half, 2 * half, fill=False, edgecolor="black"))
+    panel.set(
+        title="enlarged",
+        aspect="equal",
+        xlim=(corner[0], corner[0] + 2 * half),
+        ylim=(corner[1], corner[1] + 2 * half),
+        xticks=[],
+        yticks=[],
+    )
+    for spine in panel.spines.values():
+        spine.set_visible(True)
 
 
 def hulls(token_probs: Tensor, labels: Tensor, found: HullDistance) -> Figure:

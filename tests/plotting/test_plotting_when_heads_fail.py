@@ -69,6 +69,23 @@ def test_the_common_point_lies_in_both_hulls():
     assert words(named.texts) == ["plot", "great", "dull"]
 
 
+def test_texts_that_lie_close_together_are_enlarged():
+    token_probs = torch.tensor([[0.6, 0.2, 0.2], [0.5, 0.3, 0.2], [0.4, 0.4, 0.2]], dtype=torch.double)
+    certificate = torch.tensor([0.25, 0.5, 0.25], dtype=torch.double)
+    whole, near = overlap(token_probs, torch.tensor([1, 0, 1]), certificate, closer=True).axes
+    (square,) = whole.patches
+    flat = token_probs.numpy() @ CORNERS
+    for axis, limits in enumerate((near.get_xlim(), near.get_ylim())):
+        low = square.get_xy()[axis]
+        assert limits == pytest.approx((low, low + square.get_width()))
+        assert limits[0] < flat[:, axis].min()
+        assert limits[1] > flat[:, axis].max()
+    for axes in (whole, near):
+        assert pytest.approx(flat[[0, 2]]) == np.array(line(axes, "label 1")).T
+    assert np.array(line(near, "in both hulls")).T[0] == pytest.approx(flat[1])
+    assert words(whole.get_legend().get_texts()) == ["label 0", "label 1", "in both hulls"]
+
+
 def test_hulls_are_joined_where_they_are_nearest_and_hexagons_touch_half_way():
     token_probs = torch.tensor(
         [[0.6, 0.2, 0.2], [0.5, 0.1, 0.4], [0.7, 0.1, 0.2], [0.1, 0.5, 0.4], [0.2, 0.7, 0.1]],
