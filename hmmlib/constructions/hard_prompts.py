@@ -175,7 +175,7 @@ def forgetting_bound(transition: ArrayLike, length: int) -> float:
     Example:
         >>> from hmmlib.constructions import forgetting_bound
         >>> [round(forgetting_bound([[0.8, 0.2], [0.2, 0.8]], j), 3) for j in (0, 1, 2)]
-        [0.6, 0.394, 0.245]
+        [0.6, 0.393, 0.244]
 
     Args:
         transition: Probabilities from each state (row) to each state (column), shape (H, H).
