@@ -42,7 +42,7 @@ After Petrov, Das and McDonald, *A universal part-of-speech tagset* (2012).
 _QUOTES = {"``": "OPEN", "''": "CLOSE"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TaggedText:
     """Running text in which each token has a tag.
 
