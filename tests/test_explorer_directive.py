@@ -13,7 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 import hmmlib
-from explorer_machines import MACHINES, memory_hmm
+from explorer import KINDS
+from explorer_machines import HAND_MACHINES, MACHINES, memory_hmm
 from hmmlib.hmm import review_hmm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -76,6 +77,28 @@ def test_the_first_text_can_be_written(name: str) -> None:
     assert len(machine["tokens"]) == model.n_tokens
 
 
+@pytest.mark.parametrize("name", HAND_MACHINES)
+def test_machines_to_compute_with_by_hand_are_in_tenths(name: str) -> None:
+    machine = HAND_MACHINES[name]()
+    rows = [machine["initial"], *machine["transition"], *machine["emission"]]
+    assert all(sum(row) == 10 and all(isinstance(entry, int) for entry in row) for row in rows)
+    assert len(machine["states"]) == 2
+    assert machine["text"][0] == -1
+    assert max(machine["text"]) < len(machine["tokens"]) == len(machine["emission"][0])
+
+
+def test_the_reviews_are_the_running_example() -> None:
+    for name, quotes in (("reviews", False), ("quotes", True)):
+        machine, hmm = MACHINES[name](), review_hmm(quotes=quotes)
+        for part in ("initial", "transition", "emission"):
+            assert machine[part] == getattr(hmm, part).tolist()
+        assert machine["mu"][:3] == [0, 1, -1]
+
+
+def test_the_geometry_takes_what_can_be_drawn() -> None:
+    assert set(KINDS["geometry"].machines) == {"head", "prompt", "reviews", "quotes"}
+
+
 def build(folder: Path, text: str) -> tuple[str, str]:
     """The page of a text, and the warnings that Sphinx gave."""
     (folder / "index.md").write_text(text, encoding="utf-8")
@@ -91,8 +114,14 @@ def build(folder: Path, text: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (":machines: heads", "machines: expected some of letters, head, prompt, memory, got 'heads'"),
-        (":panels: head", "machines: expected some of letters, head, prompt, memory, got none"),
+        (
+            ":machines: heads",
+            "machines: expected some of letters, head, prompt, memory, reviews, quotes, got 'heads'",
+        ),
+        (
+            ":panels: head",
+            "machines: expected some of letters, head, prompt, memory, reviews, quotes, got none",
+        ),
         (
             ":machines: head\n:panels: head, foot",
             "panels: expected some of reveal, prompt, head, machine, got 'foot'",
@@ -103,6 +132,46 @@ def build(folder: Path, text: str) -> tuple[str, str]:
 def test_wrong_options_are_named(tmp_path: Path, options: str, said: str) -> None:
     _, warnings = build(tmp_path, f"# Title\n\n:::{{explorer}} Name\n{options}\n\nReplacement.\n:::\n")
     assert said in warnings
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        (
+            "geometry",
+            ":machines: letters",
+            "geometry: machines: expected some of head, prompt, reviews, quotes, got 'letters'",
+        ),
+        (
+            "geometry",
+            ":machines: head\n:panels: reveal",
+            "panels: expected some of task, prompt, machine, got 'reveal'",
+        ),
+        (
+            "by-hand",
+            ":machines: head",
+            "by-hand: machines: expected some of two-tokens, three-tokens, got 'head'",
+        ),
+        ("by-hand", ":machines: two-tokens\n:panels: head", "by-hand: panels: there are none to choose"),
+    ],
+)
+def test_wrong_options_of_the_other_pieces_are_named(
+    tmp_path: Path, kind: str, options: str, said: str
+) -> None:
+    _, warnings = build(tmp_path, f"# Title\n\n:::{{{kind}}} Name\n{options}\n\nReplacement.\n:::\n")
+    assert said in warnings
+
+
+def test_a_page_loads_what_its_pieces_need(tmp_path: Path) -> None:
+    page, warnings = build(
+        tmp_path, "# Title\n\n:::{by-hand} Name\n:machines: two-tokens\n\nReplacement.\n:::\n"
+    )
+    assert not warnings
+    assert 'class="explorer" data-by-hand="' in page
+    assert page.index("explorer_widgets.js") < page.index("explorer_fractions.js")
+    assert page.index("explorer_fractions.js") < page.index("explorer_by_hand.js")
+    assert "explorer_pieces.css" in page
+    assert "explorer_maths.js" not in page
 
 
 def test_a_replacement_is_asked_for(tmp_path: Path) -> None:

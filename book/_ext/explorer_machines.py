@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib import HMM, MemoryHMM
-from hmmlib.hmm import review_hmm
+from hmmlib import HMM, MemoryHMM, random_hmm
+from hmmlib.hmm import REVIEW_STATES, REVIEW_WORDS, review_hmm
 
 Machine = dict[str, Any]
 
@@ -82,6 +82,40 @@ def prompt() -> Machine:
     )
     title = "chapter 4: five states, three tokens"
     return _plain(hmm, title, mu=[1, 0, 0, 0, -1], text="aaacacac", prompt=[0, 0, 0, 1, 1])
+
+
+def reviews(*, quotes: bool = False) -> Machine:
+    """The running example: the reviewer describes, praises or complains, and may quote others.
+
+    Args:
+        quotes: Whether there is the fourth state.
+
+    Returns:
+        The machine, with the running task: praising rather than complaining.
+    """
+    hmm = review_hmm(quotes=quotes)
+    names = REVIEW_STATES[: hmm.n_states]
+    text = ("great", "plot", "great", "dull", "plot", "great")
+    return {
+        "title": f"reviews: {', '.join(names)}",
+        "tokens": list(REVIEW_WORDS),
+        "states": list(names),
+        "initial": hmm.initial.tolist(),
+        "transition": hmm.transition.tolist(),
+        "emission": hmm.emission.tolist(),
+        "mu": [0, 1, -1, 0][: hmm.n_states],
+        "prompt": [1.0] * hmm.n_states,
+        "text": [REVIEW_WORDS.index(word) for word in text],
+    }
+
+
+def quotes() -> Machine:
+    """The running example with its fourth state, so that there are more states than tokens.
+
+    Returns:
+        The machine.
+    """
+    return reviews(quotes=True)
 
 
 NOUNS = {
@@ -155,10 +189,61 @@ def _columns(emission: Tensor) -> list[list[float]]:
     return rows
 
 
+def _hand(title: str, text: str, *, initial: Sequence[int], transition: Any, emission: Any) -> Machine:
+    """A small HMM over the first letters, whose parameters are whole tenths; a dot in the text is a blank."""
+    tables = (torch.tensor(table, dtype=torch.float64) / 10 for table in (initial, transition, emission))
+    hmm = HMM(*tables)
+    letters = string.ascii_lowercase[: hmm.n_tokens]
+    return {
+        "title": title,
+        "tokens": list(letters),
+        "states": [f"{state}" for state in range(hmm.n_states)],
+        "initial": list(initial),
+        "transition": transition,
+        "emission": emission,
+        "text": [letters.find(letter) for letter in text],
+    }
+
+
+def two_tokens() -> Machine:
+    """Two states and two tokens: by hand.
+
+    Returns:
+        The machine; its parameters are counts of tenths, and -1 in the text is a blank.
+    """
+    return _hand(
+        "two states, two tokens",
+        ".aab",
+        initial=[5, 5],
+        transition=[[7, 3], [2, 8]],
+        emission=[[8, 2], [3, 7]],
+    )
+
+
+def three_tokens() -> Machine:
+    """Two states and three tokens, one of which tells nothing: by hand.
+
+    Returns:
+        The machine; its parameters are counts of tenths, and -1 in the text is a blank.
+    """
+    return _hand(
+        "two states, three tokens",
+        ".abc",
+        initial=[6, 4],
+        transition=[[9, 1], [4, 6]],
+        emission=[[6, 3, 1], [2, 3, 5]],
+    )
+
+
 MACHINES: dict[str, Callable[[], Machine]] = {
     "letters": letters,
     "head": head,
     "prompt": prompt,
     "memory": memory,
+    "reviews": reviews,
+    "quotes": quotes,
 }
-"""The machines by the names that the directive knows."""
+"""The machines by the names that the directives know."""
+
+HAND_MACHINES: dict[str, Callable[[], Machine]] = {"two-tokens": two_tokens, "three-tokens": three_tokens}
+"""The machines to compute with by hand: all their parameters are whole tenths."""

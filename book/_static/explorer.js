@@ -7,7 +7,7 @@
 
 (() => {
   const M = ExplorerMaths;
-  const { el } = ExplorerWidgets;
+  const { frame, onPage } = ExplorerWidgets;
   const { textPanel, revealPanel, explain } = ExplorerTexts;
   const { machinePanel, promptPanel } = ExplorerLaws;
   const { headPanel, decisionPanel, memoryPanel, memoryDecision } = ExplorerDecisions;
@@ -81,35 +81,15 @@
     const machine = has("machine") ? { ...machinePanel(state, changed), always: true } : null;
     panels = [text, reveal, prompt, head, machine, decision].filter(Boolean);
 
-    const select = el(
-      "select",
-      { "aria-label": "machine", autocomplete: "off", change: () => start(select.selectedIndex) },
-      ...settings.machines.map(({ title }) => el("option", { text: title })),
+    frame(
+      root,
+      settings,
+      panels.map((part) => part.node),
+      start,
     );
-    const reset = el("button", {
-      type: "button",
-      text: "reset",
-      click: () => start(Math.max(0, select.selectedIndex)),
-    });
-    const chooser =
-      settings.machines.length > 1 ? select : el("span", { class: "ex-which", text: settings.machines[0].title });
-    root.setAttribute("role", "group");
-    root.setAttribute("aria-label", settings.title);
-    root.replaceChildren(
-      el(
-        "div",
-        { class: "ex-header" },
-        el("p", { class: "ex-heading", text: settings.title }),
-        el("span", { class: "ex-line" }, chooser, reset),
-      ),
-      ...panels.map((part) => part.node),
-    );
-    root.classList.add("ex-live");
     root.explorer = state; // for the curious, and for tests
     start(0);
   }
 
-  const buildAll = () => document.querySelectorAll(".explorer[data-explorer]").forEach(build);
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", buildAll);
-  else buildAll();
+  onPage("explorer", build);
 })();

@@ -30,7 +30,7 @@ var ExplorerDecisions = (() => {
     const verdict = el("p", { class: "ex-note", role: "status" });
     const modes = choice(
       "weights of the head",
-      { rebuilt: "b rebuilt for each machine", kept: "keep this b" },
+      { rebuilt: "b rebuilt for each HMM", kept: "keep this b" },
       "rebuilt",
       (mode) => {
         state.kept = mode === "kept" ? (state.reading?.weights ?? null) : null;
@@ -250,5 +250,5 @@ var ExplorerDecisions = (() => {
     };
   }
 
-  return { headPanel, decisionPanel, memoryPanel, memoryDecision };
+  return { headPanel, decisionPanel, memoryPanel, memoryDecision, taskBars };
 })();

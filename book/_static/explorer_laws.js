@@ -19,7 +19,7 @@ var ExplorerLaws = (() => {
 
   function machinePanel(state, changed) {
     const edit = editor();
-    const node = panel("The machine: drag a bar, the rest of its row follows", "machine");
+    const node = panel("The HMM: drag a bar, the rest of its row follows", "machine");
     let parts = [];
 
     function rebuild() {

@@ -25,7 +25,7 @@ var ExplorerTexts = (() => {
     if (unknown >= 0) {
       const words = machine.tokens.join(", ");
       return {
-        error: `“${parts[unknown]}” at position ${unknown + 1} is no token of this machine. It writes ${words}.`,
+        error: `“${parts[unknown]}” at position ${unknown + 1} is no token of this HMM. It writes ${words}.`,
       };
     }
     if (tokens.length > LONGEST) return { error: `${tokens.length} tokens; at most ${LONGEST} are read here.` };
@@ -39,13 +39,13 @@ var ExplorerTexts = (() => {
   function explain(error, machine, text) {
     const at = (t) => (t > 0 ? `position ${t} (${machine.tokens[text[t - 1]]})` : "the blank");
     if (error instanceof M.ImpossibleEvidence) {
-      return `This machine cannot write this text: ${at(error.position)} has probability zero after what precedes it.`;
+      return `This HMM cannot write this text: ${at(error.position)} has probability zero after what precedes it.`;
     }
     if (error instanceof M.ImpossibleAfterPrompt) {
-      return `After this prompt the machine cannot write this text: ${at(error.position)} has probability zero. The model shows nothing here.`;
+      return `After this prompt the HMM cannot write this text: ${at(error.position)} has probability zero. The model shows nothing here.`;
     }
     if (error instanceof M.EmptyPrompt) {
-      return "The prompt is zero on every state that the machine can start in. Give one of them a positive entry.";
+      return "The prompt is zero on every state that the HMM can start in. Give one of them a positive entry.";
     }
     throw error;
   }

@@ -74,14 +74,14 @@ var ExplorerWidgets = (() => {
   }
 
   /** A table of laws, one a row, each entry a slider. */
-  function matrix({ caption, rows, columns, rowTitle, columnTitle, describe, tone, onInput }) {
+  function matrix({ caption, rows, columns, rowTitle, columnTitle, describe, tone, onInput, step = 0.01, digits = 2 }) {
     const inputs = [];
     const numbers = [];
     const body = rows.map((row, i) => {
       inputs.push([]);
       numbers.push([]);
       const cells = columns.map((column, j) => {
-        const input = range(describe(row, column), { onInput: (value) => onInput(i, j, value) });
+        const input = range(describe(row, column), { step, digits, onInput: (value) => onInput(i, j, value) });
         const number = el("span", { class: "ex-number", "aria-hidden": "true" });
         inputs[i].push(input);
         numbers[i].push(number);
@@ -110,7 +110,7 @@ var ExplorerWidgets = (() => {
       laws.forEach((law, i) =>
         law.forEach((p, j) => {
           inputs[i][j].show(p);
-          numbers[i][j].textContent = p.toFixed(2);
+          numbers[i][j].textContent = p.toFixed(digits);
         }),
       );
     return { node, update };
@@ -270,5 +270,38 @@ var ExplorerWidgets = (() => {
     return el("div", { class: "ex-choice", role: "radiogroup", "aria-label": label }, ...items);
   }
 
-  return { el, newId, math, signed, plain, panel, shade, matrix, bars, heatMap, gauge, choice };
+  /** Make the element of a live piece: heading, choice of machine, reset button, and below them its parts.
+   *
+   * `start` is called with the index of the machine to begin with, again and again.
+   */
+  function frame(root, { title, machines }, parts, start) {
+    const select = el(
+      "select",
+      { "aria-label": "HMM", autocomplete: "off", change: () => start(select.selectedIndex) },
+      ...machines.map((machine) => el("option", { text: machine.title })),
+    );
+    const reset = el("button", { type: "button", text: "reset", click: () => start(Math.max(0, select.selectedIndex)) });
+    const chooser = machines.length > 1 ? select : el("span", { class: "ex-which", text: machines[0].title });
+    root.setAttribute("role", "group");
+    root.setAttribute("aria-label", title);
+    root.replaceChildren(
+      el(
+        "div",
+        { class: "ex-header" },
+        el("p", { class: "ex-heading", text: title }),
+        el("span", { class: "ex-line" }, chooser, reset),
+      ),
+      ...parts,
+    );
+    root.classList.add("ex-live");
+  }
+
+  /** Build each live piece of a kind, once the page is there. */
+  function onPage(kind, build) {
+    const buildAll = () => document.querySelectorAll(`.explorer[data-${kind}]`).forEach(build);
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", buildAll);
+    else buildAll();
+  }
+
+  return { el, newId, math, signed, plain, panel, shade, matrix, bars, heatMap, gauge, choice, frame, onPage };
 })();

@@ -27,7 +27,7 @@ def picture_explorers(browser: Browser, folder: Path) -> dict[str, list[bytes]]:
     """
     found = {}
     for file in sorted(folder.rglob("*.html")):
-        count = file.read_text(encoding="utf-8").count('<div class="explorer" data-explorer=')
+        count = file.read_text(encoding="utf-8").count('<div class="explorer" data-')
         if not count:
             continue
         name = file.relative_to(folder).as_posix()

@@ -34,7 +34,7 @@ class Reader:
 
     def __init__(self, page: Page, index: int = 0) -> None:
         self.page = page
-        self.root: Locator = page.locator(".explorer").nth(index)
+        self.root: Locator = page.locator(".explorer[data-explorer]").nth(index)
 
     @property
     def state(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from browser.pieces import ByHand, Geometry
 from browser.reader import Reader, check_every_position
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ DESK, PHONE = (1280, "light"), (390, "dark")
 MOST_BYTES = 1_500_000
 # Most of its time went into describing what it finds no fault with.
 AXE = {"preload": False, "resultTypes": ["violations"]}
-EXPLORER = re.compile(r"^(?:# )?:{3,}\{explorer\}", re.MULTILINE)
+PIECE = re.compile(r"^(?:# )?:{3,}\{(explorer|geometry|by-hand)\}", re.MULTILINE)
 
 # Formulas that are not typeset, or are but with an error.
 FORMULAS = """() => [...document.querySelectorAll('.math')]
@@ -191,17 +193,26 @@ def check_page(visit: Visit) -> None:
 
 
 def check_explorers(visit: Visit) -> None:
-    """The explorers of a page run, and what they show is hmmlib's."""
+    """The live pieces of a page run, and what they show is hmmlib's."""
     sources = [ROOT / f"{visit.name}.{ending}" for ending in ("md", "py")]
     (source,) = [file.read_text(encoding="utf-8") for file in sources if file.is_file()]
-    explorers = visit.page.locator(".explorer").count()
-    assert explorers == len(EXPLORER.findall(source))
-    for index in range(explorers):
+    wanted = Counter(PIECE.findall(source))
+    for kind in ("explorer", "geometry", "by-hand"):
+        assert visit.page.locator(f".explorer.ex-live[data-{kind}]").count() == wanted[kind]
+    for index in range(wanted["explorer"]):
         reader = Reader(visit.page, index)
         reader.root.get_by_role("button", name="sample").click()
         if reader.root.locator(".ex-reveal").count():
             check_every_position(reader)
         reader.root.get_by_role("slider").last.press("ArrowRight")
+    for index in range(wanted["geometry"]):
+        geometry = Geometry(visit.page, index)
+        geometry.root.locator(".ex-handle").first.press("ArrowUp")
+        geometry.check()
+    for index in range(wanted["by-hand"]):
+        hand = ByHand(visit.page, index)
+        hand.root.locator(".ex-token").first.click()
+        hand.check()
     assert visit.page.evaluate(OVERFLOW) <= 0
     assert not visit.complaints
 

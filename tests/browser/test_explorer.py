@@ -5,56 +5,18 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
 
+from browser.conftest import Open
 from browser.reader import SHOWN, Reader, check_every_position, number, truth
 from hmmlib import PosteriorTask
 from hmmlib.constructions import attention_head, linear_head, prompt_head, recoverable_states
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
 pytestmark = pytest.mark.browser
-
-Open = Callable[..., "Page"]
-# Milliseconds until something hangs, and is not only slow.
-PATIENCE = 300_000
-
-
-@pytest.fixture
-def open_page(browser: Browser, small_site: Path) -> Iterator[Open]:
-    """Open a page of the small site; at the end nothing must have gone wrong on it or left the machine."""
-    complaints: list[str] = []
-    contexts: list[Any] = []
-
-    def watch_request(address: str) -> None:
-        if not address.startswith(("file:", "data:", "blob:", "http://127.0.0.1")):
-            complaints.append(f"asks for {address}")
-
-    def watch_console(kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            complaints.append(f"console: {text}")
-
-    def opened(name: str = "explorer.html", base: str | None = None, **options: Any) -> Page:
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.on("request", lambda request: watch_request(request.url))
-        page.on("console", lambda message: watch_console(message.type, message.text))
-        page.on("pageerror", lambda error: complaints.append(f"fails: {error}"))
-        page.goto(f"{base or small_site.as_uri()}/{name}")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
 
 
 @pytest.fixture
@@ -394,7 +356,7 @@ def test_every_control_has_a_name_of_its_own(reader: Reader) -> None:
 @pytest.mark.parametrize("name", ["explorer.html", "embeds.html"])
 def test_nothing_is_wider_than_a_phone(open_page: Open, name: str) -> None:
     page = open_page(name, viewport={"width": 390, "height": 800})
-    for index in range(page.locator(".explorer").count()):
+    for index in range(page.locator(".explorer[data-explorer]").count()):
         reader = Reader(page, index)
         reader.root.get_by_role("spinbutton").fill("128")
         reader.root.get_by_role("button", name="sample").click()
@@ -414,7 +376,7 @@ def test_no_barrier_that_axe_finds(open_page: Open, scheme: str, width: int) -> 
     page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     for prompted in (False, True):
         if prompted:
-            page.get_by_role("switch").press("Space")
+            Reader(page).root.get_by_role("switch").press("Space")
         options = {"preload": False, "resultTypes": ["violations"]}
         violations = Axe().run(page, options=options).response["violations"]
         found = [
@@ -430,8 +392,9 @@ def test_no_barrier_that_axe_finds(open_page: Open, scheme: str, width: int) -> 
 def test_without_javascript_there_is_a_replacement(open_page: Open) -> None:
     page = open_page(java_script_enabled=False)
     replacement = page.locator(".ex-replacement")
-    assert replacement.count() == 2
-    assert "needs JavaScript" in replacement.first.inner_text()
+    assert replacement.count() == 4
+    for text in replacement.all_inner_texts():
+        assert "needs JavaScript" in text
     assert page.locator(".explorer input").count() == 0
 
 
@@ -440,6 +403,8 @@ def test_scripts_are_loaded_where_they_are_used(small_site: Path) -> None:
         text = (small_site / f"{name}.html").read_text(encoding="utf-8")
         for file in ("explorer_maths.js", "explorer_widgets.js", "explorer.js", "explorer.css"):
             assert (f"_static/{file}" in text) == used, (name, file)
+        for file in ("explorer_geometry.js", "explorer_by_hand.js"):
+            assert (f"_static/{file}" in text) == (name == "explorer"), (name, file)
 
 
 def test_an_embed_shows_the_panels_asked_for(open_page: Open) -> None:
