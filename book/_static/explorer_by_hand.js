@@ -1,4 +1,4 @@
-/* The live piece "by hand": turns each <div class="explorer" data-by-hand> into a small HMM whose numbers are fractions.
+/* The live piece "by hand": turns each <div class="explorer" data-by-hand> into a small HMM in fractions.
  *
  * Every change goes one way: it edits `state`, then `render` computes all numbers with ExplorerFractions and prints
  * them. explorer_widgets.js and explorer_fractions.js come first.
@@ -46,7 +46,8 @@
     const sum = el("div", { class: "ex-sum", "aria-live": "polite" });
     const machinePanel = panel("The HMM, in tenths: drag a bar, the rest of its row follows", "machine");
     const lengths = choice("length of the text", LENGTHS, "4", (value) => ((state.length = Number(value)), rebuild()));
-    const kinds = choice("how numbers are printed", { fractions: "fractions", decimals: "decimals" }, "fractions", (value) => {
+    const ways = { fractions: "fractions", decimals: "decimals" };
+    const kinds = choice("how numbers are printed", ways, "fractions", (value) => {
       state.decimals = value === "decimals";
       render();
     });
@@ -188,33 +189,46 @@
 
     function rebuildLaws() {
       const { machine } = state;
-      const widget = (caption, rows, columns, rowTitle, columnTitle, tone, describe, object, key) => {
-        const table = matrix({
-          caption,
-          rows,
-          columns,
-          rowTitle,
-          columnTitle,
-          tone,
-          describe,
-          step: 0.1,
-          digits: 1,
-          onInput: (i, j, value) => {
-            const row = key === "initial" ? object : object[i];
-            const changed = F.setTenths(row, j, 10 * value);
-            row.splice(0, row.length, ...changed);
-            render();
-          },
-        });
-        laws.push(() => table.update((key === "initial" ? [object] : object).map((row) => row.map((p) => p / 10))));
-        return table.node;
-      };
       laws = [];
+      /** One table of laws; `table` is their rows, which are changed in place. */
+      const widget = (table, options) => {
+        const onInput = (i, j, value) => {
+          table[i].splice(0, table[i].length, ...F.setTenths(table[i], j, 10 * value));
+          render();
+        };
+        const { node, update } = matrix({ ...options, step: 0.1, digits: 1, onInput });
+        laws.push(() => update(table.map((row) => row.map((p) => p / 10))));
+        return node;
+      };
       const { states, tokens } = machine;
       const nodes = [
-        widget(["initial ", math("π_0(h)")], ["∅"], states, "", "state", "states", (_, h) => `initial probability of state ${h}`, machine.initial, "initial"),
-        widget(["transition ", math("A[h',h]")], states, states, "from h", "to h'", "states", (g, h) => `transition from ${g} to ${h}`, machine.transition),
-        widget(["emission ", math("W[x,h]")], states, tokens, "state h", "token x", "tokens", (h, x) => `emission of ${x} in state ${h}`, machine.emission),
+        widget([machine.initial], {
+          caption: ["initial ", math("π_0(h)")],
+          rows: ["∅"],
+          columns: states,
+          rowTitle: "",
+          columnTitle: "state",
+          tone: "states",
+          describe: (_, h) => `initial probability of state ${h}`,
+        }),
+        widget(machine.transition, {
+          caption: ["transition ", math("A[h',h]")],
+          rows: states,
+          columns: states,
+          rowTitle: "from h",
+          columnTitle: "to h'",
+          tone: "states",
+          describe: (g, h) => `transition from ${g} to ${h}`,
+        }),
+        widget(machine.emission, {
+          caption: ["emission ", math("W[x,h]")],
+          rows: states,
+          columns: tokens,
+          rowTitle: "state h",
+          columnTitle: "token x",
+          tone: "tokens",
+          describe: (h, x) => `emission of ${x} in state ${h}`,
+        }),
       ];
       machinePanel.replaceChildren(machinePanel.firstChild, el("div", { class: "ex-laws" }, ...nodes));
     }

@@ -1,7 +1,8 @@
 /* The mathematics of the piece "by hand": forward and backward numbers of a small HMM as exact fractions.
  *
  * Parameters are whole tenths. Every number comes with the sentence that computes it, for the reader to check.
- * Conventions are those of the book: α_i holds what precedes position i, β_i what follows it, A[to, from], W[token, state].
+ * Conventions are those of the book: α_i holds what precedes position i, β_i what follows it; A[to, from] and
+ * W[token, state].
  *
  * A classic script without dependencies. It defines one name, ExplorerFractions.
  */
@@ -126,7 +127,11 @@ var ExplorerFractions = (() => {
             const part = sumOfProducts([term(h, own)], []);
             return {
               value: over(part.value, whole),
-              steps: [[part.steps[0][0], " / ", sum], ["(", ...part.steps[1], ") / ", whole], [part.value, " / ", whole]],
+              steps: [
+                [part.steps[0][0], " / ", sum],
+                ["(", ...part.steps[1], ") / ", whole],
+                [part.value, " / ", whole],
+              ],
               uses: [["alpha", i, h], ["beta", i, h], ...(own ? [["joint", i, 0]] : both)],
             };
           }),

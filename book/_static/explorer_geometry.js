@@ -54,8 +54,8 @@
     function rebuild() {
       const { machine } = state;
       const numbered = machine.states.map((name, h) => (name === String(h) ? name : `${h} ${name}`));
-      left = simplex({ label: "simplex of posteriors", names: numbered, onPick: pickNear(() => left, "inside") });
-      right = simplex({ label: "triangle of token distributions", names: machine.tokens, onPick: pickNear(() => right, "shown") });
+      left = simplex({ label: "simplex of posteriors", names: numbered, onPick: pickNear("inside") });
+      right = simplex({ label: "triangle of token distributions", names: machine.tokens, onPick: pickNear("shown") });
       handles = machine.states.map((name, h) =>
         handle(right, {
           number: h,
@@ -88,16 +88,21 @@
       lists.replaceChildren(...details.map(({ node }) => node));
       pictures.replaceChildren(
         el("div", {}, meaning, left.node),
-        el("div", {}, el("p", { class: "ex-subtitle" }, "what the model shows there: drag the columns of ", math("W")), right.node),
+        el(
+          "div",
+          {},
+          el("p", { class: "ex-subtitle" }, "what the model shows there: drag the columns of ", math("W")),
+          right.node,
+        ),
       );
     }
 
     /** Select the text whose mark is nearest to where the reader has pointed. */
-    const pickNear = (drawing, key) => (event) => {
-      const [x, y] = drawing().at(event);
+    const pickNear = (key) => ([x, y]) => {
+      const drawing = key === "shown" ? right : left;
       const far = state.reading.texts.map((text) => {
         if (!text[key]) return Infinity;
-        const [px, py] = placed(text[key], drawing().corners);
+        const [px, py] = placed(text[key], drawing.corners);
         return Math.hypot(px - x, py - y);
       });
       pick(far.indexOf(Math.min(...far)));
@@ -115,7 +120,8 @@
       const pressed = off.length > 3 ? `, ${off.length - 1} dimensions pressed into two` : "";
       meaning.textContent = `posteriors of the state at the blank${state.prompted ? ", after the prompt" : ""}${pressed}`;
       left.frame(off);
-      left.shape("fibres", flat && lost.length === 1 ? P.linesAlong(lost[0], kept).map((points) => ({ points })) : []);
+      const lines = flat && lost.length === 1 ? P.linesAlong(lost[0], kept) : [];
+      left.shape("fibres", lines.map((points) => ({ points })));
       left.marks("marks", texts.flatMap(({ inside, label }) => (inside ? [{ p: inside, label }] : [])));
       left.shape("line", flat && excluded < 0 ? [{ points: P.zeroLine(normal, kept), closed: false }] : []);
       const { inside } = texts[state.selected];
@@ -130,7 +136,8 @@
       right.shape("image", [{ points: P.hull(emission.filter((_, h) => prior[h] > 0)) }]);
       right.shape("hulls", hulls.map((points, label) => ({ points, kind: `ex-label-${label}` })));
       right.marks("marks", texts.flatMap(({ shown, label }) => (shown ? [{ p: shown, label }] : [])));
-      right.shape("line", [{ points: P.zeroLine(head.weights, [0, 1, 2]), kind: head.exact ? "" : "ex-near", closed: false }]);
+      const line = P.zeroLine(head.weights, [0, 1, 2]);
+      right.shape("line", [{ points: line, kind: head.exact ? "" : "ex-near", closed: false }]);
       const between = apart && !apart.meet ? apart.points : [];
       const around = between.map((point) => ({
         points: HEXAGON.map((move) => point.map((value, i) => value + (apart.distance * move[i]) / 2)),
@@ -166,28 +173,34 @@
       }
       if (!head.exact) return "No b gives every margin; the dashed line is that of the one which comes nearest.";
       const b = `b = ${vector(head.weights, signed)}`;
-      return state.prompted ? `A head gives every margin up to a positive factor: ${b}.` : `A head b gives every margin: ${b}.`;
+      const scale = state.prompted ? " up to a positive factor" : "";
+      return `A head b gives every margin${scale}: ${b}.`;
     }
 
     function lostSentence({ lost, normal, excluded }) {
-      if (lost.length === 0) return "No direction is lost: texts with different posteriors are shown as different points.";
+      if (lost.length === 0) {
+        return "No direction is lost: texts with different posteriors are shown as different points.";
+      }
       if (lost.length > 1) return `${lost.length} independent directions are lost.`;
       const size = Math.max(...lost[0].map(Math.abs));
       const v = lost[0].map((value) => value / size);
       const along = v.reduce((sum, value, h) => sum + value * normal[h], 0);
-      const said = `One direction is lost: W v = 0 for v = ${vector(v, signed)}, and posteriors along it are shown as one point.`;
+      const direction = `W v = 0 for v = ${vector(v, signed)}`;
+      const said = `One direction is lost: ${direction}, and posteriors along it are shown as one point.`;
       if (excluded >= 0) return said;
-      const changes = Math.abs(along) < 1e-9 ? "The label line runs along it, so nothing of the label is lost." : "The margin changes along it.";
-      return `${said} ${changes}`;
+      if (Math.abs(along) < 1e-9) return `${said} The label line runs along it, so nothing of the label is lost.`;
+      return `${said} The margin changes along it.`;
     }
 
     function hullSentence({ apart, hulls, decided, texts }) {
       const ties = texts.filter(({ label, shown }) => label === null && shown).length;
       const unable = texts.filter(({ shown }) => !shown).length;
-      const rest = `${ties ? ` ${ties} more have a margin of zero and no label.` : ""}${unable ? ` ${unable} more cannot follow this prompt.` : ""}`;
+      const tied = ties ? ` ${ties} more have a margin of zero and no label.` : "";
+      const rest = `${tied}${unable ? ` ${unable} more cannot follow this prompt.` : ""}`;
       if (!apart) return `All ${decided} texts have label ${hulls[0].length > 0 ? 0 : 1}.${rest}`;
       if (apart.meet) return `The hulls meet at ★: no head gets all ${decided} texts right.${rest}`;
-      return `Some head gets all ${decided} texts right, and still does if each G is off by less than the distance of the hulls in ‖·‖₁.${rest}`;
+      const noise = "if each G is off by less than the distance of the hulls in ‖·‖₁";
+      return `Some head gets all ${decided} texts right, and still does ${noise}.${rest}`;
     }
 
     const figures = Object.fromEntries(
@@ -208,18 +221,20 @@
       const { tokens, posterior, margin, label, shown } = reading.texts[state.selected];
       const separator = machine.tokens.every((token) => token.length === 1) ? "" : " ";
       const word = ["∅", ...tokens.map((z) => machine.tokens[z])].join(separator);
+      const named = label === null ? "no label" : `label ${label}`;
       where.max = reading.texts.length - 1;
       where.value = state.selected;
       where.setAttribute("aria-valuetext", word);
       place.replaceChildren(
         el("span", { class: "ex-words-of", text: word }),
-        el("span", { class: "ex-place" }, math("μᵀP[H_0 | x]"), ` = ${signed(margin)}: ${label === null ? "no label" : `label ${label}`}`),
+        el("span", { class: "ex-place" }, math("μᵀP[H_0 | x]"), ` = ${signed(margin)}: ${named}`),
       );
       details[0].widget.update(posterior);
       details[1].widget.update(shown ?? machine.tokens.map(() => NaN));
       columnList(reading.prior);
       const sentences = [headSentence(reading), lostSentence(reading), hullSentence(reading)];
-      if (notes.textContent !== sentences.join("")) notes.replaceChildren(...sentences.map((text) => el("p", { text })));
+      const paragraphs = sentences.map((text) => el("p", { text }));
+      if (notes.textContent !== sentences.join("")) notes.replaceChildren(...paragraphs);
       figures.distance.textContent = reading.apart ? plain(reading.apart.distance) : "–";
       figures.wrong.textContent = `${reading.wrong} of ${reading.decided}`;
     }
@@ -233,7 +248,8 @@
       } catch (error) {
         if (!(error instanceof M.EmptyPrompt)) throw error;
         state.reading = null;
-        message.textContent = "The prompt is zero on every state that the HMM can start in. Give one of them a positive entry.";
+        message.textContent =
+          "The prompt is zero on every state that the HMM can start in. Give one of them a positive entry.";
       }
       root.classList.toggle("ex-failed", state.reading === null);
       if (state.reading) show(state.reading);
@@ -284,7 +300,12 @@
         ["⬡", "noise that can be borne", "ex-of-budget"],
       ]),
       columns,
-      el("div", { class: "ex-line" }, el("span", { class: "ex-subtitle", text: "texts of up to so many tokens:" }), lengths),
+      el(
+        "div",
+        { class: "ex-line" },
+        el("span", { class: "ex-subtitle", text: "texts of up to so many tokens:" }),
+        lengths,
+      ),
       el("div", { class: "ex-line ex-look" }, where, place),
       lists,
       notes,

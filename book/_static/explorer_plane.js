@@ -39,8 +39,10 @@ var ExplorerPlane = (() => {
     return [...chain(distinct), ...chain([...distinct].reverse())];
   }
 
-  const edges = (corners) =>
-    corners.length < 3 ? [[corners[0], corners.at(-1)]] : corners.map((corner, i) => [corner, corners[(i + 1) % corners.length]]);
+  function edges(corners) {
+    if (corners.length < 3) return [[corners[0], corners.at(-1)]];
+    return corners.map((corner, i) => [corner, corners[(i + 1) % corners.length]]);
+  }
   const inside = (point, corners) => corners.length > 2 && edges(corners).every(([a, b]) => turn(a, b, point) >= 0);
 
   /** The point in which two segments cross, or null. */
@@ -187,7 +189,8 @@ var ExplorerPlane = (() => {
   function lostDirections(machine, basis) {
     const seen = span(through(machine, basis), SMALL);
     const units = basis.map((_, i) => basis.map((_, j) => Number(i === j)));
-    const hidden = span(units.map((unit) => without(unit, seen)), 0.1 / basis.length).slice(0, basis.length - seen.length);
+    const rests = units.map((unit) => without(unit, seen));
+    const hidden = span(rests, 0.1 / basis.length).slice(0, basis.length - seen.length);
     return hidden.map((shares) => machine.initial.map((_, h) => dot(shares, basis.map((unit) => unit[h]))));
   }
 
@@ -225,10 +228,12 @@ var ExplorerPlane = (() => {
       const label = Math.abs(margin) < UNDECIDED ? null : Number(margin > 0);
       const within = posterior(prior, likelihood);
       const shown = within && machine.emission[0].map((_, z) => dot(within, machine.emission.map((row) => row[z])));
-      return [{ tokens, posterior: plain, margin, label, inside: within, shown, value: shown && dot(head.weights, shown) }];
+      const value = shown && dot(head.weights, shown);
+      return [{ tokens, posterior: plain, margin, label, inside: within, shown, value }];
     });
     const decided = texts.filter(({ label, shown }) => label !== null && shown);
-    const hulls = [0, 1].map((wanted) => hull(decided.flatMap(({ label, shown }) => (label === wanted ? [shown] : []))));
+    const shownOf = (wanted) => decided.filter(({ label }) => label === wanted).map(({ shown }) => shown);
+    const hulls = [0, 1].map((label) => hull(shownOf(label)));
     return {
       texts,
       prior,

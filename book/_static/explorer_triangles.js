@@ -103,7 +103,10 @@ var ExplorerTriangles = (() => {
         layer(name).replaceChildren(
           ...Object.entries(MARKS).map(([kind, mark]) =>
             svg("path", {
-              d: texts.filter((text) => String(text.label ?? "none") === kind).map(({ p }) => mark(placed(p, corners))).join(""),
+              d: texts
+                .filter((text) => String(text.label ?? "none") === kind)
+                .map(({ p }) => mark(placed(p, corners)))
+                .join(""),
               class: `ex-mark ex-label-${kind}`,
             }),
           ),

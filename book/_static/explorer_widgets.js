@@ -280,7 +280,8 @@ var ExplorerWidgets = (() => {
       { "aria-label": "HMM", autocomplete: "off", change: () => start(select.selectedIndex) },
       ...machines.map((machine) => el("option", { text: machine.title })),
     );
-    const reset = el("button", { type: "button", text: "reset", click: () => start(Math.max(0, select.selectedIndex)) });
+    const again = () => start(Math.max(0, select.selectedIndex));
+    const reset = el("button", { type: "button", text: "reset", click: again });
     const chooser = machines.length > 1 ? select : el("span", { class: "ex-which", text: machines[0].title });
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", title);

@@ -31,6 +31,12 @@ EMBEDS = """# Embeds
 :panels: reveal
 A replacement.
 :::
+
+:::{geometry} Only columns and a prompt
+:machines: prompt
+:panels: prompt
+A replacement.
+:::
 """
 
 

@@ -298,6 +298,14 @@ def test_a_text_is_chosen_on_the_slider_and_in_the_drawing(geometry: Geometry) -
         geometry.check()
 
 
+def test_an_embedded_geometry_shows_the_panels_asked_for(open_page: Open) -> None:
+    geometry = Geometry(open_page("embeds.html"))
+    assert geometry.root.get_by_role("switch").count() == 1
+    assert geometry.root.locator(".ex-matrix").count() == 0
+    assert geometry.root.locator('[aria-label^="task weight"]').count() == 0
+    geometry.check()
+
+
 def test_keys_alone_reach_everything(geometry: Geometry) -> None:
     geometry.root.get_by_role("combobox").focus()
     reached = set()
