@@ -74,7 +74,7 @@
         return { widget, node: el("div", {}, el("p", { class: "ex-subtitle" }, ...title), widget.node) };
       };
       details = [
-        list(["posterior ", math("P[H_0 | x]")], {
+        list(["posterior without a prompt ", math("P[H_0 | x]")], {
           names: machine.states,
           label: "posterior of the chosen text",
           tone: "states",

@@ -102,7 +102,7 @@ def lost_projector(hmm: HMM, prior: Tensor) -> np.ndarray:
 def hull_cases() -> list[Case]:
     """Two classes of points: clouds far and near, overlapping, on lines, single points, points in common."""
     cases = []
-    for seed in range(150):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         sizes = rng.integers(1, 12, 2)
         sharp = [0.3, 1.0, 20.0][seed % 3]
@@ -136,7 +136,7 @@ def models() -> list[tuple[HMM, list[float], list[float] | None]]:
     five = MACHINES["prompt"]()
     hmm = HMM(five["initial"], five["transition"], five["emission"])
     found += [(hmm, five["mu"], prompt) for prompt in (None, five["prompt"], [0, 0, 0.01, 1, 1])]
-    for seed in range(24):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         hmm = random_hmm(
             2 + seed % 4, 3, generator=seed, transition_temperature=0.7, emission_temperature=0.7

@@ -39,6 +39,20 @@ A replacement.
 :::
 """
 
+# Without formulas, so that it opens fast.
+PIECES = """# Pieces
+
+:::{by-hand} Two states, by hand
+:machines: two-tokens, three-tokens
+A replacement: the piece needs JavaScript.
+:::
+
+:::{geometry} Two simplices
+:machines: reviews, quotes, head, prompt
+A replacement: the geometry needs JavaScript.
+:::
+"""
+
 
 def build(folder: Path) -> Path:
     """Build the site.
@@ -47,7 +61,7 @@ def build(folder: Path) -> Path:
         folder: An empty folder.
 
     Returns:
-        The folder of its pages: explorer.html, embeds.html, index.html without an explorer.
+        The folder of its pages: explorer.html, embeds.html, pieces.html, index.html without an explorer.
     """
     source, target = folder / "source", folder / "html"
     source.mkdir()
@@ -55,7 +69,8 @@ def build(folder: Path) -> Path:
     page = (ROOT / "book" / "explorer.md").read_text(encoding="utf-8")
     (source / "explorer.md").write_text(page, encoding="utf-8")
     (source / "embeds.md").write_text(EMBEDS, encoding="utf-8")
-    index = "# Contents\n\n```{toctree}\nexplorer\nembeds\n```\n"
+    (source / "pieces.md").write_text(PIECES, encoding="utf-8")
+    index = "# Contents\n\n```{toctree}\nexplorer\nembeds\npieces\n```\n"
     (source / "index.md").write_text(index, encoding="utf-8")
     # Quiet: links to the chapters, and to their theorems, lead nowhere here.
     # In a process of its own, as Sphinx leaves its traces in the one it runs in.

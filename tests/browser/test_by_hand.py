@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def hand(open_page: Open) -> ByHand:
-    return ByHand(open_page())
+    return ByHand(open_page("pieces.html"))
 
 
 def choose(hand: ByHand, index: int) -> None:
@@ -186,7 +186,7 @@ def test_fractions_of_any_size(open_page: Open) -> None:
 
 
 def test_nothing_by_hand_is_wider_than_a_phone(open_page: Open) -> None:
-    hand = ByHand(open_page(viewport={"width": 390, "height": 800}))
+    hand = ByHand(open_page("pieces.html", viewport={"width": 390, "height": 800}))
     for index in range(hand.machines()):
         choose(hand, index)
         assert hand.overflow(390) == []
@@ -194,4 +194,9 @@ def test_nothing_by_hand_is_wider_than_a_phone(open_page: Open) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_barrier_that_axe_finds_by_hand(open_page: Open, scheme: str) -> None:
-    assert barriers(ByHand(open_page(color_scheme=scheme, viewport={"width": 390, "height": 800}))) == []
+    assert (
+        barriers(
+            ByHand(open_page("pieces.html", color_scheme=scheme, viewport={"width": 390, "height": 800}))
+        )
+        == []
+    )

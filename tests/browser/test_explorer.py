@@ -399,12 +399,13 @@ def test_without_javascript_there_is_a_replacement(open_page: Open) -> None:
 
 
 def test_scripts_are_loaded_where_they_are_used(small_site: Path) -> None:
-    for name, used in (("explorer", True), ("embeds", True), ("index", False)):
+    mains = ("explorer.js", "explorer_geometry.js", "explorer_by_hand.js")
+    for name, used in (("explorer", mains), ("embeds", mains[:2]), ("pieces", mains[1:]), ("index", ())):
         text = (small_site / f"{name}.html").read_text(encoding="utf-8")
-        for file in ("explorer_maths.js", "explorer_widgets.js", "explorer.js", "explorer.css"):
-            assert (f"_static/{file}" in text) == used, (name, file)
-        for file in ("explorer_geometry.js", "explorer_by_hand.js"):
-            assert (f"_static/{file}" in text) == (name == "explorer"), (name, file)
+        for file in mains:
+            assert (f"_static/{file}" in text) == (file in used), (name, file)
+        for file in ("explorer_widgets.js", "explorer.css", "explorer_pieces.css"):
+            assert (f"_static/{file}" in text) == bool(used), (name, file)
 
 
 def test_an_embed_shows_the_panels_asked_for(open_page: Open) -> None:
