@@ -137,20 +137,23 @@ def test_two_states_that_speak_alike() -> None:
     kept = linear_head(hmm, mu.tolist()).weights
     assert f"from {kept.abs().max():.1f} to" in answer
     shares = {}
-    for value in (None, 0.2, 0.45, 0.5):
+    for value in (None, 0.5, 0.75, 0.8):
         dragged = hmm if value is None else with_emission(hmm, with_entry(hmm.emission, 1, 0, value))
         found = read(dragged, 6)
         wrong = (found.smoothed[:, 0] @ mu >= 0) != (found.conditionals[:, 0] @ kept >= 0)
         shares[value] = float(wrong.double().mean())
         largest = linear_head(dragged, mu.tolist()).weights.abs().max()
-        if value in (0.45, 0.5):
-            assert f"{largest:.0f} at {value}" in answer
+        if value in (0.75, 0.8):
+            assert f"{largest:.1f} at {value}" in answer
     assert shares[None] == 0
-    assert f"{shares[0.2]:.0%} when the entry is 0.2" in answer
-    assert f"{shares[0.45]:.0%} when it is 0.45" in answer
+    assert f"{shares[0.5]:.0%} when the entry is 0.5" in answer
+    assert f"{shares[0.75]:.0%} when it is 0.75" in answer
     assert f"Of the {3**6} texts" in answer
-    equal = row_space_test(with_emission(hmm, hmm.emission[[0, 0, 2]]), mu)
-    assert not equal.representable
+    equal = with_emission(hmm, hmm.emission[[0, 0, 2]])
+    solved = torch.linalg.lstsq(equal.emission, mu).solution
+    assert (equal.emission @ solved - mu).abs().max() > 0.1
+    assert row_space_test(equal, mu).representable
+    assert hmm.transition[0, 2] == hmm.transition[1, 2]
     assert f"= {mu @ double([1, -1, 0]):.1f}$" in answer
 
 
@@ -194,7 +197,7 @@ def test_remove_a_word() -> None:
         sharp = with_entry(sharp, row, int(hmm.transition[row].argmax()), 0.97)
     tokens = torch.tensor(list(product(range(3), repeat=7)))
     entropies: list[Tensor] = []
-    for model, said in ((hmm, ("0.94", "0.59")), (HMM(hmm.initial, sharp, hmm.emission), ("0.91", "0.41"))):
+    for model, said in ((hmm, ("0.95", "0.75")), (HMM(hmm.initial, sharp, hmm.emission), ("0.81", "0.26"))):
         padded = torch.nn.functional.pad(tokens, (1, 0))
         found = posteriors(model, padded, observed=torch.arange(8).expand(padded.shape) > 0)
         weights = found.log_likelihood.exp()
@@ -207,7 +210,7 @@ def test_remove_a_word() -> None:
     blunter = entropies[2] > entropies[0] + 1e-12
     assert f"For {blunter.double().mean():.0%} of the texts" in answer
     assert f"together have {weights @ blunter.double():.0%} of the probability" in answer
-    assert blunter[spell(7).index("bbaaaab")]
+    assert blunter[spell(7).index("acacacc")]
     columns = -torch.xlogy(hmm.emission, hmm.emission).sum(-1)
     assert f"entropy of {columns.min():.2f} to {columns.max():.2f}" in answer
 

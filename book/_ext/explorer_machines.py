@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmlib import HMM, MemoryHMM, random_hmm
+from hmmlib import HMM, MemoryHMM
 from hmmlib.hmm import REVIEW_STATES, REVIEW_WORDS, review_hmm
 
 Machine = dict[str, Any]
