@@ -182,7 +182,8 @@
         return "No direction is lost: texts with different posteriors are shown as different points.";
       }
       if (lost.length > 1) return `${lost.length} independent directions are lost.`;
-      const size = Math.max(...lost[0].map(Math.abs));
+      const first = lost[0].find((value) => Math.abs(value) > 1e-9);
+      const size = Math.sign(first) * Math.max(...lost[0].map(Math.abs));
       const v = lost[0].map((value) => value / size);
       const along = v.reduce((sum, value, h) => sum + value * normal[h], 0);
       const direction = `W v = 0 for v = ${vector(v, signed)}`;

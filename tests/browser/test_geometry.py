@@ -213,7 +213,7 @@ def test_a_column_on_the_line_of_two_others_loses_a_direction(geometry: Geometry
     for state, probs in emission.items():
         geometry.drag(state, probs)
     assert geometry.state["machine"]["emission"] == list(emission.values())
-    assert "One direction is lost" in geometry.notes()
+    assert "One direction is lost: W v = 0 for v = (+0.50, +0.50, −1.00)" in geometry.notes()
     assert "No b gives every margin" in geometry.notes()
     assert geometry.shapes("left", "fibres") == 9
     assert geometry.shapes("left", "fibre") == 1
