@@ -127,8 +127,8 @@ def two_simplices(
 
 def _numbered(panel: Axes, corners: np.ndarray) -> None:
     """Write 0, 1, 2 in the corners of a triangle, a little inside."""
-    for number, inside in enumerate(corners + 0.1 * (corners.mean(0) - corners)):
-        panel.text(*inside, str(number), ha="center", va="center", fontsize=8, bbox=_NUMBER)
+    for number, (x, y) in enumerate(corners + 0.1 * (corners.mean(0) - corners)):
+        panel.text(float(x), float(y), str(number), ha="center", va="center", fontsize=8, bbox=_NUMBER)
 
 
 _NUMBER: dict[str, Any] = {
