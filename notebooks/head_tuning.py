@@ -24,7 +24,7 @@
 # can speak of the perfect model and prove something of it, whatever network computes it. Hidden vectors have none: two
 # networks with the same predictions may have quite different ones. On the other side, the probabilities are
 # computed from the hidden vector, so it holds at least as much. What is blurred by the step from one to the other, a head
-# on probabilities cannot read, and a head on the hidden vector perhaps can ({prf:ref}`ex-hidden` returns to this). Nor
+# on probabilities cannot read, and a head on the hidden vector perhaps can ({ref}`ex-hidden` returns to this). Nor
 # is either kind of *linear* function contained in the other, as a softmax stands between.
 #
 # The question of this chapter: when can a linear head on the perfect model's probabilities get **every** label right?

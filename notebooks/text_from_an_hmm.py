@@ -341,7 +341,7 @@ Table(["text", *header], rows, ".3f")
 # %% [markdown]
 # One *great* behind the mask makes praise under it more likely than complaint, and *great* more likely than *dull*.
 # The probability of describing does not move, whatever follows. This is a peculiarity of this reviewer, and
-# {prf:ref}`ex-describe` asks for its reason.
+# {ref}`ex-describe` asks for its reason.
 #
 # The same on the paper's HMM of fifteen states:
 
@@ -413,7 +413,7 @@ print(spell(sample(small, batch=1, time=30, generator=1).tokens[0]))
 # **Kullback–Leibler divergence**. So a training curve alone says little: a loss of 0.2 nats may be perfect or poor. The
 # *excess over the floor* is a distance from the truth. The floor is an average over random texts, so we estimate it from
 # a sample and give the standard error. Averaging entropies is usually steadier than averaging $-\log G_i(X_i)$, since the
-# entropy has already averaged over the hidden token. Always? See {prf:ref}`ex-steadier`.
+# entropy has already averaged over the hidden token. Always? See {ref}`ex-steadier`.
 
 # %%
 from hmmlib.hmm import bayes_floor, entropy
