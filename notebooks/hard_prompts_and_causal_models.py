@@ -476,7 +476,10 @@ Table(["tokens", "log-loss", "gap to the soft vector"], rows, ".3f")
 # same, for there is nothing on the other side. We write
 #
 # $$
-# G_{T+1}(x) = W\, \mathbb{P}[H_{T+1} \mid x] = W A\, \mathbb{P}[H_T \mid x].
+# \begin{aligned}
+# G_{T+1}(x) &= W\, \mathbb{P}[H_{T+1} \mid x] \\
+#   &= W A\, \mathbb{P}[H_T \mid x].
+# \end{aligned}
 # $$ (hc-eq-causal)
 #
 # Everything is as in {eq}`eq-through-w`, only that a question has to be about the *end*: the state of the next word, or of
@@ -493,7 +496,10 @@ Table(["tokens", "log-loss", "gap to the soft vector"], rows, ".3f")
 #   $v = W^+ G_T(x_{<T}) \odot e(x_T)$,
 #
 #   $$
-#   \mu^\top v = G_T(x_{<T})[x_T]\; \mu^\top \mathbb{P}[H_T \mid x].
+#   \begin{aligned}
+#   \mu^\top v = {}& G_T(x_{<T})[x_T] \\
+#     & \cdot \mu^\top \mathbb{P}[H_T \mid x].
+#   \end{aligned}
 #   $$
 # :::
 #
@@ -579,7 +585,8 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 #
 # $$
 # \begin{aligned}
-# \overline{G}_{T+1}(u, \varnothing, x) &= W \sum_g w_g\, \mathbb{P}[H_{T+1} \mid H_0 = g,\, x], \\
+# \overline{G}_{T+1}&(u, \varnothing, x) \\
+#   &= W \sum_g w_g\, \mathbb{P}[H_{T+1} \mid H_0 = g,\, x], \\
 # w_g &\propto \rho_g\, L(x)_g .
 # \end{aligned}
 # $$
@@ -606,7 +613,8 @@ Table(header, rows, [None, ".1f", ".1f", ".1f"])
 #
 # $$
 # \begin{aligned}
-# c(x)\; b^\top\, \overline{G}_{T+2}(x, u) &= \mu^\top\, \mathbb{P}[H_{T+1} \mid x], \\
+# c(x)\; b^\top\, \overline{G}_{T+2}&(x, u) \\
+#   &= \mu^\top\, \mathbb{P}[H_{T+1} \mid x], \\
 # c(x) &= u^\top\, \mathbb{P}[H_{T+1} \mid x] > 0 .
 # \end{aligned}
 # $$
@@ -708,7 +716,8 @@ print(f"label 1: {int(y.sum())} of {len(y)}, wrong by the theorem's head: {wrong
 # $$
 # \begin{aligned}
 # \text{key}_i &= \mathbb{P}[H_i \in \mathcal{H}^\star \mid x_{<i}], \\
-# \frac{\text{value}_i}{G_i[x_i]} &= \sum_m \mu_m\, \mathbb{P}[M_{j^\star} = m,\, H_i \in \mathcal{H}^\star \mid x_{\le i}].
+# \frac{\text{value}_i}{G_i[x_i]} &= \sum_m \mu_m\, \mathbb{P}[M_{j^\star} = m, \\
+#   &\qquad H_i \in \mathcal{H}^\star \mid x_{\le i}].
 # \end{aligned}
 # $$
 # :::
