@@ -25,6 +25,7 @@ from hmmlib import (
 from hmmlib.constructions import (
     AssumptionError,
     DependentColumnsError,
+    SearchGaveUpError,
     UnreachableStateError,
     attention_head,
     find_prompt_states,
@@ -236,7 +237,7 @@ def test_the_search_says_when_all_sets_were_tried():
     hmm = HMM([1 / 3] * 3, np.roll(np.eye(3), 1, 1), [[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]])
     with pytest.raises(AssumptionError, match=r"mu: no set of prompt states exists: .* \[0, 1, 2\]"):
         find_prompt_states(hmm, [1, -1, 1])
-    with pytest.raises(AssumptionError, match=r"mu: no prompt states found among the first 3 sets"):
+    with pytest.raises(SearchGaveUpError, match=r"mu: no prompt states found among the first 3 sets"):
         find_prompt_states(hmm, [1, -1, 1], most_sets=3)
 
 

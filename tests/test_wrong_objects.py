@@ -77,7 +77,8 @@ MADE = {
         "SuffixPrompt",
         "Split",
     ),
-    *("TaskData", "Tuned", "AssumptionError", "DependentColumnsError", "UnreachableStateError"),
+    *("TaskData", "Tuned", "AssumptionError", "DependentColumnsError", "SearchGaveUpError"),
+    "UnreachableStateError",
 }
 
 FILE = object()  # a file that the test makes

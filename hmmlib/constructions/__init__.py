@@ -8,6 +8,7 @@ in fractions, for models of `hmmlib.hmm.RationalHMM`.
 from hmmlib.constructions.assumptions import (
     AssumptionError,
     DependentColumnsError,
+    SearchGaveUpError,
     UnreachableStateError,
 )
 from hmmlib.constructions.attention import attention_head
@@ -41,6 +42,7 @@ __all__ = [
     "HardPrompt",
     "MemoryPrompt",
     "Recovery",
+    "SearchGaveUpError",
     "SoftPrompt",
     "SuffixPrompt",
     "UnreachableStateError",

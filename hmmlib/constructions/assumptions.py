@@ -37,6 +37,10 @@ class UnreachableStateError(AssumptionError):
         self.state = state
 
 
+class SearchGaveUpError(AssumptionError):
+    """A search ended before all was tried: whether the assumption can be satisfied is not known."""
+
+
 def equation(dependency: Dependency, name: Callable[[int], str]) -> str:
     """Write a dependency as an equation.
 

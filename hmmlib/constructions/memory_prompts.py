@@ -31,7 +31,7 @@ class MemoryPrompt:
         n_blanks: Number of blanks between prompt and text.
         head: The head, which reads Ḡ at the text's positions.
         values_kept: ℳ*, the values of the cell that the prompt leaves.
-        start_error: δ = max_h |λ_h/π_h − 1|, how far the distribution λ of the text's first hidden state is
+        start_error: δ = max_h |ρ_h/π_h − 1|, how far the distribution ρ of the text's first hidden state is
             from the distribution π that it has without a prompt. With one cell and no blanks it is 0.
     """
 
@@ -170,7 +170,7 @@ def start_errors(model: MemoryHMM, cell: int, most_blanks: int) -> list[float]:
         most_blanks: The largest number of blanks, ≥ 0.
 
     Returns:
-        δ_k = max_h |λ_h/π_h − 1| for k = 0 … most_blanks; infinite where λ_h > 0 = π_h. With one cell the
+        δ_k = max_h |ρ_h/π_h − 1| for k = 0 … most_blanks; infinite where ρ_h > 0 = π_h. With one cell the
         distributions are those under each content; the prompt alone changes nothing, and blanks do unless the
         start is stationary.
 

@@ -13,6 +13,7 @@ from hmmlib._display import compact_repr, fields_html
 from hmmlib.constructions.assumptions import (
     AssumptionError,
     DependentColumnsError,
+    SearchGaveUpError,
     UnreachableStateError,
     equation,
 )
@@ -200,7 +201,8 @@ def find_prompt_states(
         UnreachableStateError: A state that mu weighs follows no state that the chain can start in.
         DependentColumnsError: Whatever leads to some state that mu weighs also leads to states with
             dependent columns.
-        AssumptionError: No set of prompt states will do, or the search gave up.
+        SearchGaveUpError: `most_sets` sets were looked at; there may be one among the others.
+        AssumptionError: No set of prompt states will do.
     """
     weights = check_mu(mu, model)
     most_sets = check_positive_int(most_sets, "most_sets")
@@ -216,7 +218,7 @@ def find_prompt_states(
     def independent(states: frozenset[int]) -> bool:
         if states not in known:
             if len(known) >= most_sets:
-                raise AssumptionError(
+                raise SearchGaveUpError(
                     f"mu: no prompt states found among the first {most_sets} sets looked at; expected a "
                     "suitable set, or a larger most_sets"
                 )
