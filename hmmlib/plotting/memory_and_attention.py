@@ -8,12 +8,53 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from torch import Tensor
 
 from hmmlib.plotting.style import PALETTE
 
 _FAINT = "#b9c6d3"
+
+
+def memory_model(length: int) -> Figure:
+    """Draw what depends on what in a memory-augmented HMM: a chain of addresses, tokens, and the memory.
+
+    Args:
+        length: Number of tokens drawn, ≥ 2; the chain goes on.
+
+    Returns:
+        The figure: the chain above, tokens (shaded) in the middle, below the memory in a plate that stands
+        for its N cells.
+    """
+    figure, axes = plt.subplots(figsize=(1.75 * length + 1.6, 4.2))
+    for step in range(1, length + 1):
+        axes.add_patch(Circle((step, 2), 0.33, facecolor="white", edgecolor="black", zorder=2))
+        axes.text(step, 2, f"$J_{step}, S_{step}$", ha="center", va="center", fontsize=9, zorder=3)
+        axes.add_patch(Circle((step, 1), 0.24, facecolor="#d9d9d9", edgecolor="black", zorder=2))
+        axes.text(step, 1, f"$X_{step}$", ha="center", va="center", zorder=3)
+        _arrow(axes, (step, 1.67), (step, 1.24))
+        _arrow(axes, (step - 0.67, 2), (step - 0.33, 2))
+        axes.text(step - 0.5, 2.06, "$A$", ha="center", va="bottom")
+    middle = (1 + length) / 2
+    axes.add_patch(Circle((middle, -0.05), 0.24, facecolor="white", edgecolor="black", zorder=2))
+    axes.text(middle, -0.05, "$M_j$", ha="center", va="center", zorder=3)
+    axes.add_patch(Rectangle((middle - 0.45, -0.65), 0.9, 1.0, facecolor="none", edgecolor="black"))
+    axes.text(middle + 0.4, -0.6, "$j = 1, …, N$", ha="right", va="bottom", fontsize=8)
+    for step in range(1, length + 1):
+        _arrow(axes, (middle + 0.25 * (step - middle), 0.35), (step + 0.12 * (middle - step), 0.77))
+    axes.text(length - 0.1, 0.55, "$W$", ha="left", va="center")
+    _arrow(axes, (length + 0.33, 2), (length + 0.67, 2))
+    axes.text(length + 0.85, 2, "…", ha="center", va="center")
+    axes.text(0.1, 2, "…", ha="center", va="center")
+    axes.set(xlim=(-0.1, length + 1), ylim=(-0.75, 2.5), aspect="equal")
+    axes.axis("off")
+    return figure
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", color="black", shrinkA=0, shrinkB=0, mutation_scale=12)
+    )
 
 
 def text_and_reader(
@@ -72,50 +113,58 @@ def emission_columns(
 
 def attention_over_text(
     words: Sequence[str],
-    states: Tensor,
-    names: Sequence[str],
     keys: Tensor,
     values: Tensor,
     margin: float,
+    *,
+    states: Tensor | None = None,
+    names: Sequence[str] = (),
     starred: Sequence[int] = (),
+    condition: str = "",
     tolerance: float = 1e-9,
 ) -> Figure:
     """Draw where an attention head looks in one text, and what it reads there.
 
     Args:
         words: The text.
-        states: Chain state of each token, which the head does not see, shape (time,).
-        names: Name of each chain state.
         keys: The head's keys, shape (time,).
         values: The head's values, each divided by the probability of the token seen, shape (time,).
-        margin: μᵀP[M_{j*} | x], drawn as a line.
+        margin: μᵀP[M_{j*} | x], which the values are to be compared with, drawn as a line.
+        states: Chain state of each token, which the head does not see, shape (time,); not drawn if None.
+        names: Name of each chain state.
         starred: Chain states that the head looks for.
+        condition: What the margin is given, say "given ℳ*".
         tolerance: Keys this close to the largest count as equal to it.
 
     Returns:
         The figure: chain, keys and values from top to bottom; bars of the largest key are dark.
     """
-    figure, axes = plt.subplots(
-        3, 1, figsize=(6.8, 5.2), sharex=True, gridspec_kw={"height_ratios": [1.2, 1, 1.2]}
+    ratios, height = ([1, 1.2], 3.9) if states is None else ([1.2, 1, 1.2], 5.2)
+    figure, panels = plt.subplots(
+        len(ratios), 1, figsize=(6.8, height), sharex=True, gridspec_kw={"height_ratios": ratios}
     )
-    _draw_states(axes[0], states, names, starred)
-    axes[0].set_title("which cell is read, and as what (hidden)")
+    if states is not None:
+        _draw_states(panels[0], states, names, starred)
+        panels[0].set_title("which cell is read, and as what (hidden)")
+    upper, below = panels[-2:]
     best = (keys >= keys.max() - tolerance).cpu().numpy()
-    for panel, heights in ((axes[1], keys), (axes[2], values)):
+    for panel, heights in ((upper, keys), (below, values)):
         bars = panel.bar(range(len(words)), heights.cpu().numpy(), width=0.75, edgecolor="#444444")
         for bar, chosen in zip(bars, best, strict=True):
             bar.set_facecolor(PALETTE[0].color if chosen else _FAINT)
             bar.set_hatch("" if chosen else "////")
-    axes[1].set(title="key: probability that it is one of those looked for", ylabel="key", ylim=(0, 1.08))
+    upper.set(title="key: probability that it is one of those looked for", ylabel="key", ylim=(0, 1.08))
     line = PALETTE[1]
-    axes[2].axhline(margin, color=line.color, linestyle=line.linestyle, label="margin of the text")
-    axes[2].axhline(0, color="#444444", linewidth=0.8)
+    label = f"margin of the text {condition}".rstrip()
+    below.axhline(margin, color=line.color, linestyle=line.linestyle, label=label)
+    below.axhline(0, color="#444444", linewidth=0.8)
     low, high = min(0.0, margin, float(values.min())), max(0.0, margin, float(values.max()))
     room = 0.08 * (high - low or 1.0)
-    axes[2].set(title="value, divided by $G_i(x)[x_i]$", ylabel="value", xlabel="token")
-    axes[2].set_ylim(low - room, high + 4.5 * room)
-    axes[2].legend(loc="upper right")
-    axes[2].set_xticks(range(len(words)), words, rotation=60, ha="right", rotation_mode="anchor")
+    below.set(title="value, divided by $G_i(x)[x_i]$", ylabel="value", xlabel="token")
+    below.set_ylim(low - room, high + 4.5 * room)
+    below.legend(loc="upper right")
+    slanted = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if max(map(len, words)) > 1 else {}
+    below.set_xticks(range(len(words)), words, **slanted)
     return figure
 
 

@@ -49,41 +49,10 @@ def memory_posteriors(
     return figure
 
 
-def keys_and_values(keys: Tensor, values: Tensor, margin: float, tokens: Tensor) -> Figure:
-    """Draw the keys of an attention head along a text, and the value that it reads at each position.
-
-    Args:
-        keys: Key of each position, shape (T,).
-        values: Value of each position over the probability of its token, shape (T,).
-        margin: What the value is where the key is one.
-        tokens: The text, integers below 26, shape (T,).
-
-    Returns:
-        The figure: keys above, values below.
-    """
-    figure, axes = plt.subplots(2, 1, figsize=(6.4, 3.8), sharex=True)
-    time = np.arange(1, len(keys) + 1)
-    key, value = (table.detach().double().cpu().numpy() for table in (keys, values))
-    one = key > 1 - 1e-9
-    dark, level = PALETTE[0].color, PALETTE[1]
-    axes[0].bar(time[~one], key[~one], color="#b9cbdc", edgecolor=dark, linewidth=0.6)
-    axes[0].bar(time[one], key[one], color=dark)
-    axes[0].set(ylabel="key", ylim=(0, 1.05))
-    axes[1].axhline(0, color=_GREY, linewidth=0.8)
-    axes[1].axhline(margin, color=level.color, linestyle=level.linestyle, label="margin given ℳ*")
-    axes[1].plot(time[one], value[one], "o", color=dark, label="key one")
-    axes[1].plot(time[~one], value[~one], "o", color=dark, markerfacecolor="white", label="key below one")
-    axes[1].set(ylabel="value ÷ $\\overline{G}_i[x_i]$", xlabel="token")
-    axes[1].margins(y=0.15)
-    axes[1].set_xticks(time, list(spell(tokens)))
-    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return figure
-
-
 def shares_recoverable(
     panels: Mapping[str, Mapping[str, Mapping[int, float]]], *, capacity: float | None = None
 ) -> Figure:
-    """Draw the share of machines with a recoverable state against the number of values of a cell.
+    """Draw the share of HMMs with a recoverable state against the number of values of a cell.
 
     Args:
         panels: For each panel's title, for each series' name: |ℳ| and the share, in [0, 1].
@@ -102,7 +71,7 @@ def shares_recoverable(
             panel.text(capacity - 0.1, 20, "$V/|𝒮|$", ha="right", va="center", fontsize=9)
         panel.set(title=title, xlabel="values of the cell, |ℳ|", ylim=(-4, 104))
         panel.xaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].set_ylabel("machines with a\nrecoverable state (%)")
+    axes[0, 0].set_ylabel("HMMs with a\nrecoverable state (%)")
     lines, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=len(lines))
     return figure

@@ -3,18 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from hmmlib.plotting._parts import CORNERS, draw_simplex, line_with_band, zero_line
+from hmmlib.plotting._parts import CORNERS, draw_simplex, zero_line
 from hmmlib.plotting.style import PALETTE
 
-_FAINT = "#888888"
+
+def prompt_before_the_blank(n_tokens: int) -> Figure:
+    """Draw what depends on what in (u, ∅, x): a prompt, the blank that a head reads, and the text.
+
+    Args:
+        n_tokens: Number of tokens of the text drawn, ≥ 1; the text goes on.
+
+    Returns:
+        The figure: hidden states in a chain above, and below each what the model is fed there.
+    """
+    names = ["u", r"\varnothing", *(f"{i + 1}" for i in range(n_tokens))]
+    fed = ["$u$", "∅", *(f"$x_{i + 1}$" for i in range(n_tokens))]
+    figure, axes = plt.subplots(figsize=(1.3 * len(names) + 1.4, 3.1))
+    for place, (name, below) in enumerate(zip(names, fed, strict=True)):
+        axes.add_patch(Circle((place, 1), 0.24, facecolor="white", edgecolor="black", zorder=2))
+        axes.text(place, 1, f"$H_{{{name}}}$", ha="center", va="center", zorder=3)
+        style = {0: {"facecolor": "#fbe3d0", "edgecolor": PALETTE[1].color, "linewidth": 2.2}}
+        style[1] = {"facecolor": "white", "edgecolor": "black", "linestyle": "--"}
+        plain = {"facecolor": "#d9d9d9", "edgecolor": "black"}
+        axes.add_patch(Rectangle((place - 0.24, -0.24), 0.48, 0.48, zorder=2, **style.get(place, plain)))
+        axes.text(place, 0, below, ha="center", va="center", zorder=3)
+        _arrow(axes, (place - 0.76, 1), (place - 0.24, 1), "$A$" if place else r"$\pi_0$")
+        if place != 1:
+            _arrow(axes, (place, 0.24), (place, 0.76), "" if place else "$u_h$")
+    _arrow(axes, (1, 0.76), (1, 0.24), "$W$")
+    _arrow(axes, (1, -0.24), (1, -0.72), r"$\overline{G}_\varnothing$")
+    axes.text(1, -0.78, "head", ha="center", va="top")
+    _arrow(axes, (len(names) - 0.76, 1), (len(names) - 0.24, 1), "$A$")
+    axes.text(len(names), 1, "…", ha="center", va="center")
+    axes.set(xlim=(-0.9, len(names) + 0.3), ylim=(-1.1, 1.5), aspect="equal")
+    axes.axis("off")
+    return figure
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
+    style = {"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=style)
+    across = start[1] == end[1]
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    place = {"ha": "center", "va": "bottom"} if across else {"ha": "left", "va": "center"}
+    axes.annotate(name, middle, (0, 4) if across else (4, 0), textcoords="offset points", **place)
 
 
 def prior_under_prompt(initial: Tensor, prompt: Tensor, prior: Tensor, weighed: Sequence[int] = ()) -> Figure:
@@ -91,7 +132,7 @@ def token_probs_with_prompt(
 
 
 def assumption_shares(counts: Sequence[int], series: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how many random machines satisfy an assumption, against the number of states weighed.
+    """Draw how many random HMMs satisfy an assumption, against the number of states weighed.
 
     Args:
         counts: Numbers of states that the task weighs.
@@ -103,43 +144,6 @@ def assumption_shares(counts: Sequence[int], series: Mapping[str, Sequence[float
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     for (name, shares), line in zip(series.items(), PALETTE, strict=False):
         axes.plot(counts, [100 * share for share in shares], label=name, **line._asdict())
-    axes.set(xlabel="states that the task weighs", ylabel="machines (%)", ylim=(-3, 103), xticks=list(counts))
+    axes.set(xlabel="states that the task weighs", ylabel="HMMs (%)", ylim=(-3, 103), xticks=list(counts))
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
-    return figure
-
-
-_PANELS = {"head": ("Head alone", "head_tuning"), "prompt": ("Prompt and head", "prompt_tuning")}
-
-
-def exact_beside_paper(
-    series: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], paper: Mapping[str, Any], n_tokens: int
-) -> Figure:
-    """Draw accuracies on the exact model beside the paper's, heads on the left and prompts on the right.
-
-    Args:
-        series: For "head" and for "prompt", two or three named series of accuracies in [0, 1], for each H
-            one per seed: the first with a dot for every seed, the last a baseline.
-        paper: The paper's numbers, ``experiment_1`` in the layout of ``book/results/figure3_paper.json``.
-        n_tokens: V; a vertical line marks H = V.
-
-    Returns:
-        The figure.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), sharey=True)
-    for panel, (key, (title, curve)) in zip(axes, _PANELS.items(), strict=True):
-        own = series[key]
-        styles = (*PALETTE[: len(own) - 1], PALETTE[3])  # PALETTE[2] is for the paper's curve
-        for (name, table), line in zip(own.items(), styles, strict=True):
-            means = [100 * float(np.mean(values)) for values in table.values()]
-            panel.plot(list(table), means, label=name, **line._asdict())
-        for n_states, values in next(iter(own.values())).items():
-            dots = [100 * value for value in values]
-            panel.plot([n_states] * len(dots), dots, ".", color=PALETTE[0].color, alpha=0.3, markersize=4)
-        line_with_band(panel, curve, paper["H"], paper[curve], "the paper, trained network", PALETTE[2])
-        panel.axvline(n_tokens, color=_FAINT, linewidth=1)
-        panel.text(n_tokens, 102.5, "$H = V$", ha="center", va="bottom", fontsize=9)
-        panel.set_title(title, pad=16)
-        panel.set(xlabel="hidden states $H$", ylim=(40, 102), xticks=list(paper["H"]))
-        panel.legend(loc="lower left", fontsize=8)
-    axes[0].set_ylabel("labels right (%)")
     return figure

@@ -7,11 +7,13 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.patches import FancyArrowPatch
 
 from hmmlib.plotting.memory_and_attention import (
     attention_over_text,
     deviation_against_bound,
     emission_columns,
+    memory_model,
     soft_attention,
     text_and_reader,
 )
@@ -55,7 +57,7 @@ def test_columns_stand_upright_and_some_have_a_frame():
 
 def test_positions_of_the_largest_key_are_dark():
     keys, values = torch.tensor([1.0, 0.25, 1.0], dtype=torch.double), torch.tensor([0.3, -0.5, 0.3])
-    figure = attention_over_text(WORDS, STATES, NAMES, keys, values, 0.3, [1])
+    figure = attention_over_text(WORDS, keys, values, 0.3, states=STATES, names=NAMES, starred=[1])
     chain, above, below = figure.axes
     check_chain(chain)
     assert heights(above) == [[1, 0.25, 1]]
@@ -72,8 +74,28 @@ def test_positions_of_the_largest_key_are_dark():
 
 def test_keys_as_large_as_the_largest_but_for_rounding_are_dark_too():
     keys = torch.tensor([1.0, 1.0 - 1e-12, 0.9], dtype=torch.double)
-    axes = attention_over_text(WORDS, STATES, NAMES, keys, keys, 1.0, tolerance=1e-9).axes[1]
+    axes = attention_over_text(WORDS, keys, keys, 1.0, tolerance=1e-9).axes[0]
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, False, True]
+
+
+def test_without_the_chain_there_are_keys_and_values_only():
+    keys = torch.tensor([0.5, 1.0], dtype=torch.double)
+    figure = attention_over_text(["a", "b"], keys, -keys, -0.5, condition="given ℳ*")
+    above, below = figure.axes
+    assert heights(above) == [[0.5, 1]]
+    assert heights(below) == [[-0.5, -1]]
+    assert line(below, "margin of the text given ℳ*")[1] == [-0.5, -0.5]
+    assert words(below.get_xticklabels()) == ["a", "b"]
+
+
+def test_every_token_hangs_on_its_address_and_on_the_memory():
+    (axes,) = memory_model(3).axes
+    shown = {text.get_text(): text.get_position() for text in axes.texts}
+    assert [shown[f"$J_{i}, S_{i}$"] for i in (1, 2, 3)] == [(1, 2), (2, 2), (3, 2)]
+    assert [shown[f"$X_{i}$"] for i in (1, 2, 3)] == [(1, 1), (2, 1), (3, 1)]
+    assert shown["$M_j$"] == pytest.approx((2, -0.05))
+    assert "$j = 1, …, N$" in shown
+    assert len([patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]) == 3 * 3 + 1
 
 
 def test_softened_attention_stays_under_its_bounds():

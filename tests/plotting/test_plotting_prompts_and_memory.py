@@ -8,11 +8,10 @@ import torch
 
 from hmmlib.plotting.prompts_and_memory import (
     forgetting,
-    keys_and_values,
     memory_posteriors,
     shares_recoverable,
 )
-from plotting.drawn import heights, line, middles, points, title, words
+from plotting.drawn import line, points, title, words
 
 
 def test_values_that_the_prompt_leaves_are_named():
@@ -29,20 +28,7 @@ def test_values_that_the_prompt_leaves_are_named():
     assert words(right.get_legend().get_texts()) == ["value 0", "value 2", "weight zero"]
 
 
-def test_values_equal_the_margin_where_the_key_is_one():
-    keys, values = torch.tensor([1.0, 0.25, 1.0]), torch.tensor([0.3, -0.5, 0.3])
-    figure = keys_and_values(keys, values, margin=0.3, tokens=torch.tensor([2, 0, 1]))
-    above, below = figure.axes
-    assert heights(above) == [[0.25], [1, 1]]
-    assert middles(above) == [pytest.approx([2]), pytest.approx([1, 3])]
-    assert line(below, "key one") == ([1, 3], pytest.approx([0.3, 0.3]))
-    assert line(below, "key below one") == ([2], pytest.approx([-0.5]))
-    assert line(below, "margin given ℳ*")[1] == [0.3, 0.3]
-    assert words(below.get_xticklabels()) == ["c", "a", "b"]
-    assert (above.get_ylabel(), below.get_xlabel()) == ("key", "token")
-
-
-def test_shares_of_machines_and_the_capacity():
+def test_shares_of_hmms_and_the_capacity():
     panels = {"random": {"one": {2: 1.0, 3: 0.5}, "two": {2: 0.75, 3: 0.25}}, "planted": {"one": {2: 0.9}}}
     figure = shares_recoverable(panels, capacity=2.5)
     left, right = figure.axes

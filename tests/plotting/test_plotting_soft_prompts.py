@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_hex
 
 from hmmlib.plotting._parts import CORNERS
 from hmmlib.plotting.soft_prompts import (
     assumption_shares,
-    exact_beside_paper,
     prior_under_prompt,
+    prompt_before_the_blank,
     token_probs_with_prompt,
 )
-from hmmlib.plotting.style import PALETTE
-from plotting.drawn import band, dots, heights, line, lines, middles, points, title, words
+from plotting.drawn import dots, heights, line, lines, middles, points, title, words
 
 
 def test_the_prior_the_prompt_and_the_prior_under_it():
@@ -72,38 +70,17 @@ def test_shares_are_percentages():
     assert lines(axes) == {"head": ([1, 3], [100, 50]), "prompt": ([1, 3], [100, 75])}
     assert list(axes.get_xticks()) == [1, 3]
     assert axes.get_ylim() == (-3, 103)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("states that the task weighs", "machines (%)")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("states that the task weighs", "HMMs (%)")
 
 
-def test_exact_accuracies_and_the_papers_are_in_the_same_unit():
-    series = {
-        "head": {"ours": {4: [0.9, 1.0], 12: [0.7]}, "always the same": {4: [0.7], 12: [0.65]}},
-        "prompt": {
-            "ours": {4: [1.0], 12: [0.8]},
-            "other": {4: [0.9], 12: [0.9]},
-            "same": {4: [0.7], 12: [0.65]},
-        },
-    }
-    paper = {
-        "H": [4, 12],
-        "head_tuning": {"mean": [94.0, 84.0], "interval": [2.0, 3.0]},
-        "prompt_tuning": {"mean": [99.0, 98.0], "interval": [1.0, 1.0]},
-    }
-    left, right = exact_beside_paper(series, paper, n_tokens=10).axes
-    assert (title(left), title(right)) == ("Head alone", "Prompt and head")
-    assert line(left, "ours") == ([4, 12], pytest.approx([95, 70]))
-    assert line(left, "always the same") == ([4, 12], pytest.approx([70, 65]))
-    assert line(right, "other") == ([4, 12], pytest.approx([90, 90]))
-    assert line(left, "the paper, trained network") == ([4, 12], [94, 84])
-    assert line(right, "the paper, trained network") == ([4, 12], [99, 98])
-    assert band(left) == {4: (92, 96), 12: (81, 87)}
-    assert dots(left, ".") == [([4, 4], pytest.approx([90, 100])), ([12], pytest.approx([70]))]
-    assert dots(right, ".") == [([4], pytest.approx([100])), ([12], pytest.approx([80]))]
-    for axes in (left, right):
-        assert axes.texts[0].get_position()[0] == 10
-        assert [one.get_xdata()[0] for one in axes.lines if list(one.get_ydata()) == [0, 1]] == [10]
-        # The paper's curve and the baseline look the same on both sides.
-        by_name = {one.get_label(): to_hex(one.get_color()) for one in axes.lines}
-        assert by_name["the paper, trained network"] == PALETTE[2].color
-        assert list(axes.get_xticks()) == [4, 12]
-    assert to_hex(left.lines[1].get_color()) == to_hex(right.lines[2].get_color()) == PALETTE[3].color
+def test_the_prompt_stands_before_the_blank_and_the_head_reads_there():
+    (axes,) = prompt_before_the_blank(2).axes
+    shown = {text.get_text(): text.get_position() for text in axes.texts}
+    assert {"$H_{u}$", r"$H_{\varnothing}$", "$H_{1}$", "$H_{2}$", "$u$", "∅", "$x_1$", "$x_2$"} <= set(shown)
+    places = [shown[name][0] for name in ("$u$", "∅", "$x_1$", "$x_2$")]
+    assert places == [0, 1, 2, 3]
+    assert shown["head"][0] == 1
+    arrows = [(text.xyann, text.xy) for text in axes.texts if getattr(text, "arrow_patch", None)]
+    assert ((1, 0.76), (1, 0.24)) in arrows  # out of the state, at the blank
+    assert ((0, 0.24), (0, 0.76)) in arrows  # into the state, elsewhere
+    assert ((2, 0.24), (2, 0.76)) in arrows
