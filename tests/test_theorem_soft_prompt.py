@@ -18,7 +18,7 @@ from hmmlib.constructions import (
     prompted_prior,
     soft_prompt,
 )
-from hmmlib.hmm import random_sparse_hmm
+from hmmlib.hmm import random_sparse_hmm, review_hmm
 
 COINS = HMM([1 / 3] * 3, torch.eye(3), [[0.2, 0.8], [0.5, 0.5], [0.8, 0.2]])
 COIN_0_NOT_1 = [1.0, -1.0, 0.0]
@@ -221,3 +221,57 @@ def test_on_the_papers_machines_prompt_states_run_out():
         mu[:4] = 1.0
         with pytest.raises(AssumptionError):
             find_prompt_states(hmm, mu)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_a_prompt_that_only_turns_states_down_is_safe_beyond_a_bound(noise: float):
+    """Error at most c(x)·(‖b⊥‖ε + max|bᵀW_g|·P̃[E]); met where there is no noise and E is one state."""
+    largest, wrong, unsafe = 0.0, 0, 0
+    for seed in range(60):
+        hmm = random_sparse_hmm(14, 10, generator=seed)
+        mu = np.random.default_rng(seed).standard_normal(14) * (hmm.transition[[0, 1]] > 0).any(0).numpy()
+        found = soft_prompt(hmm, mu)
+        random, kept = torch.Generator().manual_seed(seed), list(found.reached)
+        prompt = found.prompt + 0.01 * torch.rand(1, 14, dtype=torch.float64, generator=random)
+        rho, task = prompted_prior(hmm, prompt), PosteriorTask.two_class(hmm, mu)
+        outside = torch.ones(14, dtype=torch.bool)
+        outside[kept] = False
+        b = torch.linalg.pinv(hmm.emission[kept]) @ (task.mu * hmm.initial / rho)[kept]
+        texts = sample_tokens(hmm, 40, 9, generator=seed)[:, 1:]
+        error = torch.randn(40, 10, dtype=torch.float64, generator=random)
+        error -= error.mean(1, keepdim=True)
+        shown = blank_probs(ExactMaskedLM(hmm), texts, prompt) + noise * error / error.norm(dim=1)[:, None]
+        posterior = task.posterior(texts)
+        margin, c = posterior @ task.mu, posterior @ (rho / hmm.initial)
+        behind = posterior * rho / hmm.initial / c[:, None]
+        leak = (hmm.emission @ b).abs()[outside].amax() * behind[:, outside].sum(1)
+        bound = c * ((b - b.mean()).norm() * noise + leak)
+        assert float((b - b.mean()).norm()) <= float(b.norm())
+        sigma = torch.linalg.svdvals(hmm.emission[kept])[-1]
+        assert float(b.norm()) <= float((task.mu * hmm.initial / rho)[kept].norm() / sigma) * (1 + 1e-9)
+        gap = (c * (shown @ b) - margin).abs()
+        largest = max(largest, float((gap / (bound + 1e-9)).max()))
+        off = ((shown @ b) >= 0) != (margin >= 0)
+        wrong += int((off & (margin.abs() > bound + 1e-9)).sum())
+        unsafe += int(off.sum())
+    assert wrong == 0
+    assert unsafe > 50  # elsewhere labels are lost
+    assert 0.3 < largest < 1 + 1e-6
+
+
+def test_no_prompt_rules_a_state_of_the_reviews_out():
+    """From every state every other may follow: no zeros for a prompt to use, and a task that no head does."""
+    reviews, lm = review_hmm(quotes=True), ExactMaskedLM(review_hmm(quotes=True))
+    for k in range(4):
+        assert float(prompted_prior(reviews, torch.eye(4)[k : k + 1]).min()) > 0
+    linear_head(reviews, [0, 1, -1, 0])
+    with pytest.raises(AssumptionError):
+        find_prompt_states(reviews, [0, 1, 1, -5])
+    texts = [torch.cartesian_prod(*[torch.arange(3)] * n).reshape(-1, n) for n in range(1, 5)]
+    labels = torch.cat([PosteriorTask.two_class(reviews, [0, 1, 1, -5]).labels(x) for x in texts])
+    assert 0.1 < float(labels.double().mean()) < 0.9
+    for prompt in [None, *random_prompts(10, 4)]:
+        shown = torch.cat([blank_probs(lm, x, prompt) for x in texts])
+        found = separate(shown, labels)
+        assert not found.separable
+        assert certificate_bound(shown, labels, found.certificate) < 1e-12
