@@ -13,6 +13,7 @@ from hmmlib import (
     ExactMaskedLM,
     MemoryHMM,
     PosteriorTask,
+    posteriors,
     posteriors_from_evidence,
     prepend_mask,
     prepend_prompt,
@@ -418,3 +419,54 @@ def test_one_vector_adds_over_cells_and_two_multiply(seed):
     left = contents_behind(model, gentle.reshape(1, 1, 12).expand(1, 4, 12))[0].reshape(3, 3)
     weighed = table * torch.tensor([1.0, (1 - share) ** 4, (1 - share) ** 4])[:, None]
     torch.testing.assert_close(left, weighed / weighed.sum())
+
+
+def test_the_bounds_of_the_attention_head_hold_under_a_prompt():
+    """Without certainty, and softly; what is compared with is inference in the HMM without the values."""
+    largest, uncertain = 0.0, 0
+    for seed in range(40):
+        model = random_recoverable_hmm(4, 3, 4, n_kept=2, generator=seed)
+        mu = weights_of(4, 2, seed)
+        tuned = memory_prompt(model, mu)
+        start = model.initial.clone()
+        start[mu == 0] = 0.0
+        kept = MemoryHMM(start / start.sum(), model.transition, model.emission)
+        texts = sample_tokens(model, 30, 9, generator=seed)[:, 1:]
+        blank = prepend_mask(ExactMaskedLM(kept), texts)
+        observed = torch.ones_like(blank, dtype=torch.bool)
+        observed[:, 0] = False
+        tokens = torch.cat([torch.zeros_like(texts[:, :1]), texts], 1)
+        smoothed = posteriors(kept, tokens, observed=observed, keep=["smoothed"]).smoothed[:, 1:]
+        inside = smoothed.unflatten(2, (-1, 3))[
+            ..., list(recoverable_states(model, values=tuned.values_kept))
+        ]
+        margin = PosteriorTask.two_class(kept, mu).posterior(texts) @ torch.from_numpy(mu)
+        probs = tuned.probs(ExactMaskedLM(model), texts)
+        seen = probs.gather(-1, texts[..., None])[..., 0]
+        error = (tuned.head.position_values(probs, texts) / seen - margin[:, None]).abs()
+        bound = np.abs(mu).max() * (1 - inside.sum((2, 3)))
+        assert ((error - bound) * seen).max() < 1e-12
+        largest = max(largest, float((error / (bound + 1e-9)).max()))
+        uncertain += int((bound > 1e-3).sum())
+        soft = memory_prompt(model, mu, temperature=0.02)
+        keys = tuned.head.keys(probs)
+        best = keys.amax(1)
+        gap = best - keys.masked_fill(keys >= best[:, None] - 1e-9, -1).amax(1)
+        moved = (soft.head.values(probs, texts) - tuned.head.values(probs, texts)).abs()
+        assert (moved <= 2 * np.abs(mu).max() * 8 * (-gap / 0.02).exp() + 1e-12).all()
+    assert uncertain > 1000
+    assert largest > 0.5  # the bound is no idle one
+
+
+def test_with_one_cell_one_vector_does_what_several_do():
+    for seed in range(10):
+        model = random_recoverable_hmm(3, 3, 5, n_kept=2, generator=seed)
+        random = torch.Generator().manual_seed(seed)
+        prompt = torch.rand(3, 9, dtype=torch.float64, generator=random) ** 4
+        flat = model.chain.initial.reshape(-1)
+        step = torch.block_diag(*[model.transition] * 3)
+        before = ((prompt[0] * flat) @ step * prompt[1]) @ step
+        one = (prompt[2] * before / flat)[None]
+        texts = sample_tokens(model, 20, 8, generator=seed)
+        shown = [text_probs(ExactMaskedLM(model), texts, vectors, 0) for vectors in (prompt, one)]
+        torch.testing.assert_close(*shown, atol=1e-12, rtol=0)
