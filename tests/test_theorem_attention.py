@@ -321,3 +321,37 @@ def test_where_the_memory_is_settled_any_shares_of_attention_are_right():
             lost += int((~right & (head.keys(probs).amax(1) > 1 - 1e-9)).sum())
     assert promised > 1500
     assert lost > 20
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-2])
+def test_an_error_of_the_model_counts_one_over_sigma(epsilon):
+    """‖Φ‖ = 1/σ with σ of W* off the span of the others; keys, values and labels move within its bounds."""
+    wrong = safe = lost = 0
+    for hmm, head, texts, probs, margins in random_cases(1, 40, 20):
+        columns, found = hmm.emission.flatten(0, 2).T, recovery(hmm)
+        others = torch.ones(columns.shape[1], dtype=torch.bool)
+        others[found.columns] = False
+        left, sizes, _ = torch.linalg.svd(columns[:, others])
+        basis = left[:, int((sizes > 1e-10).sum()) :].T
+        sigma = torch.linalg.svdvals(basis @ columns[:, ~others])[-1]
+        norm = torch.linalg.matrix_norm(head.projection, 2)
+        assert float(norm * sigma) == pytest.approx(1, rel=1e-8)
+        error = torch.randn(probs.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        noisy = probs + epsilon * error / error.norm(dim=2, keepdim=True)
+        moved, top = len(found.columns) ** 0.5 * epsilon / sigma, head.weights.abs().max()
+        assert (head.keys(noisy) - head.keys(probs)).abs().max() <= moved
+        gap = head.position_values(noisy, texts) - head.position_values(probs, texts)
+        assert gap.abs().max() <= top * moved
+        chosen = head.attention(noisy) > 0
+        known = seen_probs(texts, probs) * margins.abs()[:, None]
+        certain = head.keys(probs).amax(1) > 1 - 1e-9
+        bounded = certain & ((known > 3 * top * moved) | ~chosen).all(1)
+        off = (head.values(noisy, texts) >= 0) != (margins >= 0)
+        wrong += int((off & bounded).sum())
+        safe += int(bounded.sum())
+        lost += int((off & certain).sum())
+    assert wrong == 0
+    if epsilon < 1e-3:
+        assert safe > 200
+    else:
+        assert lost > 5  # the condition says something
