@@ -460,11 +460,11 @@ Table([*header, "largest deviation of a key"], rows, [None, None, None, ".0e"])
 # :::{prf:proposition} Soft attention is nearly hard (ours)
 # :label: att-prop-soft
 #
-# Let $n$ be the number of positions and $\Delta > 0$ the gap between the largest key and the largest key outside of
+# Let $T$ be the number of positions and $\Delta > 0$ the gap between the largest key and the largest key outside of
 # $\mathcal{I}$. Softmax attention puts a total weight of
 #
 # $$
-# w \le n\, e^{-\Delta/\tau}
+# w \le T\, e^{-\Delta/\tau}
 # $$
 #
 # outside of $\mathcal{I}$, and its output differs from that of hard attention by at most
@@ -473,7 +473,7 @@ Table([*header, "largest deviation of a key"], rows, [None, None, None, ".0e"])
 #
 # :::{prf:proof}
 # Let $\kappa$ be the largest key. A position outside of $\mathcal{I}$ has weight at most
-# $e^{(\kappa - \Delta)/\tau} / e^{\kappa/\tau}$, as the softmax's denominator has the term $e^{\kappa/\tau}$. There are at most $n$ such
+# $e^{(\kappa - \Delta)/\tau} / e^{\kappa/\tau}$, as the softmax's denominator has the term $e^{\kappa/\tau}$. There are at most $T$ such
 # positions.
 #
 # Positions in $\mathcal{I}$ have equal keys, so they share the weight $1 - w$ equally, and the soft output is
@@ -1141,7 +1141,7 @@ Table(["pooling", "labels right, texts of five words"], rows, ".3f")
 # - States of one cell are recoverable if none of their columns takes part in a linear dependency. There is one
 #   largest such set, and $\Phi$ is a part of $W^+$.
 # - The attention head then gets every label right on texts in which some position is certain to read these states.
-#   Softmax attention gets there as $n\,e^{-\Delta/\tau}$ vanishes.
+#   Softmax attention gets there as $T\,e^{-\Delta/\tau}$ vanishes.
 # - Without certainty its error is at most $\max\lvert\mu\rvert \cdot \mathbb{P}[H_i \notin \mathcal{H}^\star \mid x]$, which it
 #   can compute. Errors of the model count $1/\sigma$ times.
 # - Drop any of the three assumptions, and there are HMMs on which no attention head is right.

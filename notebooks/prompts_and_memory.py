@@ -218,8 +218,8 @@ print("margin {:.4f} = {:.4f} · {:.4f}".format(*margins))
 #   \end{aligned}
 #   $$
 #
-# - *Soft attention* ({prf:ref}`att-prop-soft`): with $n$ positions, a gap $\Delta$ between the largest keys and temperature $\tau$, the output differs from
-#   that of hard attention by at most $2 \max_m \lvert \mu_m \rvert\, n\, e^{-\Delta/\tau}$.
+# - *Soft attention* ({prf:ref}`att-prop-soft`): with $T$ positions, a gap $\Delta$ between the largest keys and temperature $\tau$, the output differs from
+#   that of hard attention by at most $2 \max_m \lvert \mu_m \rvert\, T\, e^{-\Delta/\tau}$.
 # - *An error of the model* ({prf:ref}`att-prop-noise`): with $\hat G_i$ within $\varepsilon$ of $\overline{G}_i(u, x)$, its bounds hold
 #   with $\sigma$ and $d$ of the columns with $m \in \mathcal{M}^\star$.
 # :::

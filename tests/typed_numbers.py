@@ -17,6 +17,7 @@ CHAPTERS = (
     "memory_vs_vanilla",
     "where_the_error_comes_from",
     "reproduction_report",
+    "prompts_on_the_papers_hmms",
     "pretraining",
     "masking_rules",
 )
