@@ -418,6 +418,15 @@ def inside_probs(hmm, x, kind):
 
 
 # %%
+def with_planted_errors(hmm, mu):
+    """The theorem's head; one that reads no token; one with a wrong Φ."""
+    right = attention_head(hmm, mu)
+    star = hmm.emission.flatten(0, 2)[recovery(hmm).columns]
+    no_token = replace(right, embeddings=torch.ones_like(right.embeddings))
+    return right, no_token, replace(right, projection=torch.linalg.pinv(star.T))
+
+
+# %%
 def three_heads(seed, n_cells):
     """Texts, certain ones; wrong labels and deviation of keys, for three heads."""
     hmm, mu = random_task(seed, n_cells)
@@ -426,13 +435,8 @@ def three_heads(seed, n_cells):
     margin = PosteriorTask.two_class(hmm, mu).posterior(x) @ torch.tensor(mu)
     inside = inside_probs(hmm, x, "leave_one_out")
     certain = inside.amax(1) > 1 - 1e-12
-    right = attention_head(hmm, mu)
-    star = hmm.emission.flatten(0, 2)[recovery(hmm).columns]
-    heads = [right, replace(right, embeddings=torch.ones_like(right.embeddings))]
-    heads.append(replace(right, projection=torch.linalg.pinv(star.T)))
-    wrong = [
-        ((h.values(shown, x) >= 0) != (margin >= 0))[certain].sum() for h in heads
-    ]
+    heads, truth = with_planted_errors(hmm, mu), margin >= 0
+    wrong = [((h.values(shown, x) >= 0) != truth)[certain].sum() for h in heads]
     off = [(h.keys(shown) - inside).abs().max() for h in heads]
     return len(x), int(certain.sum()), torch.stack(wrong), torch.stack(off)
 
@@ -679,14 +683,14 @@ clean, known = head.position_values(G, texts), seen * margin.abs()[:, None]
 for eps in [1e-4, 1e-3, 1e-2, 1e-1]:
     noisy, eta = G + eps * error, d**0.5 * eps / sigma
     moved_key = (head.keys(noisy) - keys).abs().max() / eta
-    moved_value = (head.position_values(noisy, texts) - clean).abs().max() / (
-        top * eta
-    )
+    moved_value = (head.position_values(noisy, texts) - clean).abs().max() / top / eta
     chosen = head.attention(noisy) > 0
     safe = covered & ((known > 3 * top * eta) | ~chosen).all(1)
     wrong = (head.values(noisy, texts) >= 0) != (margin >= 0)
     counts = wrong[covered].sum(), safe.sum(), (wrong & safe).sum()
     rows.append((eps, *counts, moved_key, moved_value))
+
+# %%
 header = ["ε", "wrong of covered", "safe by the bound", "wrong among these"]
 header += ["largest error / bound: key", "value"]
 Table(header, rows, [".0e", None, None, None, ".2f", ".2f"])
@@ -871,13 +875,7 @@ phi = recovery(by_hand).projection
 print("Φ:", phi.numpy().round(6).tolist())
 for shown in ([0.5, 0.1, 0.4], [0.5, 0.3, 0.2]):
     entries = phi @ torch.tensor(shown).double()
-    print(
-        shown,
-        "gives",
-        entries.numpy().round(6),
-        "key",
-        round(float(entries.sum()), 6),
-    )
+    print(shown, "gives", entries.numpy().round(6), f"key {float(entries.sum()):.3g}")
 
 # %% [markdown]
 # :::{solution-end}

@@ -136,7 +136,10 @@ plt.show()
 # If $c(x) = \mathbb{P}[M \in \mathcal{M}^\star \mid x] > 0$, then
 #
 # $$
-# c(x)\; \mu^\top \mathbb{P}[M \mid x,\, M \in \mathcal{M}^\star] = \mu^\top \mathbb{P}[M \mid x] .
+# \begin{aligned}
+# &c(x)\; \mu^\top \mathbb{P}[M \mid x,\, M \in \mathcal{M}^\star] \\
+# &\quad = \mu^\top \mathbb{P}[M \mid x] .
+# \end{aligned}
 # $$
 # :::
 #
@@ -335,6 +338,7 @@ def weigh(n_values, n_weighed, seed):
     return weights
 
 
+# %% tags=["hide-input"]
 def refused(hmm, weights):
     """Whether there is no head without a prompt."""
     try:
@@ -346,7 +350,7 @@ def refused(hmm, weights):
 
 # %%
 def both(seed):
-    """Without a prompt refused? Then counts with the prompt, and with a planted error."""
+    """Refused without a prompt? Counts with the prompt, and with a planted error."""
     n_values, n_kept = 3 + seed % 4, 2 + (seed // 4) % 2 * (seed % 4 > 0)
     sizes = {"n_kept": n_kept, "generator": seed}
     drawn = random_recoverable_hmm(n_values, 3, n_kept + 2, **sizes)
@@ -364,21 +368,14 @@ def both(seed):
 
 # %%
 found = [both(seed) for seed in range(1000)]
-print(
-    f"HMMs: 1000, of which without a prompt no head exists: {sum(f[0] for f in found)}"
-)
+alone = sum(f[0] for f in found)
+print(f"HMMs: 1000, of which without a prompt no head exists: {alone}")
 total, rows = sum(f[1] for f in found), []
 for name, k in (("theorem", 2), ("planted: one value too many", 3)):
     read, wrong = (sum(f[k][part] for f in found) for part in (0, 1))
     rows.append((name, total, read, wrong, max(f[k][2] for f in found)))
-header = [
-    "prompt",
-    "texts",
-    "with a key of one",
-    "wrong labels there",
-    "largest deviation",
-]
-Table(header, rows, [None, None, None, None, ".0e"])
+header = ["prompt", "texts", "with a key of one", "wrong labels there"]
+Table([*header, "largest deviation"], rows, [None, None, None, None, ".0e"])
 
 # %% [markdown]
 # ## How much less is asked
@@ -1200,17 +1197,11 @@ gentle, rows = gentle.reshape(1, -1), []
 for gap in [0, 2]:
     for k in [1, 2, 4, 8, 16]:
         fed = torch.cat([torch.cat([gentle, torch.ones(gap, 12).double()])] * k)
-        end = posteriors_from_evidence(
-            topics, fed[None], keep=("filtered",)
-        ).filtered[0, -1]
-        rows.append((gap, k, len(fed), topics.memory_posterior(end)[2]))
-header = [
-    "blanks after each",
-    "gentle vectors",
-    "positions",
-    "P[cell 0 holds value 2]",
-]
-Table(header, rows, [None, None, None, ".5f"])
+        end = posteriors_from_evidence(topics, fed[None], keep=("filtered",))
+        left = topics.memory_posterior(end.filtered[0, -1])[2]
+        rows.append((gap, k, len(fed), left))
+header = ["blanks after each", "gentle vectors", "positions"]
+Table([*header, "P[cell 0 holds value 2]"], rows, [None, None, None, ".5f"])
 
 # %% [markdown]
 # :::{solution-end}

@@ -35,6 +35,8 @@ from hmmlib.plotting import use_style
 from hmmlib.tables import Table
 
 use_style()
+
+# %%
 n_states, seed = 15, 1  # change me: an HMM and task of the paper's first experiment
 paper = random_hmm(n_states, n_tokens=10, generator=seed)
 paper_task = draw_task(paper, generator=seed)
@@ -42,9 +44,7 @@ print("states that the task weighs:", paper_task.mu.nonzero().flatten().tolist()
 likely = paper.transition.sort(descending=True).values[:, :4]
 print("likeliest successors of state 0:", likely[0].numpy().round(4))
 favourite = paper.emission.amax(1)
-print(
-    "probability of the favourite token, median:", round(float(favourite.median()), 4)
-)
+print(f"probability of the favourite token, median: {float(favourite.median()):.4f}")
 
 # %% [markdown]
 # ## How often are there prompt states?
@@ -64,6 +64,7 @@ from hmmlib.constructions import (
 from hmmlib.hmm import random_sparse_hmm
 
 
+# %%
 def possible(construction, hmm, weights):
     """Whether the construction's assumption holds."""
     try:
@@ -647,6 +648,8 @@ ask = PosteriorTask.two_class(topic, [1, 0, -1])
 one = torch.ones(1, dtype=torch.float64)
 signs = torch.tensor([[-1.0], [1.0], [0.0]]).double()  # a, b, blank
 counter = AttentionHead(torch.ones(1, 2).double(), one, one, signs)
+
+# %%
 wrong = total = 0
 for length in range(1, 11):
     x = torch.tensor(list(product((0, 1), repeat=length)))

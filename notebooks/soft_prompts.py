@@ -44,6 +44,8 @@ from hmmlib.plotting import use_style
 from hmmlib.tables import Table
 
 use_style()
+
+# %%
 reviews = review_hmm(quotes=True)
 print("states:", *REVIEW_STATES)
 questions = {"praise, not complaint": [0, 1, -1, 0], "own opinion": [0, 1, 1, -5]}
@@ -524,8 +526,9 @@ def state_behind(u):
 
 
 # %%
-rows = []
-for eta, eps in [(0, 0), (1e-4, 0), (1e-2, 0), (0, 1e-2), (1e-2, 1e-2), (1, 0)]:
+sizes = [(0, 0), (1e-4, 0), (1e-2, 0), (0, 1e-2), (1e-2, 1e-2), (1, 0)]
+rows, margin = [], posterior @ mu5
+for eta, eps in sizes:
     vector = torch.tensor([[0, 0, eta, 1, 1]]).double()
     rho = prompted_prior(five, vector)
     b = torch.linalg.pinv(five.emission[B]) @ (mu5 * five.initial / rho)[B]
@@ -533,14 +536,14 @@ for eta, eps in [(0, 0), (1e-4, 0), (1e-2, 0), (0, 1e-2), (1e-2, 1e-2), (1, 0)]:
     value = c * ((blank_probs(lm, x, vector) + eps * error) @ b)
     outside = (b @ five.emission[2]).abs() * state_behind(vector)[:, 2]
     bound = c * ((b - b.mean()).norm() * eps + outside) + 1e-12
-    margin = posterior @ mu5
     wrong, safe = (value >= 0) != (margin >= 0), margin.abs() > bound
     ratio = ((value - margin).abs() / bound).max() if eta + eps else np.nan
     rows.append((eta, eps, wrong.sum(), safe.sum(), (wrong & safe).sum(), ratio))
+
+# %%
 header = ["η", "ε", "wrong labels of 2,000", "beyond the bound", "wrong among these"]
-Table(
-    [*header, "largest error / bound"], rows, [".0e", ".0e", None, None, None, ".3f"]
-)
+header.append("largest error / bound")
+Table(header, rows, [".0e", ".0e", None, None, None, ".3f"])
 
 # %% [markdown]
 # No label is wrong whose margin exceeds the bound, and the bound is met: with $\varepsilon = 0$ error and bound are equal, as
@@ -618,7 +621,7 @@ tosses = [
 
 
 def on_coins(mu, prompt=None, texts=tosses):
-    """Can a head get all labels right on these texts? Also what it sees, and the labels."""
+    """Can a head be right on these texts? Also what it sees, and the labels."""
     task, lm = PosteriorTask.two_class(coins, mu), ExactMaskedLM(coins)
     labels = torch.cat([task.labels(x) for x in texts])
     shown = torch.cat([blank_probs(lm, x, prompt) for x in texts])
@@ -911,16 +914,10 @@ def finds(search, seed, n):
     return True
 
 
-rows = [
-    (
-        n,
-        *(
-            sum(finds(s, k, n) for k in range(30))
-            for s in (greedy, find_prompt_states)
-        ),
-    )
-    for n in (10, 15, 20)
-]
+# %%
+rows, searches = [], (greedy, find_prompt_states)
+for n in (10, 15, 20):
+    rows.append((n, *(sum(finds(s, k, n) for k in range(30)) for s in searches)))
 Table(["$H$", "never turns back, of 30", "complete search"], rows)
 
 # %% [markdown]
