@@ -54,8 +54,8 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], nam
     axes.annotate("", end, start, arrowprops=style)
     across = start[1] == end[1]
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-    place = {"ha": "center", "va": "bottom"} if across else {"ha": "left", "va": "center"}
-    axes.annotate(name, middle, (0, 4) if across else (4, 0), textcoords="offset points", **place)
+    ha, va, offset = ("center", "bottom", (0, 4)) if across else ("left", "center", (4, 0))
+    axes.annotate(name, middle, offset, textcoords="offset points", ha=ha, va=va)
 
 
 def prior_under_prompt(initial: Tensor, prompt: Tensor, prior: Tensor, weighed: Sequence[int] = ()) -> Figure:
