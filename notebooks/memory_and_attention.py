@@ -750,7 +750,7 @@ plt.show()
 # %% [markdown]
 # In the text $a^n$ every position shows the same token and the same $G$. Attention has nothing to choose from: it
 # averages equal values, and the head's output is $v^\top G$ with $v = \Phi^\top(b \odot e^\star(a))$, a linear
-# function. Along a segment a linear function that is $\ge 0$ at both ends is $\ge 0$ in between. So one label of
+# function. What is shown moves one way, while the labels go 1, 0, 1: by {prf:ref}`fail-lem-one-way` one label of
 # three is wrong. The certificate is the combination of the three distributions that says so: for all $v$,
 # $\sum_n \lambda_n y_n v^\top G(a^n) = 0$ with $\lambda \ge 0$ and $y_n = \pm 1$ the labels.
 

@@ -753,7 +753,8 @@ except AssumptionError as error:
 #    \Bigl(\sum_m \rho_m p_m^n\Bigr)^2 \le \sum_m \rho_m p_m^{n-1} \sum_m \rho_m p_m^{n+1},
 #    $$
 #
-#    so $g_n \le g_{n+1}$. An affine function of something monotone changes its sign at most once. The labels change twice.
+#    so $g_n \le g_{n+1}$. What is shown moves one way, while the labels of `a`, `aa`, `aaa` and `aaaa` go from 1 to 0 and back:
+#    {prf:ref}`fail-lem-one-way` rules that out.
 # :::
 #
 # The same by linear programming, for the theorem's prompt and for 50 random ones. `separate` looks for the best weights on

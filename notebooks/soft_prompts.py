@@ -673,8 +673,8 @@ print(f"no head behind it separates by more than {most:.0e}")
 # \mathbb{E}[p\,r] - \mathbb{E}[p]\,\mathbb{E}[r] = \tfrac12 \sum_{g, h} \tilde p_g\, \tilde p_h\, (p_g - p_h)(r_g - r_h) \ge 0,
 # $$
 #
-# because $r$ grows with $p$. A head's value is $b_a\, \overline{G}_\varnothing[a] + b_b\,(1 -
-# \overline{G}_\varnothing[a])$, hence monotone in $n$: once its sign has changed it does not change back.
+# because $r$ grows with $p$. So what is shown moves one way along $x_0, x_1, \dots, x_T$, and {prf:ref}`fail-lem-one-way` rules
+# out the labels 0, 1, 0 and 1, 0, 1.
 # :::
 #
 # Below, all texts of twelve tosses. The label is 1 in the middle and 0 at both ends, while what the model shows only
