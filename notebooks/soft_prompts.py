@@ -218,6 +218,17 @@ token_probs_with_prompt(plain, prompted, y, five.emission, [0, 1, 4], head.weigh
 plt.show()
 
 # %% [markdown]
+# ### Change it
+#
+# The two triangles again, to drag and to switch. What becomes of the corners when the prompt gives state 2 a little?
+#
+# :::{geometry} Corners that a prompt removes
+# :machines: prompt
+# :panels: prompt, task
+#
+# The prompt can be changed here. That needs JavaScript, which is switched off; the figure above shows one prompt and none.
+# :::
+#
 # ## The theorem
 #
 # :::{prf:definition} Relaxed non-degeneracy (the paper's Section 3.1)

@@ -505,6 +505,18 @@ Table(["masked", "Bayes floor (nats per masked token)"], rows, ".3f")
 # models that predict the *next* word, without an HMM. Their tasks are those that a sentence completion would answer, and
 # they show that a model near the optimum has features that solve them linearly.
 #
+# ### By hand
+#
+# Messages and posteriors can be computed on paper. Here they are for an HMM of two states, in fractions. Click a token
+# to change or mask it, and point at a number to see how it comes about.
+#
+# :::{by-hand} Two states, by hand
+# :machines: two-tokens, three-tokens
+#
+# Every number of a small HMM as a fraction, with its computation. That needs JavaScript, which is switched off; the
+# equations above say how each is computed.
+# :::
+#
 # ## Exercises
 
 # %% [markdown]

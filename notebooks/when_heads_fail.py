@@ -432,6 +432,18 @@ hulls(g, y, apart)
 plt.show()
 
 # %% [markdown]
+# ### Change it
+#
+# Drag the numbered columns of $W$: the hulls of the two labels move with them, come near and meet, and a lost direction
+# appears where the columns become dependent.
+#
+# :::{geometry} Columns, hulls and a lost direction
+# :machines: head, quotes, reviews
+# :panels: task
+#
+# The columns of $W$ can be dragged here. That needs JavaScript, which is switched off; the figure above shows one HMM.
+# :::
+#
 # We now spend this budget on the paper's HMMs.
 #
 # ## The paper's HMMs, twenty seeds
