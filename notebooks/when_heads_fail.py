@@ -92,8 +92,10 @@ plt.show()
 # divided by their sum,
 #
 # $$
-# \mathbb{E}[p\,r] - \mathbb{E}[p]\,\mathbb{E}[r]
-#   = \tfrac12 \sum_{g, h} \tilde w_g\, \tilde w_h\, (p_g - p_h)(r_g - r_h) \ge 0,
+# \begin{aligned}
+# &\mathbb{E}[p\,r] - \mathbb{E}[p]\,\mathbb{E}[r] \\
+# &\quad = \tfrac12 \sum_{g, h} \tilde w_g\, \tilde w_h\, (p_g - p_h)(r_g - r_h) \ge 0,
+# \end{aligned}
 # $$
 #
 # and $\mathbb{E}[r] > 0$. That is the first claim. By it $\alpha + \beta E_n$ is monotone in $n$. So the $n$ on which it is
@@ -104,8 +106,8 @@ plt.show()
 # the texts of $T$ tosses let $x_n$ have $n$ sides a. Its posterior is proportional to $\pi_0(h)\, p_h^n (1 - p_h)^{T-n}$, which is
 # $w_h r_h^n$ with $w_h = \pi_0(h) (1 - p_h)^T$ and $r_h = p_h / (1 - p_h)$, and this ratio grows with $p_h$. What the model
 # shows for a is $E_n$, and the value of a linear head, $b_a E_n + b_b (1 - E_n)$, is $\alpha + \beta E_n$. The labels of
-# the fair coin are 0, 1, 0 along $n$. Hence no linear head is right, whatever the prior $\pi_0$. In exact fractions, for
-# twelve tosses:
+# the fair coin are 0, 1, 0 along $n$. Hence no linear head is right. Nor is one if the model is led to other weights
+# $w_h$ while the labels stay, as by a prompt. In exact fractions, for twelve tosses:
 
 # %%
 from fractions import Fraction as F
