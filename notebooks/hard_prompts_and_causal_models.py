@@ -16,6 +16,7 @@
 # Neither is in {cite:t}`wei2021why`, whose prompts are free vectors and whose model sees both sides. In the world of an
 # HMM both questions can be settled. Which of the {doc}`soft prompts <soft_prompts>` can a string of real words replace?
 # And what is left of the four theorems when the model sees only the past? All statements of this chapter are ours.
+# Running it takes about twenty seconds.
 
 # %% [markdown]
 # ## Prompts in words
