@@ -110,7 +110,7 @@ rows = [("none: the more frequent label", often), *right.items()]
 Table(["model", "labels right"], rows)
 
 # %% [markdown]
-# The first row is what one gets without reading the text. On the exact model this is {doc}`soft_prompts` again: the head
+# The first row is what one gets without reading the text. On the exact model this is {doc}`prompts_on_the_papers_hmms` again: the head
 # loses something to the emissions, and the prompt gets it back.
 #
 # ### With a network
@@ -331,7 +331,7 @@ plt.show()
 # One HMM is an anecdote. The same was done for the HMMs of the paper's figure, with several seeds for each
 # number of states: text, task, network, heads and prompts. That takes hours, so the numbers come from a file
 # written by `hmmlib sweep head-vs-prompt` and `hmmlib results`. Beside them stand the exact model's, with twenty seeds,
-# from the file of {doc}`soft_prompts`, and the paper's. How far the worst network for each number of states is from exact:
+# from the file of {doc}`prompts_on_the_papers_hmms`, and the paper's. How far the worst network for each number of states is from exact:
 
 # %%
 ours, ideal = read_results("head_vs_prompt_laptop"), read_results("exact_prompts")
@@ -407,7 +407,7 @@ for key, found in curves.items():
 # better than that on a network. Heads by AdamW fall earlier. At 8 states two of our three HMMs lose about a fifth of
 # the labels to the recipe alone, and the mean is that of the paper; a solved head loses next to nothing there.
 #
-# The exact model's numbers differ a little from those in {doc}`soft_prompts`, since there each head had the penalty that
+# The exact model's numbers differ a little from those in {doc}`prompts_on_the_papers_hmms`, since there each head had the penalty that
 # suited it best and here all have the same.
 
 # %% [markdown]

@@ -218,7 +218,7 @@ token_probs_with_prompt(plain, prompted, y, five.emission, [0, 1, 4], head.weigh
 plt.show()
 
 # %% [markdown]
-# ### Change it
+# ### Change the corners
 #
 # The two triangles again, to drag and to switch. What becomes of the corners when the prompt gives state 2 a little?
 #

@@ -528,7 +528,7 @@ plt.show()
 #
 # **The heads above are optimistic.** They were chosen by looking at the very texts that they are scored on. What a
 # head learns from one set of texts and gets right on another is lower; the
-# {doc}`next chapter <soft_prompts>` has those numbers.
+# {doc}`chapter on the HMMs of the paper <prompts_on_the_papers_hmms>` has those numbers.
 
 # %% mystnb={"figure": {"caption": "The best head found for the exact predictions of the paper's HMMs, on labels with a clear margin of the 500 texts that it was chosen on: twenty seeds (dots) and their mean, with the share of the more frequent label.", "name": "fig-fail-best"}, "image": {"alt": "Line chart of labels right against hidden states. The best head is at 100 percent up to 10 states and falls to somewhat above 90 percent at 30; the more frequent label stays near 65 to 70 percent."}}
 from hmmlib.plotting import accuracy_by_states

@@ -367,7 +367,7 @@ Table(["$H$", *panels], rows)
 #
 #
 # With few seeds an interval is wide: for three, half of it is 2.5 standard deviations. That a loss is *not told from zero* says little
-# about whether it is there. The exact model's rungs have twenty seeds ({doc}`soft_prompts`), and we come back to them below.
+# about whether it is there. The exact model's rungs have twenty seeds ({doc}`prompts_on_the_papers_hmms`), and we come back to them below.
 
 # %% [markdown]
 # ## Does the order matter?
@@ -456,7 +456,7 @@ Table(header, rows, ".1f")
 
 # %% [markdown]
 # A certificate says *whether* something is lost. How *much*, on the paper's HMMs? Twenty seeds of the exact model are in
-# the file of {doc}`soft_prompts`, and from each seed the HMM can be made again. Here is what one would look at first:
+# the file of {doc}`prompts_on_the_papers_hmms`, and from each seed the HMM can be made again. Here is what one would look at first:
 # how far $W$ is from having dependent columns, and how much of $\mu$ no head can express. Beside them a trivial one, the
 # share of the more frequent label. The table has the mean loss in points, on how many HMMs it is half a point, and the
 # lowest, the median and the highest of the smallest singular values of $W$, relative to the largest.
