@@ -199,7 +199,7 @@ results: $(STAMP) ## compute the results and small models that the book keeps in
 .PHONY: costs
 costs: $(STAMP) ## measure what each notebook needs, with 2 GiB of memory for each (ten minutes, on Linux)
 	@echo "==> Time and memory of each notebook"
-	@$(PY) book/tools/measure_notebooks.py
+	@$(PY) book/tools/measure_notebooks.py $(NOTEBOOKS)
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## measure hmmlib against other libraries

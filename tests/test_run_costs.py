@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from measure_notebooks import COSTS, LIMIT_MIB, measure
-from run_costs import SPACE, duration, in_the_books_order, read_costs, sentence
+from measure_notebooks import COSTS, LIMIT_MIB, main, measure, with_some
+from run_costs import SPACE, duration, in_the_books_order, measured_again, read_costs, sentence
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 RECORDED = read_costs(COSTS)
 WORDS = {
     "a few seconds": 5,
     "ten seconds": 10,
+    "a quarter of a minute": 15,
     "twenty seconds": 20,
     "half a minute": 30,
     "a minute": 60,
@@ -53,6 +54,28 @@ def test_a_page_says_what_its_build_took() -> None:
     plain, built = (sentence(cost, 2, seconds).replace(SPACE, " ") for seconds in (None, 41.1))
     assert "takes 30 s on 2 cores, and at most 500 MiB" in plain
     assert "took 41 s when it was built; it needs at most 500 MiB" in built
+
+
+def test_some_notebooks_can_be_measured_again() -> None:
+    made = {"date": "2030-01-02T03:04:05+00:00", "machine": {"cpu": "a processor"}}
+    old = {"seconds": 9.0, "peak_mib": 300}
+    notebooks = {"head_tuning": old, "soft_prompts": old, "gone": old}
+    stored = {"limit_mib": 2048, "notebooks": notebooks, "provenance": {}}
+    content = with_some(stored, {"head_tuning": {"seconds": 5.0, "peak_mib": 200}}, made)
+    assert content["notebooks"] == {
+        "head_tuning": {"seconds": 5.0, "peak_mib": 200, "provenance": made},
+        "soft_prompts": old,
+    }
+    assert content["limit_mib"] == 2048
+    said = measured_again(content["notebooks"])
+    assert said == " 1 of the pages were measured again on 2030-01-02 (a processor)."
+    assert measured_again({"soft_prompts": old}) == ""
+
+
+def test_a_notebook_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["no_such_chapter"])
+    assert "there is no notebook no_such_chapter" in capsys.readouterr().err
 
 
 def test_the_list_has_the_books_order() -> None:

@@ -28,7 +28,6 @@ ALLOWED = {
         "1.96": "the 97.5% point of the normal distribution",
         "2.78": "the 97.5% point of Student's with four degrees of freedom",
     },
-    "where_the_error_comes_from": {"0.08": "one in twelve"},
 }
 """For a notebook the decimals that its prose may have though no cell prints them, each with what it is: a
 setting, a constant, a number of the paper's text; never a result."""

@@ -93,6 +93,26 @@ def add_to_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     title.parent.insert(1, nodes.paragraph("", text, classes=["run-cost"]))
 
 
+def measured_again(notebooks: dict[str, dict[str, Any]]) -> str:
+    """Say how many pages were measured apart from the others.
+
+    Args:
+        notebooks: What is recorded of each; ``provenance`` where it was measured by itself.
+
+    Returns:
+        A sentence for each day and processor, with a space before it; nothing where there is none.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for cost in notebooks.values():
+        if made := cost.get("provenance"):
+            key = (made["date"][:10], made["machine"]["cpu"])
+            found[key] = found.get(key, 0) + 1
+    return "".join(
+        f" {count} of the pages were measured again on {day} ({cpu})."
+        for (day, cpu), count in sorted(found.items())
+    )
+
+
 class RunCosts(SphinxDirective):
     """``{run-costs}``: all pages, with what they need."""
 
@@ -104,7 +124,8 @@ class RunCosts(SphinxDirective):
         made = costs["provenance"]
         lines = [
             f"Measured on {made['date'][:10]}, one after the other on {made['machine']['cores']} cores "
-            f"({made['machine']['cpu']}), with at most {costs['limit_mib'] / 1024:g} GiB for each.",
+            f"({made['machine']['cpu']}), with at most {costs['limit_mib'] / 1024:g} GiB for each."
+            + measured_again(costs["notebooks"]),
             "",
             "| page | time | memory |",
             "|---|---:|---:|",

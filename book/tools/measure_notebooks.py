@@ -1,6 +1,8 @@
 """Measure what each notebook needs: seconds, and memory under a limit such as Binder's.
 
-Run as ``make costs``. Writes ``book/results/notebook_costs.json``, from which each page says what it needs.
+Run as ``make costs``, or ``make costs NOTEBOOKS=head_tuning`` for some. Writes
+``book/results/notebook_costs.json``, from which each page says what it needs; where only some were measured,
+it says of these when, where and from which commit.
 Works on Linux, where the limit counts all memory that a process asks for to write in.
 """
 
@@ -52,15 +54,47 @@ def _measure_here(script: Path, limit_mib: int) -> dict[str, float]:
     return {"seconds": round(seconds, 1), "peak_mib": round(peak)}
 
 
-def main() -> None:
-    """Measure every notebook, one after the other, and write the file."""
+def with_some(
+    stored: dict[str, Any], found: dict[str, dict[str, float]], made: dict[str, Any]
+) -> dict[str, Any]:
+    """What the file holds when some notebooks were measured again.
+
+    Args:
+        stored: What it held.
+        found: ``seconds`` and ``peak_mib`` of each notebook that was measured.
+        made: Where, when and from which commit.
+
+    Returns:
+        The same with these notebooks' numbers, each with its ``provenance``, and without those that are gone.
+    """
+    there = {script.stem for script in NOTEBOOKS.glob("*.py")}
+    costs = {name: cost for name, cost in stored["notebooks"].items() if name in there}
+    costs |= {name: {**cost, "provenance": made} for name, cost in found.items()}
+    return {**stored, "notebooks": dict(sorted(costs.items()))}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure notebooks, one after the other, and write the file.
+
+    Args:
+        arguments: What stands on the command line; None: that of this process.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.parse_args()
-    found: dict[str, Any] = {}
-    for script in sorted(NOTEBOOKS.glob("*.py")):
+    parser.add_argument("names", nargs="*", help="names of notebooks; all by default", metavar="NAME")
+    names = parser.parse_args(arguments).names
+    scripts = [NOTEBOOKS / f"{name}.py" for name in names] or sorted(NOTEBOOKS.glob("*.py"))
+    for script in scripts:
+        if not script.exists():
+            parser.error(f"NAME: there is no notebook {script.stem}")
+    found: dict[str, dict[str, float]] = {}
+    for script in scripts:
         found[script.stem] = measure(script)
         print(f"{script.stem}: {found[script.stem]}", flush=True)
-    content = {"limit_mib": LIMIT_MIB, "notebooks": found, "provenance": provenance(COSTS)}
+    made = provenance(COSTS)
+    if names:
+        content = with_some(json.loads(COSTS.read_text(encoding="utf-8")), found, made)
+    else:
+        content = {"limit_mib": LIMIT_MIB, "notebooks": found, "provenance": made}
     COSTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {COSTS.relative_to(ROOT)}")
 
