@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 import hmmlib
 from conftest import OutputText
-from draw_figures import TARGET, figure3_of_both
+from draw_figures import FIGURES, STATIC
 from finished_pages import LOADS_ELSEWHERE
 from hmmlib_book import configure, repository_url
 
@@ -66,8 +66,9 @@ def test_the_numbers_of_figure_3_are_the_papers() -> None:
     assert second["vanilla_hmm_linear_head"]["mean"][-1] == 66.16
 
 
-def test_the_committed_figure_is_drawn_from_the_numbers() -> None:
-    assert figure3_of_both() == TARGET.read_text(encoding="utf-8"), "make figures draws it anew"
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_committed_figure_is_drawn_from_the_numbers(name: str) -> None:
+    assert FIGURES[name]() == (STATIC / name).read_text(encoding="utf-8"), "make figures draws it anew"
 
 
 @pytest.mark.parametrize("page", ["README.md", "book/intro.md"])

@@ -6,18 +6,25 @@ Run as ``make figures``. The same numbers give the same file, byte for byte.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
 
+from hmmlib import ExactMaskedLM, blank_probs
 from hmmlib.analysis import Results, World
 from hmmlib.analysis.figure3 import shown_worlds
+from hmmlib.constructions import linear_head
+from hmmlib.hmm import REVIEW_WORDS, review_hmm
 from hmmlib.plotting.figure3 import figure3_overlay
+from hmmlib.plotting.head_tuning import pipeline
 from hmmlib.plotting.style import use_style
 
 BOOK = Path(__file__).resolve().parent.parent
-TARGET = BOOK / "_static" / "figure3.svg"
+STATIC = BOOK / "_static"
 
 
 def figure3_worlds() -> dict[str, World]:
@@ -35,9 +42,26 @@ def figure3_of_both() -> str:
     Returns:
         The picture as SVG.
     """
+    return _as_svg(lambda: figure3_overlay(figure3_worlds()))
+
+
+def way_to_a_label() -> str:
+    """Draw the way from a text to its label, for the reviewer of chapter 2 of the book.
+
+    Returns:
+        The picture as SVG.
+    """
+    words = ("great", "plot", "great", "dull")
+    text = torch.tensor([[REVIEW_WORDS.index(word) for word in words]])
+    hmm = review_hmm()
+    probs, head = blank_probs(ExactMaskedLM(hmm), text)[0], linear_head(hmm, [0, 1, -1]).weights
+    return _as_svg(lambda: pipeline(words, REVIEW_WORDS, probs, head))
+
+
+def _as_svg(draw: Callable[[], Figure]) -> str:
     with mpl.rc_context():
         use_style()
-        figure = figure3_overlay(figure3_worlds())
+        figure = draw()
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)
@@ -45,11 +69,16 @@ def figure3_of_both() -> str:
     return "\n".join(line.rstrip() for line in svg.getvalue().splitlines()) + "\n"
 
 
+FIGURES = {"figure3.svg": figure3_of_both, "way_to_a_label.svg": way_to_a_label}
+
+
 def main() -> None:
     """Write every figure to ``book/_static``."""
     mpl.use("svg")
-    TARGET.write_text(figure3_of_both(), encoding="utf-8")
-    print(f"wrote {TARGET.relative_to(BOOK.parent)}")
+    for name, draw in FIGURES.items():
+        file = STATIC / name
+        file.write_text(draw(), encoding="utf-8")
+        print(f"wrote {file.relative_to(BOOK.parent)}")
 
 
 if __name__ == "__main__":
