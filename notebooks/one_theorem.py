@@ -361,6 +361,8 @@ Table(["", *columns], rows)
 # $\widehat{G} - G$ sums to zero, a linear head's value moves by at most $s(b) \operatorname{TV}(\widehat{G}, G)$. By Pinsker's
 # inequality this is at most $s(b) \sqrt{\mathrm{KL}/2}$, and {prf:ref}`we-prop-spread` turns that into a share of labels. This
 # settles the first two cases. An attention head has a second way to go wrong: it may look at the wrong position.
+# {prf:ref}`att-prop-noise` bounds that by a singular value of the emissions. In total variation the constants are those of the
+# head itself, and $\delta = \sqrt{\mathrm{KL}/2}$ can be put in, with the largest KL over the positions.
 #
 # :::{prf:proposition} Error of an attention head (ours)
 # :label: ott-prop-noise
