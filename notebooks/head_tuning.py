@@ -29,7 +29,7 @@
 #
 # The question of this chapter: when can a linear head on the perfect model's probabilities get **every** label right?
 # The paper has a condition on the emissions under which it always can. We prove it, build the head, and then take the
-# condition away: first a little, then altogether. Running the chapter takes about twenty seconds.
+# condition away: first a little, then altogether. Running the chapter takes about half a minute.
 
 # %% [markdown]
 # ## The task

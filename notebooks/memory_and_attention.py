@@ -22,8 +22,7 @@
 # Less than one would think. {cite:t}`wei2021why` show that a head that may *look for the right positions* needs far less of the
 # emissions than the linear head of {doc}`head_tuning`, which has to tell all states apart. We shall build their head, prove when it
 # is right, simplify the assumption, and see what is left when no position is certain, when attention is soft, and
-# when the model is only nearly right. At the end we take the assumptions away one by one. Running the chapter takes about half
-# a minute.
+# when the model is only nearly right. At the end we take the assumptions away one by one. Running the chapter takes about a minute.
 
 # %% [markdown]
 # ## A text with a memory

@@ -15,8 +15,7 @@
 #
 # They are one. This chapter states it on a page, fills in the four cases, and checks them in fractions, where the
 # head's value less the margin is not $10^{-14}$ but $0$. Then come the two things that a user of the theorem needs:
-# when it *must* fail, with texts that prove it, and how much error of the model an attention head bears. Running it takes
-# a few seconds.
+# when it *must* fail, with texts that prove it, and how much error of the model an attention head bears. Running it takes about ten seconds.
 
 # %% [markdown]
 # ## The setting

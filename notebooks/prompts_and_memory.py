@@ -21,7 +21,7 @@
 # It can, with a single vector: memory never changes, so what the prompt says about it stays true to the end of
 # the text. This chapter proves that, counts how much weaker the condition on the emissions becomes, and finds out what changes when
 # there are several cells: then the prompt says too much, and one vector is no longer as good as many. It ends with four ways in which
-# a prompt fails. Running it takes about half a minute.
+# a prompt fails. Running it takes about a minute.
 
 # %% [markdown]
 # ## The question

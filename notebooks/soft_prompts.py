@@ -22,7 +22,7 @@
 #
 # We shall see tasks that no head can do, prove when a prompt with a head can do one, and build both. Then we ask
 # what becomes of a prompt that is not perfect, and why a single vector will be enough for us where the paper's
-# experiment tunes twenty. Running the chapter takes about half a minute.
+# experiment tunes twenty. Running the chapter takes about a minute.
 #
 # ## A task that no head can do
 #
