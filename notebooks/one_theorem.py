@@ -90,7 +90,12 @@
 #
 # :::{prf:proof}
 # By {eq}`ott-eq-through` and readability
-# $b^\top G(r) = \sum_{z \in B} b^\top W_z\, p_r(z) = \sum_{z \in B} \nu_z\, p_r(z)$. Multiply by $c(x)$.
+#
+# $$
+# b^\top G(r) = \sum_{z \in B} b^\top W_z\, p_r(z) = \sum_{z \in B} \nu_z\, p_r(z) .
+# $$
+#
+# Multiply by $c(x)$.
 # :::
 #
 # So three things are asked of a task and a model. Everything shown goes through the columns that are left. The weights can

@@ -24,11 +24,11 @@ def columns_left(cases: Sequence[Case]) -> Figure:
     Returns:
         The figure: darker squares are larger probabilities, framed columns are read, crossed ones removed.
     """
-    widths = [len(names) + 1.2 for _, _, names, _, _ in cases]
-    figure, panels = plt.subplots(
-        1, len(cases), figsize=(0.44 * sum(widths) + 1.0, 3.6), width_ratios=widths, squeeze=False
-    )
-    for axes, (title, columns, names, read, removed) in zip(panels[0], cases, strict=True):
+    rows = (len(cases) + 1) // 2
+    figure, panels = plt.subplots(rows, 2, figsize=(7.2, 2.9 * rows), squeeze=False)
+    for spare in panels.flat[len(cases) :]:
+        spare.axis("off")
+    for axes, (title, columns, names, read, removed) in zip(panels.flat, cases, strict=False):
         table: np.ndarray = np.asarray(columns, dtype=float)
         axes.imshow(table, cmap="Greys", vmin=0, vmax=1.4, aspect="auto")
         axes.grid(visible=False)
