@@ -89,7 +89,7 @@ rows = []
 for tag in weakest.abs().argsort(descending=True)[:4].tolist():
     counts = text.word_counts[tag]
     top = counts.argsort()[::-1][:2]
-    said = ", ".join(f"{text.words[i]} ({counts[i]:.0f})" for i in top)
+    said = ", ".join(f"`{text.words[i]}` ({counts[i]:.0f})" for i in top)
     rows.append((f"`{text.tags[tag]}`", weakest[tag] / weakest.abs().max(), said))
 Table(["tag", "entry, rescaled", "most frequent words (count)"], rows)
 
