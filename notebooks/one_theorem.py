@@ -117,6 +117,35 @@
 # holds at a position that is sure to read $\mathcal{H}^\star$; elsewhere the sum misses a part of the posterior, and the
 # key says how much.
 #
+# The paper asks for more than these proofs use. It starts an ergodic chain from its stationary distribution, in all four cases,
+# which nothing here needs. The rest, theorem by theorem:
+#
+# ```{list-table}
+# :header-rows: 1
+# :name: ott-tab-assumptions
+#
+# * - Theorem
+#   - The paper assumes
+#   - What is used
+#   - Why it is enough
+# * - head
+#   - The columns of $W$ are independent.
+#   - $\mu$ is orthogonal to all lost directions.
+#   - {prf:ref}`thm-fail-converse`
+# * - prompt
+#   - The columns left are independent, and $\mu$ is zero off them.
+#   - $\nu$ is readable, and $\mu \odot \pi_0$ is zero off them.
+#   - {prf:ref}`sp-rem-weaker`
+# * - attention
+#   - $\mathcal{H}^\star$ is recoverable among all columns; some position is sure.
+#   - Among the columns in use; a margin above the doubt at the best position.
+#   - {prf:ref}`att-prop-columns`, {prf:ref}`att-prop-robust`
+# * - prompt, attention
+#   - $\mathcal{M}^\star$ are the values that the task weighs.
+#   - Any $\mathcal{M}^\star$ that holds them; with several cells, blanks in between.
+#   - {prf:ref}`rem-mp-kept`, {prf:ref}`mp-prop-blanks`
+# ```
+#
 # We build one small HMM for each case, with probabilities in tenths. The first is the reviewer of {doc}`text_from_an_hmm`; the second
 # the HMM of five states of {doc}`soft_prompts`. In the other two a reviewer has a verdict, good or bad (or mixed), and writes `the` or
 # an opinion.
