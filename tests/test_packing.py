@@ -15,12 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 READS = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from hmmlib.analysis import read_tagged
 from hmmlib.analysis.results import book_file, read_results
 from hmmlib import load_lm
 brought = book_file("checkpoints").is_relative_to(sys.argv[1])
 print(read_results("figure3_paper")["experiment_1"]["H"][0], brought)
 for file in book_file("checkpoints").glob("*.safetensors"):
     load_lm(file)
+assert len(read_tagged("heldout")) > 1000
 """
 
 
@@ -85,6 +87,6 @@ def test_the_wheel_has_what_is_in_the_repository_and_nothing_else(installed: Pat
     brought = {
         name.replace("book/", "_book/")
         for name in files_in(ROOT)
-        if name.startswith(("book/results/", "book/checkpoints/"))
+        if name.startswith(("book/results/", "book/checkpoints/", "book/data/"))
     }
     assert packed == ours | brought

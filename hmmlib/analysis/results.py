@@ -23,7 +23,7 @@ def book_file(name: str) -> Path:
 
     Returns:
         The path: in the copy of the repository that the working directory lies in, else in the one
-        that hmmlib is installed from, else what an installed hmmlib brought along: results and models.
+        that hmmlib is installed from, else what an installed hmmlib brought along: results, models and texts.
 
     Raises:
         FileNotFoundError: If there is no such file.
