@@ -162,6 +162,11 @@ notebooks: $(STAMP) ## write the notebooks anew from their scripts, executed
 	@echo "==> Executing the notebooks in place, $(WORKERS) at a time"
 	@$(PY) book/tools/execute_notebooks.py --workers $(WORKERS) $(NOTEBOOKS)
 
+.PHONY: slides
+slides: $(STAMP) ## write each figure of the notebooks as an SVG file, for slides
+	@echo "==> Figures for slides"
+	@$(PY) book/tools/write_slides.py --workers $(WORKERS) $(NOTEBOOKS)
+
 .PHONY: figures
 figures: $(STAMP) ## draw the committed figures anew, and write what README says of the results
 	@echo "==> Drawing the committed figures"
