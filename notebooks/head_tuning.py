@@ -199,7 +199,7 @@ plt.show()
 # * - The columns of $W$ are linearly independent.
 #   - The same; for a single task less will do.
 #   - {prf:ref}`rem-row-space`
-# * - The chain is ergodic: it forgets where it started.
+# * - The chain is **ergodic**: from every state every other can be reached, in no fixed rhythm, so that it forgets where it started.
 #   - Nothing of $A$.
 #   - The proof uses of the chain only that token and text are independent given $H_0$.
 # * - It starts from its stationary distribution.

@@ -145,8 +145,9 @@ plt.show()
 # :::
 #
 # Without a prompt the weights are $\pi_{0,h} L(x)_h$. So a prompt replaces the prior $\pi_0$ by $\rho$ and does nothing else. The
-# scale of $u$ is irrelevant. What matters most is where $\rho$ is zero: $\operatorname{supp} \rho$ are the states that can
-# follow some state of $\operatorname{supp} u$ (in which the chain can start), and $W$ only has to tell *those* apart.
+# scale of $u$ is irrelevant. What matters most is where $\rho$ is zero. The **support** of a vector, $\operatorname{supp}$, are
+# the places where it is not. $\operatorname{supp} \rho$ are the states that can follow some state of $\operatorname{supp} u$ (in
+# which the chain can start), and $W$ only has to tell *those* apart.
 #
 # Back to the reviews. Which prompt rules out which states?
 
