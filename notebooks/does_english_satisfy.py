@@ -43,7 +43,7 @@ held = tagged_text(read_tagged("heldout"), like=full).cut(n_words)
 hmm = text.hmm(pseudo_counts=1.0)
 
 # %%
-print(" ".join(f"{word}/{tag}" for word, tag in pairs[:12]))
+print(" ".join(f"{word}/{tag}" for word, tag in pairs[:8]))
 print(f"{len(text)} words to count, {len(held)} to test; {hmm}")
 
 # %% [markdown]

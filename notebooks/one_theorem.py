@@ -101,7 +101,7 @@
 # So three things are asked of a task and a model. Everything shown goes through the columns that are left. The weights can
 # be read off these columns. And Bayes' rule turns what is left of the posterior into the margin. Here are the four cases:
 #
-# | | {doc}`head <head_tuning>` | {doc}`prompt <soft_prompts>` | {doc}`attention <memory_and_attention>` | {doc}`prompt, attention <prompts_and_memory>` |
+# | | head | prompt | attention | prompt, attention |
 # |:--|:--|:--|:--|:--|
 # | $Z$ | $H_0$ | $H_0$ | $(M_{J_i}, J_i, S_i)$ | $(M, S_i)$ |
 # | left, $B$ | all states | $\operatorname{supp} \rho$ | columns in use | those with $m \in \mathcal{M}^\star$ |

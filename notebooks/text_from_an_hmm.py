@@ -530,8 +530,12 @@ Table(["masked", "Bayes floor (nats per masked token)"], rows, ".3f")
 #
 # :::{admonition} Hint
 # :class: dropdown
-# Find $L(x)_h = \mathbb{P}[x \mid H_0 = h]$ from right to left. One more *great* in front of $x$ gives
-# $\sum_{h'} A[h', h]\, W[\text{great}, h']\, L(x)_{h'}$, and of the empty text $L = (1, 1)$.
+# Find $L(x)_h = \mathbb{P}[x \mid H_0 = h]$ from right to left. Of the empty text $L = (1, 1)$, and one more *great* in
+# front of $x$ gives
+#
+# $$
+# \sum_{h'} A[h', h]\, W[\text{great}, h']\, L(x)_{h'} .
+# $$
 # :::
 # ::::
 
@@ -729,7 +733,10 @@ Table(["$k$", "total variation from the full conditional"], rows, ".4f")
 # :::
 #
 # *True for one position.* There $e = \mathbb{E}[s \mid x_{-i}]$, and by the law of total variance
-# $\mathrm{Var}(s) = \mathrm{Var}(e) + \mathbb{E}[\mathrm{Var}(s \mid x_{-i})]$.
+#
+# $$
+# \mathrm{Var}(s) = \mathrm{Var}(e) + \mathbb{E}[\mathrm{Var}(s \mid x_{-i})] .
+# $$
 #
 # *False for all together*, as the conditions differ from position to position. Two states alternate, the first is either
 # with probability one half. One always writes b, the other a or b equally often. Of the texts of two tokens ab and ba
