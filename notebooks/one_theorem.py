@@ -321,8 +321,16 @@ print("without the token's likelihood: wrong labels", wrong)
 # :::
 #
 # :::{prf:proof}
-# If $b$ exists and $v = \sum_k a_k\, p_{r_k}$ with $W_B v = 0$, then $\nu^\top v = \sum_k a_k\, m(x_k)/c(x_k) = \sum_k a_k\, b^\top G(r_k)
-# = b^\top W_B v = 0$. Conversely, the linear map $G = W_B\, p \mapsto \nu^\top p$ is well defined on $W_B \mathcal{P}$ if $\nu$
+# If $b$ exists and $v = \sum_k a_k\, p_{r_k}$ with $W_B v = 0$, then
+#
+# $$
+# \begin{aligned}
+# \nu^\top v &= \sum_k a_k\, m(x_k)/c(x_k) \\
+#   &= \sum_k a_k\, b^\top G(r_k) = b^\top W_B v = 0 .
+# \end{aligned}
+# $$
+#
+# Conversely, the linear map $G = W_B\, p \mapsto \nu^\top p$ is well defined on $W_B \mathcal{P}$ if $\nu$
 # vanishes where $W_B$ does, and a linear map on a subspace of $\mathbb{R}^V$ is some $b^\top$.
 #
 # A $v$ that breaks the condition is $\sum_k a_k\, p_{r_k}$ for some texts. As the entries of every $W_z$ and of every $p_r$ sum to
@@ -417,9 +425,14 @@ Table(["", *columns], rows)
 # :::{prf:proof}
 # 1. A key moves by at most $s(k)\, \delta$. The largest true key is 1, so a position that is chosen has a true key of at
 #    least $1 - 2 s(k)\, \delta$.
-# 2. By {prf:ref}`att-lem-keys` its true value is $G_i[x_i]\, m(x)$ less
-#    $\sum_m \mu_m\, \mathbb{P}[M_{j^\star} = m, H_i \notin \mathcal{H}^\star, X_i = x_i \mid x_{-i}]$, which is at most
-#    $\max_m \lvert \mu_m \rvert\, (1 - \text{key}_i)$ in size.
+# 2. By {prf:ref}`att-lem-keys` its true value is $G_i[x_i]\, m(x)$ less the sum over $m$ of $\mu_m$ times
+#    the probability, given $x_{-i}$, of
+#
+#    $$
+#    M_{j^\star} = m,\; H_i \notin \mathcal{H}^\star,\; X_i = x_i .
+#    $$
+#
+#    That sum is at most $\max_m \lvert \mu_m \rvert\, (1 - \text{key}_i)$ in size.
 # 3. On $\widehat{G}$ the value moves by at most another $s(b_{x_i})\, \delta$.
 #
 # So by {eq}`ott-eq-noise` all values that are averaged have the sign of $m(x)$.
@@ -523,9 +536,17 @@ print("b'G =", b_3 @ (reviews.emission @ reading), " margin =", mu_3 @ reading)
 # :class: dropdown
 # :::
 #
-# Yes. Take $Z = H_1$. Given $H_1 = g$ the state $H_0$ is independent of the text, with probabilities $D_{h,g} = A[g, h]\, \pi_{0,h} / (A \pi_0)_g$.
-# So $\mathbb{P}[H_0 = h \mid x] = \sum_g D_{h,g}\, \mathbb{P}[H_1 = g \mid x]$, and by Bayes' rule with the token seen
-# $\mathbb{P}[H_1 = g \mid x] = W[x_1, g]\, p_r(g) / G_1[x_1]$. Hence $\nu_g = W[x_1, g] \sum_h \mu_h D_{h,g}$ and $c = 1/G_1[x_1]$. The blank saves the head from having to look at
+# Yes. Take $Z = H_1$. Given $H_1 = g$ the state $H_0$ is independent of the text, with probabilities
+# $D_{h,g} = A[g, h]\, \pi_{0,h} / (A \pi_0)_g$. With Bayes' rule for the token seen,
+#
+# $$
+# \begin{aligned}
+# \mathbb{P}[H_0 = h \mid x] &= \sum_g D_{h,g}\, \mathbb{P}[H_1 = g \mid x], \\
+# \mathbb{P}[H_1 = g \mid x] &= W[x_1, g]\, p_r(g) / G_1[x_1] .
+# \end{aligned}
+# $$
+#
+# Hence $\nu_g = W[x_1, g] \sum_h \mu_h D_{h,g}$ and $c = 1/G_1[x_1]$. The blank saves the head from having to look at
 # the token; it is a convenience.
 
 # %%
