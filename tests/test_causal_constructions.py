@@ -67,7 +67,7 @@ def test_what_comes_next_is_read_at_the_last_blank(lm):
 
 
 def test_theorem_causal_heads_reproduce_the_margins_of_the_last_two_states():
-    """hp-prop-head, by sums over paths."""
+    """hc-prop-head, by sums over paths."""
     for seed in range(8):
         hmm = random_hmm(3, 4, generator=seed, **WARM)
         mu = torch.from_numpy(np.random.default_rng(seed).standard_normal(3))
@@ -93,7 +93,7 @@ def test_theorem_the_last_state_needs_the_next_word_to_depend_on_it():
 
 
 def test_theorem_a_prompt_in_front_is_a_mixture_that_is_forgotten():
-    """hp-prop-front: the identity by the posteriors after each first state, and the bound."""
+    """hc-prop-front: the identity by the posteriors after each first state, and the bound."""
     hmm = REVIEWS
     lm, u = ExactCausalLM(hmm), torch.tensor([[0.2, 0.0, 1.0]], dtype=torch.float64)
     for T in (1, 2, 3):
@@ -115,7 +115,7 @@ def test_theorem_a_prompt_in_front_is_a_mixture_that_is_forgotten():
 
 
 def test_theorem_suffix_prompts_get_every_label_right_with_more_states_than_tokens():
-    """hp-thm-suffix on sparse HMMs, with any entries on the weighed states, by sums over paths."""
+    """hc-thm-suffix on sparse HMMs, with any entries on the weighed states, by sums over paths."""
     built = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -228,7 +228,7 @@ def asked_next(head, lm, texts, **prompts):
 
 
 def test_theorem_the_causal_attention_head_is_right_where_the_next_word_is_sure():
-    """hp-thm-attention, and hp-lem-keys at the positions before."""
+    """hc-thm-attention, and hc-lem-keys at the positions before."""
     mu = torch.tensor([1.0, -1.0, 0.2], dtype=torch.float64)
     head, lm = attention_head(MEMO, mu), ExactCausalLM(MEMO)
     texts, memory = possible_texts(MEMO, 3)
@@ -249,7 +249,7 @@ def test_theorem_the_causal_attention_head_is_right_where_the_next_word_is_sure(
 
 
 def test_theorem_a_prompt_for_the_memory_is_not_forgotten_by_a_causal_model():
-    """hp-prop-memory: in front, where three values are dependent and two are not."""
+    """hc-prop-memory: in front, where three values are dependent and two are not."""
     mu = torch.tensor([1.0, -1.5, 0.0], dtype=torch.float64)
     with pytest.raises(AssumptionError):
         attention_head(MIXED, mu)

@@ -13,6 +13,7 @@ from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, logistic_head
 from hmmlib.certificates import hull_distance
 from hmmlib.constructions import (
     AssumptionError,
+    SearchGaveUpError,
     forgetting_bound,
     projective_diameter,
     prompted_prior,
@@ -65,7 +66,7 @@ def suits(hmm, mu, rho):
 
 
 def test_theorem_the_shortest_string_is_the_first_that_brute_force_finds():
-    """hp-prop-shortest: against all strings of up to five tokens, multiplied out and tested one by one."""
+    """hc-prop-shortest: against all strings of up to five tokens, multiplied out and tested one by one."""
     found, none = [], 0
     for seed in range(80):
         hmm, mu = patchy(seed)
@@ -134,7 +135,7 @@ def test_theorem_a_shortest_string_may_have_as_many_tokens_as_the_product_of_cyc
 
 
 def test_a_search_that_gives_up_says_so():
-    with pytest.raises(AssumptionError, match=r"first 1 sets .* or a larger most_sets"):
+    with pytest.raises(SearchGaveUpError, match=r"first 1 sets .* or a larger most_sets"):
         shortest_hard_prompt(
             HMM([1 / 3] * 3, np.eye(3), [[1, 0], [0.5, 0.5], [0, 1]]), [1, -1, 0], most_sets=1
         )
@@ -146,7 +147,7 @@ def test_no_string_where_every_state_can_write_every_word_and_states_are_many():
 
 
 def test_theorem_no_state_is_switched_off_where_all_tokens_are_possible():
-    """hp-prop-floor: the smallest prior that any string leaves, against the bound."""
+    """hc-prop-floor: the smallest prior that any string leaves, against the bound."""
     tight = 0.0
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -168,7 +169,7 @@ def test_theorem_no_state_is_switched_off_where_all_tokens_are_possible():
 
 
 def test_theorem_text_like_a_state_singles_it_out_at_the_rate_of_the_divergence():
-    """hp-prop-still on the coins: one toss in five is an a."""
+    """hc-prop-still on the coins: one toss in five is an a."""
     w = COINS.emission
     for k in (5, 20, 40):
         string = [0] * (k // 5) + [1] * (k - k // 5)
@@ -179,7 +180,7 @@ def test_theorem_text_like_a_state_singles_it_out_at_the_rate_of_the_divergence(
 
 
 def test_theorem_what_is_written_first_is_forgotten():
-    """hp-thm-forget: no vector in front moves what is shown by more, behind any words and before any text."""
+    """hc-thm-forget: no vector in front moves what is shown by more, behind any words and before any text."""
     closest = 0.0
     for seed in range(6):
         hmm = positive(seed, 2 + seed % 3)
@@ -206,7 +207,7 @@ def test_the_bound_on_forgetting_is_attained():
 
 
 def test_theorem_hulls_move_by_no_more_than_twice_the_bound():
-    """hp-cor-finite."""
+    """hc-cor-finite."""
     hmm = review_hmm(quotes=True)
     lm, texts = ExactMaskedLM(hmm), torch.tensor(list(product(range(3), repeat=3)))
     labels = PosteriorTask.two_class(hmm, [0, 1, -1, -0.5]).labels(texts)

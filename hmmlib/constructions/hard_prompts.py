@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_positive_int, distributions, real_tensor
 from hmmlib._display import compact_repr, fields_html
-from hmmlib.constructions.assumptions import AssumptionError
+from hmmlib.constructions.assumptions import AssumptionError, SearchGaveUpError
 from hmmlib.constructions.dependencies import RTOL, analyse
 from hmmlib.constructions.linear import check_mu
 from hmmlib.constructions.prompts import prompt_head
@@ -51,8 +51,7 @@ class HardPrompt:
             TypeError: The tokens are not integers.
             ValueError: Wrong shapes, a token out of range, or a text that cannot follow the string.
         """
-        vectors = lm.embed(torch.tensor([self.tokens]))[0] if self.tokens else None
-        return self.head.values(blank_probs(lm, tokens, vectors))
+        return self.head.values(self._probs(lm, tokens))
 
     def labels(self, lm: MaskedLM, tokens: ArrayLike) -> Tensor:
         """The classes that the head answers on the prompted model.
@@ -68,8 +67,11 @@ class HardPrompt:
             TypeError: The tokens are not integers.
             ValueError: Wrong shapes, a token out of range, or a text that cannot follow the string.
         """
+        return self.head.labels(self._probs(lm, tokens))
+
+    def _probs(self, lm: MaskedLM, tokens: ArrayLike) -> Tensor:
         vectors = lm.embed(torch.tensor([self.tokens]))[0] if self.tokens else None
-        return self.head.labels(blank_probs(lm, tokens, vectors))
+        return blank_probs(lm, tokens, vectors)
 
 
 def shortest_hard_prompt(
@@ -102,7 +104,8 @@ def shortest_hard_prompt(
     Raises:
         TypeError: The weights are not real numbers.
         ValueError: Wrong shapes or entries.
-        AssumptionError: No string of any length will do; or, where the message says so, the search gave up.
+        AssumptionError: No string of any length will do.
+        SearchGaveUpError: The search met `most_sets` sets before everything was tried.
     """
     weights = check_mu(mu, model)
     most_sets = check_positive_int(most_sets, "most_sets")
@@ -124,7 +127,7 @@ def shortest_hard_prompt(
                 after |= followers[state]
             if after and after not in reached_by:
                 if len(reached_by) >= most_sets:
-                    raise AssumptionError(
+                    raise SearchGaveUpError(
                         f"mu: no string found among those that lead to the first {most_sets} sets of states; "
                         "expected a suitable string, or a larger most_sets"
                     )
