@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from teaching import KINDS, Exercise, exercises, figures, heading, sheet, theory
+from teaching import KINDS, Exercise, exercises, figure_sheet, figures, heading, sheet, theory
 
 ROOT = Path(__file__).parent.parent
 CHAPTER = """# %% [markdown]
@@ -28,6 +28,7 @@ def test_a_sheet_lists_the_exercises_from_easy_to_hard(tmp_path):
         Exercise("one-ex-how", 1, "By hand", "How much?"),
     ]
     assert figures(file) == [("one-fig", r"What $\\mu$ is.")]
+    assert figure_sheet(2, file) == (["**2. A chapter**", "", r"- {ref}`What $\\mu$ is. <one-fig>`", ""], [])
     lines, wrong = sheet(3, file)
     assert wrong == []
     assert lines == [

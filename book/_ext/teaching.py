@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from docutils import nodes
@@ -125,43 +125,49 @@ def sheet(number: int, chapter: Path) -> tuple[list[str], list[str]]:
     return [*lines, ""], wrong
 
 
+def figure_sheet(number: int, chapter: Path) -> tuple[list[str], list[str]]:
+    """The figures of a chapter, as `sheet` gives its exercises.
+
+    Args:
+        number: Of the chapter, from 1.
+        chapter: Its source.
+
+    Returns:
+        The list in Markdown, empty where there is no figure, and nothing that is wrong.
+    """
+    listed = [f"- {{ref}}`{caption} <{label}>`" for label, caption in figures(chapter)]
+    return ([f"**{number}. {heading(chapter)}**", "", *listed, ""] if listed else []), []
+
+
 class _Sheets(SphinxDirective):
-    """Shows Markdown that is made from the chapters."""
+    """Shows Markdown that is made from each chapter of the part."""
+
+    make: ClassVar[staticmethod[[int, Path], tuple[list[str], list[str]]]]
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
         text: list[str] = []
         for number, chapter in enumerate(theory(root), start=1):
             self.env.note_dependency(str(chapter))
-            text += self.lines(number, chapter)
+            lines, wrong = type(self).make(number, chapter)
+            text += lines
+            for complaint in wrong:
+                logger.warning(complaint, location=self.get_location())
         box = nodes.container()
         self.state.nested_parse(StringList(text, source=str(root / "_toc.yml")), 0, box)
         return [box]
-
-    def lines(self, number: int, chapter: Path) -> list[str]:
-        """Markdown for one chapter."""
-        raise NotImplementedError
 
 
 class ProblemSheets(_Sheets):
     """``{problem-sheets}``."""
 
-    def lines(self, number: int, chapter: Path) -> list[str]:
-        """The sheet of a chapter."""
-        text, wrong = sheet(number, chapter)
-        for complaint in wrong:
-            logger.warning(complaint, location=self.get_location())
-        return text
+    make = staticmethod(sheet)
 
 
 class FigureSheet(_Sheets):
     """``{figure-sheet}``."""
 
-    def lines(self, number: int, chapter: Path) -> list[str]:
-        """The figures of a chapter."""
-        found = figures(chapter)
-        listed = [f"- {{ref}}`{caption} <{label}>`" for label, caption in found]
-        return [f"**{number}. {heading(chapter)}**", "", *listed, ""] if listed else []
+    make = staticmethod(figure_sheet)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
