@@ -474,7 +474,7 @@ print(
     "labels promised and wrong:", broken_promises, "of", round(2000 * sum(promised))
 )
 
-# %% mystnb={"figure": {"caption": "An attention head on predictions that are mixed with random ones. The share of labels that the proposition promises, and the share that is right, against the weight of the random predictions.", "name": "ott-fig-noise"}, "image": {"alt": "Line chart with a logarithmic axis of the noise. Both shares begin near one; the promised share falls to zero while the share that is right stays high for ten times more noise."}}
+# %% mystnb={"figure": {"caption": "An attention head on predictions that are mixed with random ones. The share of labels that the proposition promises, and the share that is right, against the weight of the random predictions.", "name": "ott-fig-noise"}, "image": {"alt": "Line chart with a logarithmic axis of the noise. Both shares begin near one; the promised share falls first, to zero; the share that is right stays high for longer."}}
 from hmmlib.plotting.one_theorem import certified_by_noise
 
 certified_by_noise(sizes.tolist(), {"right": right, "promised to be right": promised})

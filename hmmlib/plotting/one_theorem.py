@@ -56,8 +56,8 @@ def certified_by_noise(sizes: ArrayLike, shares: dict[str, Sequence[float]]) -> 
         The figure, with a logarithmic axis of sizes.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.4))
-    for (name, share), style in zip(shares.items(), ("o-", "s--", "^:"), strict=False):
-        axes.plot(np.asarray(sizes), np.asarray(share), style, label=name)
+    for name, share in shares.items():
+        axes.plot(np.asarray(sizes), np.asarray(share), marker="o", label=name)
     axes.set(xscale="log", xlabel="weight of the random predictions", ylabel="share of texts")
     axes.set_ylim(-0.03, 1.03)
     axes.legend()
