@@ -82,7 +82,7 @@ Table([*header, "smallest σ", "condition"], rows, [None] * 4 + [".3f", ".4f", "
 #
 # But one singular value is much smaller than the next. Which tags does it confuse? The right singular vector says.
 
-# %%
+# %% tags=["hide-input"]
 W = text.hmm().emission.T
 weakest = torch.linalg.svd(W).Vh[-1]
 rows = []
@@ -101,7 +101,7 @@ Table(["tag", "entry, rescaled", "most frequent words (count)"], rows)
 # Merge the two and the condition number falls to the value in the table. Keep them, and a head that asks *opening or
 # closing?* has to magnify a difference of a percent. Is even that real? We draw the words anew, given the tags:
 
-# %%
+# %% tags=["hide-input"]
 rng, drawn = np.random.default_rng(0), []
 totals = text.word_counts.sum(1).astype(int)
 for _ in range(50):
@@ -149,7 +149,7 @@ plt.show()
 # their tag away*. {cite:t}`stratos2016unsupervised` call them anchors, and learn HMMs of tags from the assumption that each
 # tag has one. How often does a word say which tag it has, in at least 99 of 100 cases?
 
-# %%
+# %% tags=["hide-input"]
 shares = text.word_counts / text.word_counts.sum(0)
 tells = (shares >= 0.99) & (np.arange(n_words + 1) < n_words)
 rows = []

@@ -211,7 +211,7 @@ print(f"texts of four words that can occur: {len(texts)}, wrong labels: {wrong}"
 # $\rho$, on 120 random HMMs with many zeros:
 
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 
@@ -228,7 +228,7 @@ def patchy(seed, n_states=4, n_tokens=3, zeros=0.6):
     return HMM(np.full(n_states, 1 / n_states), *tables), mu
 
 
-# %%
+# %% tags=["hide-input"]
 def by_brute_force(hmm, mu, longest=4):
     """The first string, by length and then by its tokens, that suits."""
     A, W = hmm.transition.T.numpy(), hmm.emission.T.numpy()
@@ -243,7 +243,7 @@ def by_brute_force(hmm, mu, longest=4):
     return None
 
 
-# %%
+# %% tags=["hide-input"]
 lengths, disagree = [], 0
 for seed in range(120):
     hmm, mu = patchy(seed)
@@ -353,7 +353,7 @@ Table(["cycles", "states", "tokens in the shortest string"], rows)
 # How close is the bound? In front we put the extremes, vectors that select one state, and behind them all $3^j$ strings
 # of $j$ common words.
 
-# %%
+# %% tags=["hide-input"]
 from hmmlib import blank_probs
 from hmmlib.constructions import forgetting_bound
 
@@ -444,7 +444,7 @@ labels = {"x_label": "words in the prompt", "y_label": "log-loss"}
 curves_by_length(range(7), curves, **labels, level=("one soft vector", soft.loss))
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 rows = [("none", every[0].loss, round((1 - every[0].accuracy) * 81))]
 for fit in every[1:]:
     string = " ".join(REVIEW_WORDS[z] for z in fit.tokens)

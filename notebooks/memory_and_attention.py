@@ -76,7 +76,7 @@ adjectives = {  # change me: the moods, as many as there are scenes
 mu = [1.0, -1.5, 0.8]  # change me: one weight per scene
 seed, length = 3, 16  # change me: of the texts
 
-# %%
+# %% tags=["hide-input"]
 if len(nouns) != len(adjectives):
     raise ValueError(f"{len(nouns)} scenes but {len(adjectives)} moods; give as many")
 if len(nouns) < 2 or length < 2:
@@ -440,7 +440,7 @@ def three_heads(seed, n_cells):
     return len(x), int(certain.sum()), torch.stack(wrong), torch.stack(off)
 
 
-# %%
+# %% tags=["hide-input"]
 from hmmlib.tables import Table
 
 found = [three_heads(seed, n) for n in (1, 2) for seed in range(500)]
@@ -676,7 +676,7 @@ error = torch.randn(G.shape, generator=torch.Generator().manual_seed(0)).double(
 error = error - error.mean(2, keepdim=True)  # predictions sum to one
 error /= error.norm(dim=2, keepdim=True)
 
-# %%
+# %% tags=["hide-input"]
 rows, top = [], task.mu.abs().max()
 clean, known = head.position_values(G, texts), seen * margin.abs()[:, None]
 for eps in [1e-4, 1e-3, 1e-2, 1e-1]:
@@ -724,7 +724,7 @@ try:
 except AssumptionError as problem:
     print(fill(str(problem), 78))
 
-# %%
+# %% tags=["hide-input"]
 from hmmlib.plotting import turning_labels
 
 

@@ -348,7 +348,7 @@ def refused(hmm, weights):
     return False
 
 
-# %%
+# %% tags=["hide-input"]
 def both(seed):
     """Refused without a prompt? Counts with the prompt, and with a planted error."""
     n_values, n_kept = 3 + seed % 4, 2 + (seed // 4) % 2 * (seed % 4 > 0)
@@ -366,7 +366,7 @@ def both(seed):
     return refused(drawn, weights), len(x), *counts
 
 
-# %%
+# %% tags=["hide-input"]
 found = [both(seed) for seed in range(1000)]
 alone = sum(f[0] for f in found)
 print(f"HMMs: 1000, of which without a prompt no head exists: {alone}")
@@ -396,7 +396,7 @@ Table([*header, "largest deviation"], rows, [None, None, None, None, ".0e"])
 # We draw HMMs with $V = 10$ tokens, $\lvert\mathcal{S}\rvert = 3$ syntax states and emissions uniform on the simplex, and ask
 # whether *some* syntax state is recoverable.
 
-# %%
+# %% tags=["hide-input"]
 from hmmlib.constructions import recoverable_states
 
 

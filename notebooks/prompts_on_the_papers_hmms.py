@@ -64,7 +64,7 @@ from hmmlib.constructions import (
 from hmmlib.hmm import random_sparse_hmm
 
 
-# %%
+# %% tags=["hide-input"]
 def possible(construction, hmm, weights):
     """Whether the construction's assumption holds."""
     try:
@@ -120,7 +120,7 @@ plt.show()
 # On the paper's HMMs transitions are not zero. With $A$ a mixture of $H$ permutations a state has many
 # successors, most of them with a probability that is tiny but not zero. For ten of the paper's seeds:
 
-# %%
+# %% tags=["hide-input"]
 rows, ways = [], (linear_head, find_prompt_states)
 for n in [4, 8, 10, 15, 25, 30]:
     found = []
@@ -189,7 +189,7 @@ exact = read_results("exact_prompts")
 in_paper = read_results("figure3_paper")["experiment_1"]
 
 
-# %%
+# %% tags=["hide-input"]
 def accuracies(method, labels="test", seeds=range(1, 21)):
     """For each H, the share of labels right on the test texts, one for each seed."""
     table = {n: [] for n in exact["config"]["n_states"]}
@@ -214,7 +214,7 @@ heads["more frequent label"] = prompts["more frequent label"]
 exact_beside_paper({"head": heads, "prompt": prompts}, in_paper, n_tokens=10)
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 columns = ["head", "prompt_1", "posterior", "majority"]
 curves = [in_paper[f"{name}_tuning"]["mean"] for name in ("head", "prompt")]
 rows = []
@@ -243,7 +243,7 @@ Table([*header, "paper: head", "paper: prompt"], rows, ".3f")
 # margins of less than $10^{-9}$ ({doc}`head_tuning` counts them), and a log-loss has no reason to care for so small a
 # value. On the labels whose margin is beyond $10^{-9}$:
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for n in in_paper["H"]:
     clear = np.mean([c["clear_share"] for c in exact["cells"] if c["n_states"] == n])
