@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -108,6 +109,13 @@ def test_a_cell_that_takes_too_long_is_shown(tmp_path: Path) -> None:
 def test_a_kernel_that_dies_is_a_fault(tmp_path: Path) -> None:
     outcome = run({"dead": notebook("import os\nos._exit(1)")}, tmp_path)["dead"]
     assert "died" in (outcome.fault or "")
+
+
+def test_a_loop_of_the_callers_does_not_matter(tmp_path: Path) -> None:
+    async def inside() -> Outcome:
+        return run({"good": notebook("print(1)")}, tmp_path)["good"]
+
+    assert asyncio.run(inside()).fault is None
 
 
 def test_what_may_be_long_starts_first() -> None:

@@ -115,12 +115,23 @@ def execute_side_by_side(
             for name, notebook in notebooks.items():
                 group.create_task(one(name, notebook))
 
-    # In a thread of their own: in the main one each client would take Ctrl-C as meant for its kernel alone.
-    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as thread:
-        loop = runner.get_loop()
-        work = loop.create_task(every())
+    # In a thread of their own: in the main one each client would take Ctrl-C as meant for its kernel alone, and
+    # whoever calls this may have a loop of their own running there.
+    loop = asyncio.new_event_loop()
+    work = loop.create_task(every())
+
+    def run() -> None:
         try:
-            thread.submit(loop.run_until_complete, work).result()
+            loop.run_until_complete(work)
         finally:
-            loop.call_soon_threadsafe(work.cancel)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            try:
+                thread.submit(run).result()
+            finally:
+                loop.call_soon_threadsafe(work.cancel)
+    finally:
+        loop.close()
     return ended
