@@ -115,16 +115,23 @@ def execute_side_by_side(
             for name, notebook in notebooks.items():
                 group.create_task(one(name, notebook))
 
-    # In a thread of their own: in the main one each client would take Ctrl-C as meant for its kernel alone, and
-    # whoever calls this may have a loop of their own running there.
+    # In a thread of their own: in the main one each client would take Ctrl-C as meant for its kernel
+    # alone, and whoever calls this may have a loop of their own running there.
     loop = asyncio.new_event_loop()
     work = loop.create_task(every())
+
+    async def end() -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await loop.shutdown_asyncgens()
 
     def run() -> None:
         try:
             loop.run_until_complete(work)
         finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(end())
 
     try:
         with ThreadPoolExecutor(1) as thread:
