@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hmmlib.analysis import book_file, read_results, results
+from hmmlib import _book
+from hmmlib.analysis import book_file, read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,6 +38,6 @@ def test_what_is_not_there_is_named_with_what_is(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"book/results/figure4\.json.* figure3_paper\.json"):
         read_results("figure4")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(_book, "ROOT", tmp_path)
     with pytest.raises(FileNotFoundError, match="in a copy of the book's repository"):
         book_file("checkpoints")

@@ -16,7 +16,7 @@ READS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from hmmlib.analysis import read_tagged
-from hmmlib.analysis.results import book_file, read_results
+from hmmlib.analysis import book_file, read_results
 from hmmlib import load_lm
 brought = book_file("checkpoints").is_relative_to(sys.argv[1])
 print(read_results("figure3_paper")["experiment_1"]["H"][0], brought)

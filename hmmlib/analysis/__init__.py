@@ -3,6 +3,7 @@
 And of tagged English: its counts as an HMM (`TaggedText`), and what such an HMM denies (`dependence`).
 """
 
+from hmmlib._book import book_file
 from hmmlib.analysis.agreement import Comparison, compare, judge, reproduction, tally
 from hmmlib.analysis.claims import CLAIMS, READINGS, Claim, Finding, check_claim, verdicts
 from hmmlib.analysis.coverage import Coverage, bootstrap, coverage, coverage_table, interval_table, student
@@ -30,7 +31,7 @@ from hmmlib.analysis.multiplicity import family_table, holm, p_values
 from hmmlib.analysis.power import SeedsNeeded, seeds_for_agreement, seeds_for_claim, seeds_to_tell
 from hmmlib.analysis.rates import AtRate, at_chosen_rate
 from hmmlib.analysis.released import log_ratio, released_scores
-from hmmlib.analysis.results import book_file, find_cell, group, n_test_texts, read_results
+from hmmlib.analysis.results import find_cell, group, n_test_texts, read_results
 from hmmlib.analysis.runs import cpu_seconds, run_table
 from hmmlib.analysis.series import Series, World, common_seeds, help_from_exact, weighted_sums
 from hmmlib.analysis.statements import Results, say, statement_names

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hmmlib._book import book_file
 from hmmlib._checks import check_number, check_positive_int
-from hmmlib.analysis.results import book_file
 from hmmlib.hmm import HMM
 
 OTHER_WORD = "…"
