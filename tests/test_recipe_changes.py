@@ -182,6 +182,14 @@ REFUSED = {
         "prompt_recipe.epochs": (0, "epochs: expected at least 1, got 0"),
         "clear_margin": (None, "clear_margin: expected a finite number, got None"),
     },
+    "scaling-states": {
+        "seed": (-1, "seed: expected at least 0, got -1"),
+        "words": (-1, "words: expected at least 0, got -1"),
+        "arm": (None, "arm: expected a word, got None"),
+        "model.n_states": (0, "n_states: expected at least 1, got 0"),
+        "model.kind": ("tree", "model: expected one of the kinds source, kneser_ney, em"),
+        "world": ({"kind": "hearsay"}, "world: expected the kind synthetic or king_james, got 'hearsay'"),
+    },
 }
 
 
@@ -194,6 +202,7 @@ def one_cell(name):
         for name in ("memory-vs-vanilla", "readings", "exact-attention")
     }
     single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}, "mechanism": {}}
+    single |= {"scaling-states": {"arms": ("em_16",)}}
     return replace(smoke, **single.get(name, {"n_states": (4,)}))
 
 

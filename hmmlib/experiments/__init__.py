@@ -15,6 +15,7 @@ from hmmlib.experiments import (
     memory_vs_vanilla,
     pretraining,
     readings,
+    scaling_states,
 )
 from hmmlib.sweeps.experiment import Experiment
 
@@ -30,6 +31,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         readings,
         exact_attention,
         mechanism,
+        scaling_states,
     )
 }
 """All of them.

@@ -83,6 +83,11 @@ class KneserNey:
         """Size V of the vocabulary."""
         return self._n_tokens
 
+    @property
+    def n_grams(self) -> int:
+        """How many different m-grams were counted, of all lengths."""
+        return sum(len(level.keys) for level in self._levels)
+
     def _level(self, found: list[tuple[_Array, _Array]], m: int, place: _Array) -> _Level:
         """Counts of the m-grams of the stream, discounted."""
         numbers, keys = found[m - 1]
