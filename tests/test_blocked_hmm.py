@@ -203,7 +203,7 @@ def test_wrong_tables_are_named(name, value, message):
     ("changes", "message"),
     [
         ({"n_states": 7}, "n_states: expected a multiple of the 3 classes"),
-        ({"classes": [0, 1]}, r"tokens: sequence 0, position \d holds"),
+        ({"classes": [0, 1]}, r"sentences\.tokens: sequence 0, position \d holds"),
         ({"transition_pseudo_counts": -1.0}, "transition_pseudo_counts: expected a finite number >= 0"),
         ({"emission_pseudo_counts": np.nan}, "emission_pseudo_counts: expected a finite number"),
         ({"max_iterations": 0}, "max_iterations: expected at least 1"),
@@ -218,8 +218,10 @@ def test_wrong_fits_are_named(changes, message):
 
 def test_an_empty_sentence_and_a_strange_word_are_named():
     model = small_model()
-    with pytest.raises(ValueError, match="lengths: sequence 1 has length 0; expected 1 … 2"):
+    with pytest.raises(ValueError, match=r"sentences\.lengths: sequence 1 has length 0; expected 1 … 2"):
         model.log_probs(Sentences(torch.zeros(2, 2, dtype=torch.int64), torch.tensor([2, 0])))
-    with pytest.raises(ValueError, match="tokens: sequence 0, position 1 holds 7; expected 0 … 6"):
+    with pytest.raises(
+        ValueError, match=r"sentences\.tokens: sequence 0, position 1 holds 7; expected 0 … 6"
+    ):
         model.log_probs(Sentences(torch.tensor([[0, 7]]), torch.tensor([2])))
     assert model.log_probs(Sentences(torch.tensor([[0, 7]]), torch.tensor([1]))).shape == (1,)

@@ -17,17 +17,17 @@ from hmmlib.words import (
     UNKNOWN,
     KneserNey,
     Sentences,
-    corpus,
     exchange_classes,
     king_james,
     perplexity,
+    word_corpus,
 )
 
 TEXT = [["the", "king", "came"], ["the", "king"], ["a", "lamb", "came"], ["the", "lamb"]]
 
 
 def test_words_are_numbered_by_how_often_they_occur():
-    found = corpus(TEXT, [["the", "ark", "came"]], [["lamb"]], fewest=2)
+    found = word_corpus(TEXT, [["the", "ark", "came"]], [["lamb"]], fewest=2)
     assert found.words == ("the", "came", "king", "lamb", UNKNOWN, END)
     assert found.spell(found.validation.tokens[0]) == f"the {UNKNOWN} came {END}"
     assert found.train.lengths.tolist() == [4, 3, 4, 3]
@@ -36,10 +36,10 @@ def test_words_are_numbered_by_how_often_they_occur():
 
 
 def test_what_is_no_list_of_sentences_is_named():
-    with pytest.raises(ValueError, match="validation: sentence 0 is the text 'the king'"):
-        corpus(TEXT, ["the king"], TEXT)
+    with pytest.raises(TypeError, match="validation: sentence 0 is 'the king'; expected a list of words"):
+        word_corpus(TEXT, ["the king"], TEXT)
     with pytest.raises(ValueError, match="test: expected at least one sentence"):
-        corpus(TEXT, TEXT, [])
+        word_corpus(TEXT, TEXT, [])
 
 
 def test_the_king_james_bible_is_whole_and_its_parts_are_nested():
@@ -114,9 +114,9 @@ def test_kneser_ney_is_its_definition_and_sums_to_one(order):
 def test_kneser_ney_names_what_is_wrong():
     with pytest.raises(ValueError, match="order: expected at least 1"):
         KneserNey(small_sentences(), 0, 7)
-    with pytest.raises(ValueError, match=r"tokens: sequence 0, position \d holds"):
+    with pytest.raises(ValueError, match=r"sentences\.tokens: sequence 0, position \d holds"):
         KneserNey(small_sentences(), 2, 3)
-    with pytest.raises(ValueError, match=r"history: expected words 0 … 6, got \[9\]"):
+    with pytest.raises(ValueError, match="history: word 0 is 9; expected 0 … 6"):
         KneserNey(small_sentences(), 2, 7).next_probs([9])
 
 
@@ -175,7 +175,7 @@ def test_wrong_classes_are_named():
         exchange_classes(small_sentences(), 8, 7)
     with pytest.raises(ValueError, match="initial_classes: expected 3 classes, got 2"):
         exchange_classes(small_sentences(), 3, 7, initial_classes=[0, 1, 0, 1, 0, 1, 0])
-    with pytest.raises(ValueError, match=r"classes: expected shape \(7,\)"):
+    with pytest.raises(ValueError, match=r"initial_classes: expected shape \(7,\)"):
         exchange_classes(small_sentences(), 2, 7, initial_classes=[0, 1])
 
 

@@ -29,10 +29,11 @@ from hmmlib import (
     random_memory_hmm,
     tasks,
     tuning,
+    words,
 )
 from hmmlib.tuning import TuningRecipe
 
-PACKAGES = (hmmlib, hmm, lm, heads, pretraining, constructions, certificates, tuning)
+PACKAGES = (hmmlib, hmm, lm, heads, pretraining, constructions, certificates, tuning, words)
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
 MODEL = random_hmm(3, 4, generator=0, **WARM)
@@ -51,6 +52,8 @@ TUNING = TuningRecipe(epochs=1, batch=10, learning_rates=(0.01,))
 HELD_OUT = draw_held_out(MODEL, generator=0, n_texts=4, length=6, rate=0.3)
 MU = np.array([1.0, -1.0, 0.5])
 THREE = hmm.RationalHMM(hmm.review_hmm())
+SENTENCES = words.Sentences(TEXTS, torch.tensor([3, 2]))
+TWO_CLASSES = [0, 1, 0, 1]
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -79,6 +82,8 @@ MADE = {
     ),
     *("TaskData", "Tuned", "AssumptionError", "DependentColumnsError", "SearchGaveUpError"),
     "UnreachableStateError",
+    *("BlockCounts", "BlockedFit", "SentenceModel", "Sentences", "TrainedLanguageModel", "WordClasses"),
+    "WordCorpus",
 }
 
 FILE = object()  # a file that the test makes
@@ -210,6 +215,33 @@ CALLS = {
     "tune_prompt": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
     "draw_task": {"model": MODEL, "generator": 0, "n_classes": 2, "n_nonzero": 3, "cell": 0, "probe_size": 20}
     | {"probe_length": 4, "min_share": 0.0, "max_redraws": 50},
+    "sample_states": {"model": MODEL, "evidence": EVIDENCE, "n": 2, "generator": 0, "lengths": [3, 2]},
+    "BlockedHMM": {"initial": [0.5, 0.5], "transition": np.eye(2), "emission": np.ones((2, 1))}
+    | {"classes": [0, 1], "dtype": torch.float64},
+    "KneserNey": {"sentences": SENTENCES, "order": 2, "n_tokens": 4},
+    "LSTMLanguageModel": {"n_tokens": 4, "width": 4, "dropout": 0.1, "generator": 0},
+    "NeuralBlockedHMM": {"classes": TWO_CLASSES, "n_states": 4, "width": 4, "dropout": 0.5, "generator": 0},
+    "NeuralShape": {"width": 4, "dropout": 0.5},
+    "TrainingRecipe": {"epochs": 1, "batch_tokens": 9, "learning_rate": 0.1, "clip": 1.0, "patience": 1},
+    "exchange_classes": {"sentences": SENTENCES, "n_classes": 2, "n_tokens": 4, "max_sweeps": 2}
+    | {"initial_classes": TWO_CLASSES},
+    "expected_block_counts": {
+        "model": words.random_blocked_hmm(2, 1, 2, generator=0),
+        "sentences": SENTENCES,
+    },
+    "fit_blocked_hmm": {"sentences": SENTENCES, "n_states": 4, "classes": TWO_CLASSES, "generator": 0}
+    | {"validation": SENTENCES, "max_iterations": 2, "patience": 1, "transition_pseudo_counts": 1.0}
+    | {"emission_pseudo_counts": 0.1, "dtype": torch.float64},
+    "king_james": {"share": 0.01, "fewest": 2},
+    "perplexity": {"model": words.random_blocked_hmm(2, 1, 2, generator=0), "sentences": SENTENCES},
+    "random_blocked_hmm": {"n_classes": 2, "states_per_class": 2, "words_per_class": 2, "generator": 0}
+    | {"sharpness": 1.0, "concentration": 0.5},
+    "train_lstm": {"sentences": SENTENCES, "n_tokens": 4, "validation": SENTENCES, "generator": 0}
+    | {"width": 4, "dropout": 0.1, "recipe": words.TrainingRecipe(epochs=1)},
+    "train_neural_hmm": {"sentences": SENTENCES, "n_states": 4, "classes": TWO_CLASSES, "generator": 0}
+    | {"validation": SENTENCES, "shape": words.NeuralShape(width=4)}
+    | {"recipe": words.TrainingRecipe(epochs=1)},
+    "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {
         "task": PosteriorTask(MODEL, np.eye(3)),
         "generator": 0,

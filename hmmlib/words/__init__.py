@@ -1,8 +1,8 @@
-"""Language models over the words of sentences: HMMs with thousands of states, and what to set beside them.
+"""Language models over the words of sentences: HMMs of thousands of states, and others.
 
-A `Corpus` is text in three parts; `king_james` comes with the book. In a `BlockedHMM` each state writes the
-words of one class only, so that exact inference with thousands of states takes seconds (Chiu and Rush 2020).
-`exchange_classes` finds classes, `fit_blocked_hmm` fits the HMM by expectation–maximisation,
+A `WordCorpus` is text in three parts; `king_james` comes with the book. In a `BlockedHMM` each state writes
+the words of one class only, so that exact inference with thousands of states takes seconds (Chiu and Rush
+2020). `exchange_classes` finds classes, `fit_blocked_hmm` fits the HMM by expectation–maximisation,
 `train_neural_hmm` trains a network that makes its tables. `KneserNey` and `train_lstm` are the usual others.
 `random_blocked_hmm` draws a source whose entropy is known; `perplexity` measures them all.
 """
@@ -13,12 +13,12 @@ from hmmlib.words.classes import WordClasses, exchange_classes
 from hmmlib.words.corpora import (
     END,
     UNKNOWN,
-    Corpus,
     SentenceModel,
     Sentences,
-    corpus,
+    WordCorpus,
     king_james,
     perplexity,
+    word_corpus,
 )
 from hmmlib.words.fitting import BlockedFit, expected_block_counts, fit_blocked_hmm
 from hmmlib.words.lstm import LSTMLanguageModel, train_lstm
@@ -33,7 +33,6 @@ __all__ = [
     "BlockCounts",
     "BlockedFit",
     "BlockedHMM",
-    "Corpus",
     "KneserNey",
     "LSTMLanguageModel",
     "NeuralBlockedHMM",
@@ -43,7 +42,7 @@ __all__ = [
     "TrainedLanguageModel",
     "TrainingRecipe",
     "WordClasses",
-    "corpus",
+    "WordCorpus",
     "exchange_classes",
     "expected_block_counts",
     "fit_blocked_hmm",
@@ -52,4 +51,5 @@ __all__ = [
     "random_blocked_hmm",
     "train_lstm",
     "train_neural_hmm",
+    "word_corpus",
 ]

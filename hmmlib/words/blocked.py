@@ -12,7 +12,6 @@ from hmmlib._checks import (
     as_tensor,
     check_dtype,
     check_integers,
-    check_kind,
     check_positive_int,
     distributions,
     own_copy,
@@ -20,7 +19,7 @@ from hmmlib._checks import (
 )
 from hmmlib.hmm import HMM
 from hmmlib.words._recursion import Blocks, next_words, sentence_log_probs
-from hmmlib.words.corpora import Sentences, as_sentences
+from hmmlib.words.corpora import Sentences, as_sentences, check_history
 
 
 class BlockedHMM:
@@ -183,8 +182,7 @@ class BlockedHMM:
             TypeError: Tokens or lengths that are not integers.
             ValueError: Wrong shapes, no sentence, an empty one, or a token out of range.
         """
-        check_kind(sentences, tuple, "sentences", "Sentences")
-        return sentence_log_probs(self._blocks, as_sentences(*sentences, self.n_tokens))
+        return sentence_log_probs(self._blocks, as_sentences(sentences, self.n_tokens))
 
     def next_probs(self, history: Sequence[int]) -> Tensor:
         """The distribution of the next word of a sentence.
@@ -198,10 +196,8 @@ class BlockedHMM:
         Raises:
             ValueError: A word out of range, or a beginning that the model cannot produce.
         """
-        if not len(history):
-            return next_words(self._blocks, None)
-        row = as_sentences([list(history)], None, self.n_tokens).tokens[0]
-        return next_words(self._blocks, row)
+        given = check_history(history, self.n_tokens)
+        return next_words(self._blocks, torch.tensor(given) if given else None)
 
     def __repr__(self) -> str:
         kind = "" if self.dtype == torch.float64 else f", dtype={self.dtype}"
@@ -209,12 +205,13 @@ class BlockedHMM:
         return f"BlockedHMM({sizes}{kind})"
 
 
-def check_classes(classes: ArrayLike, n_tokens: int | None = None) -> Tensor:
+def check_classes(classes: ArrayLike, n_tokens: int | None = None, name: str = "classes") -> Tensor:
     """Check that each word has a class and each class a word.
 
     Args:
         classes: Class of each word, integers 0 … M − 1, shape (V,).
         n_tokens: Size V of the vocabulary; None: whatever it is.
+        name: The argument's name, for the message.
 
     Returns:
         The classes, int64, on the CPU.
@@ -223,17 +220,17 @@ def check_classes(classes: ArrayLike, n_tokens: int | None = None) -> Tensor:
         TypeError: They are not integers.
         ValueError: A wrong shape, a negative class, or one without words.
     """
-    found = check_integers(as_tensor(classes, "classes", "integers of shape (V,)"), "classes").cpu()
+    found = check_integers(as_tensor(classes, name, "integers of shape (V,)"), name).cpu()
     if found.ndim != 1 or not len(found) or (n_tokens is not None and len(found) != n_tokens):
         wanted = "V" if n_tokens is None else n_tokens
-        raise ValueError(f"classes: expected shape ({wanted},), one for each word, got {tuple(found.shape)}")
+        raise ValueError(f"{name}: expected shape ({wanted},), one for each word, got {tuple(found.shape)}")
     if int(found.min()) < 0:
         word = int(found.argmin())
-        raise ValueError(f"classes: word {word} has class {int(found[word])}; expected 0 or more")
+        raise ValueError(f"{name}: word {word} has class {int(found[word])}; expected 0 or more")
     empty = (found.bincount() == 0).nonzero()
     if len(empty):
         raise ValueError(
-            f"classes: class {int(empty[0])} has no words; expected each of 0 … {int(found.max())} at "
+            f"{name}: class {int(empty[0])} has no words; expected each of 0 … {int(found.max())} at "
             "least once"
         )
     return found.clone()

@@ -69,7 +69,7 @@ def exchange_classes(
     max_sweeps = check_positive_int(max_sweeps, "max_sweeps")
     if n_classes > n_tokens:
         raise ValueError(f"n_classes: expected at most the {n_tokens} words, got {n_classes}")
-    text = as_sentences(*sentences, n_tokens)
+    text = as_sentences(sentences, n_tokens)
     inside = torch.arange(text.tokens.shape[1]) < text.lengths[:, None]
     stream = text.tokens[inside].numpy()
     if len(stream) < 2:
@@ -80,7 +80,7 @@ def exchange_classes(
         own = np.empty(n_tokens, np.int64)
         own[turn] = np.arange(n_tokens) % n_classes
     else:
-        own = check_classes(initial_classes, n_tokens).numpy()
+        own = check_classes(initial_classes, n_tokens, "initial_classes").numpy()
         if own.max() + 1 != n_classes:
             raise ValueError(f"initial_classes: expected {n_classes} classes, got {own.max() + 1}")
     table = _ClassBigram(stream, own, n_tokens, n_classes)

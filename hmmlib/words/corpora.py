@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._book import book_file
-from hmmlib._checks import ArrayLike, check_fraction, check_positive_int
+from hmmlib._checks import as_tensor, check_fraction, check_integers, check_kind, check_positive_int
 from hmmlib._display import compact_repr, in_lines
 from hmmlib._texts import check_lengths, check_text_shape, check_tokens
 
@@ -77,28 +77,56 @@ class SentenceModel(Protocol):
         ...
 
 
-def as_sentences(tokens: ArrayLike, lengths: ArrayLike | None, n_tokens: int) -> Sentences:
+def as_sentences(sentences: Sentences, n_tokens: int, name: str = "sentences") -> Sentences:
     """Check sentences at the door.
 
     Args:
-        tokens: Integers 0 … V − 1, shape (n, longest); what lies beyond the end of a sentence is never read.
-        lengths: Length of each, 1 … longest, shape (n,); None: all of them `longest`.
+        sentences: Tokens, integers 0 … V − 1, and lengths, 1 … longest; what lies beyond the end of a
+            sentence is never read.
         n_tokens: Size V of the vocabulary.
+        name: The argument's name, for the message.
 
     Returns:
         The sentences, on the CPU.
 
     Raises:
-        TypeError: Tokens or lengths that are not integers.
+        TypeError: No `Sentences`, or tokens or lengths that are not integers.
         ValueError: Wrong shapes, no sentence, an empty one, or a token out of range; the message names the
             sequence and the position.
     """
-    shape, cpu = check_text_shape(tokens), torch.device("cpu")
-    ends = check_lengths(lengths, shape, cpu)
-    if ends is None:
-        return Sentences(check_tokens(tokens, n_tokens, advice="").cpu(), torch.full((shape[0],), shape[1]))
-    inside = torch.arange(shape[1]) < ends[:, None]
-    return Sentences(check_tokens(tokens, n_tokens, inside, advice="").cpu(), ends)
+    check_kind(sentences, Sentences, name, "Sentences(tokens, lengths)")
+    try:
+        shape = check_text_shape(sentences.tokens)
+        ends = check_lengths(sentences.lengths, shape, torch.device("cpu"))
+        if ends is None:
+            raise TypeError("lengths: expected integers, got None")
+        inside = torch.arange(shape[1]) < ends[:, None]
+        return Sentences(check_tokens(sentences.tokens, n_tokens, inside, advice="").cpu(), ends)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}.{error}") from None
+
+
+def check_history(history: Sequence[int], n_tokens: int) -> list[int]:
+    """Check the beginning of a sentence.
+
+    Args:
+        history: Words, integers 0 … V − 1; there may be none.
+        n_tokens: Size V of the vocabulary.
+
+    Returns:
+        The words.
+
+    Raises:
+        TypeError: No sequence of integers.
+        ValueError: A word out of range.
+    """
+    if not len(history):
+        return []
+    words: list[int] = check_integers(as_tensor(history, "history", "integers"), "history").tolist()
+    for place, word in enumerate(words):
+        if not 0 <= word < n_tokens:
+            raise ValueError(f"history: word {place} is {word}; expected 0 … {n_tokens - 1}")
+    return words
 
 
 def perplexity(model: SentenceModel, sentences: Sentences) -> float:
@@ -116,12 +144,14 @@ def perplexity(model: SentenceModel, sentences: Sentences) -> float:
     Raises:
         ValueError: As for the model's `log_probs`.
     """
+    if not hasattr(model, "log_probs"):
+        raise TypeError(f"model: expected a language model of sentences, got {type(model).__name__}")
     nats = -float(model.log_probs(sentences).double().sum()) / sentences.n_tokens
     return math.exp(nats) if nats < 700 else math.inf
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus:
+class WordCorpus:
     """Text in three parts with one vocabulary.
 
     Attributes:
@@ -157,10 +187,10 @@ class Corpus:
             f"{name} {part.n_tokens:,} words in {len(part.lengths):,} sentences"
             for name, part in (("train", self.train), ("validation", self.validation), ("test", self.test))
         )
-        return in_lines(f"Corpus({self.n_words:,} words; {sizes})")
+        return in_lines(f"WordCorpus({self.n_words:,} words; {sizes})")
 
 
-def king_james(share: float = 1.0, *, fewest: int = 3) -> Corpus:
+def king_james(share: float = 1.0, *, fewest: int = 3) -> WordCorpus:
     """The King James Bible, which comes with the book: a verse is a sentence.
 
     Whole chapters are held out, about one in twenty for validation and one in twenty for the test: those
@@ -170,7 +200,7 @@ def king_james(share: float = 1.0, *, fewest: int = 3) -> Corpus:
     Example:
         >>> from hmmlib.words import king_james
         >>> king_james()
-        Corpus(6,681 words; train 731,702 words in 27,777 sentences,
+        WordCorpus(6,681 words; train 731,702 words in 27,777 sentences,
             validation 43,933 words in 1,714 sentences,
             test 45,136 words in 1,612 sentences)
 
@@ -197,16 +227,16 @@ def king_james(share: float = 1.0, *, fewest: int = 3) -> Corpus:
             parts[part] += verses
     if not parts["train"]:
         raise ValueError(f"share: {share} of the chapters are none; expected more")
-    return corpus(parts["train"], parts["validation"], parts["test"], fewest=fewest)
+    return word_corpus(parts["train"], parts["validation"], parts["test"], fewest=fewest)
 
 
-def corpus(
+def word_corpus(
     train: Sequence[Sequence[str]],
     validation: Sequence[Sequence[str]],
     test: Sequence[Sequence[str]],
     *,
     fewest: int = 1,
-) -> Corpus:
+) -> WordCorpus:
     """Number the words of sentences, and end each by `END`.
 
     Args:
@@ -219,14 +249,18 @@ def corpus(
         The corpus. Words as frequent as one another are in alphabetical order.
 
     Raises:
-        ValueError: A part without sentences, or a sentence given as one string.
+        TypeError: A part that is no list of lists of words.
+        ValueError: A part without sentences, or `fewest` below 1.
     """
+    fewest = check_positive_int(fewest, "fewest")
     for name, part in (("train", train), ("validation", validation), ("test", test)):
+        if not isinstance(part, Sequence) or isinstance(part, str):
+            raise TypeError(f"{name}: expected a list of sentences, got {type(part).__name__}")
         if not len(part):
             raise ValueError(f"{name}: expected at least one sentence, got none")
         for row, sentence in enumerate(part):
-            if isinstance(sentence, str):
-                raise ValueError(f"{name}: sentence {row} is the text {sentence!r}; expected a list of words")
+            if not isinstance(sentence, Sequence) or isinstance(sentence, str):
+                raise TypeError(f"{name}: sentence {row} is {sentence!r}; expected a list of words")
     counts = Counter(word for sentence in train for word in sentence)
     kept = sorted((word for word, n in counts.items() if n >= fewest), key=lambda word: (-counts[word], word))
     words = (*(word for word in kept if word not in (UNKNOWN, END)), UNKNOWN, END)
@@ -239,7 +273,7 @@ def corpus(
         tokens[torch.arange(tokens.shape[1]) < lengths[:, None]] = torch.tensor([w for r in rows for w in r])
         return Sentences(tokens, lengths)
 
-    return Corpus(words, numbered(train), numbered(validation), numbered(test))
+    return WordCorpus(words, numbered(train), numbered(validation), numbered(test))
 
 
 def _chapters() -> Iterator[tuple[str, list[list[str]]]]:

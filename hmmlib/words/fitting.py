@@ -93,8 +93,8 @@ def fit_blocked_hmm(
     own = check_classes(classes)
     n_classes, n_tokens = int(own.max()) + 1, len(own)
     k = states_for(n_states, n_classes)
-    train = as_sentences(*sentences, n_tokens)
-    held = None if validation is None else as_sentences(*validation, n_tokens)
+    train = as_sentences(sentences, n_tokens)
+    held = None if validation is None else as_sentences(validation, n_tokens, "validation")
     max_iterations = check_positive_int(max_iterations, "max_iterations")
     patience = check_positive_int(patience, "patience")
     smoothing = _Smoothing(
@@ -142,7 +142,7 @@ def expected_block_counts(model: BlockedHMM, sentences: Sentences) -> BlockCount
             produce; the message names the sentence and the position.
     """
     check_kind(model, BlockedHMM, "model", "a BlockedHMM")
-    return block_counts(model.blocks, as_sentences(*sentences, model.n_tokens))
+    return block_counts(model.blocks, as_sentences(sentences, model.n_tokens))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hmmlib._checks import check_fraction, check_positive_int
 from hmmlib._random import drawing_generator
 from hmmlib.words.corpora import Sentences, as_sentences
-from hmmlib.words.training import TrainedLanguageModel, TrainingRecipe, train
+from hmmlib.words.training import TrainedLanguageModel, TrainingRecipe, check_recipe, train
 
 
 class LSTMLanguageModel(nn.Module):
@@ -90,7 +90,7 @@ class LSTMLanguageModel(nn.Module):
             TypeError: Tokens or lengths that are not integers.
             ValueError: Wrong shapes, no sentence, an empty one, or a token out of range.
         """
-        checked = as_sentences(*sentences, self._n_tokens)
+        checked = as_sentences(sentences, self._n_tokens)
         found = torch.empty(len(checked.lengths), dtype=torch.float64)
         with torch.no_grad():
             for rows in checked.lengths.argsort(descending=True, stable=True).split(128):
@@ -126,6 +126,8 @@ def train_lstm(
         TypeError: Tokens, lengths or sizes that are not integers.
         ValueError: Wrong shapes, an empty sentence, a token out of range, or a rate out of range.
     """
+    how = check_recipe(recipe, TrainingRecipe(learning_rate=0.003))
     model = LSTMLanguageModel(n_tokens, width=width, dropout=dropout, generator=generator)
-    read, held = (as_sentences(*part, n_tokens) for part in (sentences, validation))
-    return train(model, read, held, recipe or TrainingRecipe(learning_rate=0.003), generator)
+    read = as_sentences(sentences, model.n_tokens)
+    held = as_sentences(validation, model.n_tokens, "validation")
+    return train(model, read, held, how, generator)

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hmmlib._checks import ArrayLike, check_fraction, check_positive_int
+from hmmlib._checks import ArrayLike, check_fraction, check_kind, check_positive_int
 from hmmlib._random import drawing_generator
 from hmmlib.words._recursion import Blocks, block_counts
 from hmmlib.words.blocked import BlockedHMM, check_classes, states_for
 from hmmlib.words.corpora import Sentences, as_sentences
-from hmmlib.words.training import TrainedLanguageModel, TrainingRecipe, train
+from hmmlib.words.training import TrainedLanguageModel, TrainingRecipe, check_recipe, train
 
 
 class _Residual(nn.Module):
@@ -203,6 +203,10 @@ class NeuralShape:
     dropout: float = 0.0
     tied: bool = True
 
+    def __post_init__(self) -> None:
+        check_positive_int(self.width, "width")
+        check_fraction(self.dropout, "dropout", below_one=True)
+
 
 def train_neural_hmm(
     sentences: Sentences,
@@ -233,10 +237,12 @@ def train_neural_hmm(
         ValueError: Wrong shapes, an empty sentence, a token out of range, a class without words, a number of
             states that is no multiple of the classes, or a dropout that leaves a class without states.
     """
-    like = shape or NeuralShape()
+    like = NeuralShape() if shape is None else check_kind(shape, NeuralShape, "shape", "a NeuralShape")
+    how = check_recipe(recipe, TrainingRecipe())
     random = drawing_generator(generator)
     model = NeuralBlockedHMM(
         classes, n_states, width=like.width, dropout=like.dropout, tied=like.tied, generator=random
     )
-    read, held = (as_sentences(*part, model.n_tokens) for part in (sentences, validation))
-    return train(model, read, held, recipe or TrainingRecipe(), random)
+    read = as_sentences(sentences, model.n_tokens)
+    held = as_sentences(validation, model.n_tokens, "validation")
+    return train(model, read, held, how, random)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import check_kind, check_positive_int
-from hmmlib.words.corpora import Sentences, as_sentences
+from hmmlib._checks import check_positive_int
+from hmmlib.words.corpora import Sentences, as_sentences, check_history
 
 _Array = np.ndarray
 
@@ -62,7 +63,7 @@ class KneserNey:
     def __init__(self, sentences: Sentences, order: int, n_tokens: int) -> None:
         self._order = check_positive_int(order, "order")
         self._n_tokens = check_positive_int(n_tokens, "n_tokens")
-        words, place = _stream(as_sentences(*sentences, self._n_tokens), self._n_tokens)
+        words, place = _stream(as_sentences(sentences, self._n_tokens), self._n_tokens)
         base = self._n_tokens + 1
         numbers = words  # of the m-gram that ends at each place
         found: list[tuple[_Array, _Array]] = [(words, np.arange(base))]
@@ -127,8 +128,7 @@ class KneserNey:
             TypeError: Tokens or lengths that are not integers.
             ValueError: Wrong shapes, no sentence, an empty one, or a token out of range.
         """
-        check_kind(sentences, tuple, "sentences", "Sentences")
-        words, place = _stream(as_sentences(*sentences, self._n_tokens), self._n_tokens)
+        words, place = _stream(as_sentences(sentences, self._n_tokens), self._n_tokens)
         with np.errstate(divide="ignore"):  # a word that the model gives no chance
             logs = np.log(self._probs(words, place))
         row = np.cumsum(place == 0) - 1
@@ -150,7 +150,7 @@ class KneserNey:
             probs = own + rest * probs
         return probs
 
-    def next_probs(self, history: list[int]) -> Tensor:
+    def next_probs(self, history: Sequence[int]) -> Tensor:
         """The distribution of the next word of a sentence.
 
         Args:
@@ -162,12 +162,11 @@ class KneserNey:
         Raises:
             ValueError: A word out of range.
         """
-        if any(not 0 <= int(word) < self._n_tokens for word in history):
-            raise ValueError(f"history: expected words 0 … {self._n_tokens - 1}, got {list(history)}")
-        before = np.array([self._n_tokens, *history][-self._order :], np.int64)
+        given = check_history(history, self._n_tokens)
+        before = np.array([self._n_tokens, *given][-self._order :], np.int64)
         n, width = self._n_tokens, len(before) + 1
         words = np.concatenate([np.tile(before, (n, 1)), np.arange(n)[:, None]], 1)
-        place = np.tile(np.arange(width) + (len(history) + 1 - len(before)), (n, 1))
+        place = np.tile(np.arange(width) + (len(given) + 1 - len(before)), (n, 1))
         return torch.from_numpy(self._probs(words.ravel(), place.ravel()).reshape(n, width)[:, -1].copy())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hmmlib._checks import check_positive, check_positive_int
+from hmmlib._checks import check_kind, check_positive, check_positive_int
 from hmmlib._random import drawing_generator
 from hmmlib.words.corpora import Sentences, perplexity
 
@@ -92,6 +92,24 @@ class TrainedLanguageModel(Generic[Model]):
     losses: Tensor
     validation: Tensor
     best_epoch: int
+
+
+def check_recipe(recipe: TrainingRecipe | None, otherwise: TrainingRecipe) -> TrainingRecipe:
+    """Return the recipe to train by.
+
+    Args:
+        recipe: The one that was asked for, or None.
+        otherwise: The one to take then.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        TypeError: It is no recipe.
+    """
+    if recipe is None:
+        return otherwise
+    return check_kind(recipe, TrainingRecipe, "recipe", "a TrainingRecipe")
 
 
 def train(
