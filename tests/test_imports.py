@@ -14,7 +14,7 @@ FLOORS = (
     {"_texts"},
     {"hmm", "sweeps"},
     {"_book", "lm"},
-    {"heads", "pretraining", "tasks", "words"},
+    {"densities", "heads", "pretraining", "tasks", "words"},
     {"certificates", "constructions", "tuning"},
     {"analysis", "experiments"},
     {"plotting"},

@@ -19,6 +19,7 @@ from hmmlib import (
     TransformerMaskedLM,
     certificates,
     constructions,
+    densities,
     draw_dataset,
     draw_held_out,
     heads,
@@ -33,7 +34,7 @@ from hmmlib import (
 )
 from hmmlib.tuning import TuningRecipe
 
-PACKAGES = (hmmlib, hmm, lm, heads, pretraining, constructions, certificates, tuning, words)
+PACKAGES = (hmmlib, hmm, lm, heads, pretraining, constructions, certificates, tuning, words, densities)
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
 MODEL = random_hmm(3, 4, generator=0, **WARM)
@@ -54,6 +55,10 @@ MU = np.array([1.0, -1.0, 0.5])
 THREE = hmm.RationalHMM(hmm.review_hmm())
 SENTENCES = words.Sentences(TEXTS, torch.tensor([3, 2]))
 TWO_CLASSES = [0, 1, 0, 1]
+VECTORS = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0)).double()
+MIXTURE = densities.GaussianMixtureEmissions(np.ones((2, 1)), np.eye(2)[:, None], np.ones((2, 1, 2)))
+TWO_STATES = hmm.MarkovChain([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]])
+FLOWS = densities.FlowMixtureEmissions(2, 1, 2, couplings=1, hidden=2, generator=0)
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -84,6 +89,7 @@ MADE = {
     "UnreachableStateError",
     *("BlockCounts", "BlockedFit", "SentenceModel", "Sentences", "TrainedLanguageModel", "WordClasses"),
     "WordCorpus",
+    *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
 FILE = object()  # a file that the test makes
@@ -241,6 +247,23 @@ CALLS = {
     "train_neural_hmm": {"sentences": SENTENCES, "n_states": 4, "classes": TWO_CLASSES, "generator": 0}
     | {"validation": SENTENCES, "shape": words.NeuralShape(width=4)}
     | {"recipe": words.TrainingRecipe(epochs=1)},
+    "EmissionHMM": {"chain": TWO_STATES, "emissions": MIXTURE},
+    "GaussianMixtureEmissions": {"weights": MIXTURE.weights, "means": MIXTURE.means}
+    | {"covariances": MIXTURE.covariances},
+    "EMRecipe": {"max_iterations": 2, "tolerance": 0.1, "floor": 0.1},
+    "fit_em": {"model": densities.EmissionHMM(TWO_STATES, MIXTURE), "x": VECTORS, "lengths": [4, 2, 3]}
+    | {"recipe": densities.EMRecipe(1)},
+    "random_emission_hmm": {"x": VECTORS, "transition": np.full((2, 2), 0.5), "n_components": 2}
+    | {"generator": 0, "initial": [0.5, 0.5], "lengths": [4, 2, 3]},
+    "random_arcs": {"thickness": 0.1, "generator": 0, "n_classes": 2, "n_states": 2, "n_planes": 1}
+    | {"n_components": 3, "shared": 0.5},
+    "RealNVP": {"dim": 2, "n_flows": 1, "couplings": 1, "hidden": 2, "generator": 0},
+    "FlowMixtureEmissions": {"n_states": 2, "n_flows": 1, "dim": 2, "couplings": 1, "hidden": 2}
+    | {"generator": 0},
+    "FlowRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "clip": 1.0}
+    | {"refresh": "every step", "temper": 0.5},
+    "fit_flows": {"model": densities.EmissionHMM(TWO_STATES, FLOWS), "x": VECTORS, "generator": 0}
+    | {"lengths": [4, 2, 3], "recipe": densities.FlowRecipe(1)},
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {
         "task": PosteriorTask(MODEL, np.eye(3)),
