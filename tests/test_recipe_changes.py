@@ -190,6 +190,16 @@ REFUSED = {
         "model.kind": ("tree", "model: expected one of the kinds source, kneser_ney, em"),
         "world": ({"kind": "hearsay"}, "world: expected the kind synthetic or king_james, got 'hearsay'"),
     },
+    "noise-robustness": {
+        "seed": (-1, "seed: expected at least 0, got -1"),
+        "thickness": (0, "thickness: expected a finite number > 0, got 0"),
+        "train_noise": (-0.1, "sigma: expected a finite number >= 0, got -0.1"),
+        "sequences": (0, "sequences: expected at least 1, got 0"),
+        "model.n_components": (0, "n_components: expected at least 1, got 0"),
+        "model.recipe.floor": (0, "floor: expected a finite number > 0, got 0"),
+        "model.kind": ("ear", "model: expected one of the kinds bayes, mixture, flows, network, got 'ear'"),
+        "world.shared": (1, "shared: expected a number 0 ≤ shared < 1, got 1"),
+    },
 }
 
 
@@ -202,7 +212,7 @@ def one_cell(name):
         for name in ("memory-vs-vanilla", "readings", "exact-attention")
     }
     single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}, "mechanism": {}}
-    single |= {"scaling-states": {"arms": ("em_16",)}}
+    single |= {"scaling-states": {"arms": ("em_16",)}, "noise-robustness": {"arms": ("mixture_2",)}}
     return replace(smoke, **single.get(name, {"n_states": (4,)}))
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 from awaited import AWAITED
 
-from hmmlib.experiments import EXPERIMENTS, exact_prompts, half_trained, pretraining, scaling_states
+from hmmlib.experiments import (
+    EXPERIMENTS,
+    exact_prompts,
+    half_trained,
+    noise_robustness,
+    pretraining,
+    scaling_states,
+)
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, DownstreamScale
 from hmmlib.pretraining import PRETRAINING_PRESETS, PretrainingRecipe, Stage
 from hmmlib.sweeps import CellStore, Workplace, cell_hash, collect
@@ -29,6 +36,7 @@ SMALL = {
     "exact-attention": {"n_values": (2,), "kinds": ("memory",)},
     "mechanism": {},
     "scaling-states": {"arms": ("em_16",)},
+    "noise-robustness": {"arms": ("mixture_2",)},
 }
 
 
@@ -88,6 +96,8 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setattr(exact_prompts, "PAPER_TUNING", replace(exact_prompts.PAPER_TUNING, epochs=1))
     arm = {**scaling_states.ARMS["synthetic"]["em_16"], "max_iterations": 1}
     monkeypatch.setitem(scaling_states.ARMS["synthetic"], "em_16", arm)
+    mixture = {**noise_robustness.ARMS["mixture_2"], "n_components": 1}
+    monkeypatch.setitem(noise_robustness.ARMS, "mixture_2", mixture)
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 

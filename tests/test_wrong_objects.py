@@ -262,6 +262,10 @@ CALLS = {
     | {"generator": 0},
     "FlowRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "clip": 1.0}
     | {"refresh": "every step", "temper": 0.5},
+    "RecurrentClassifier": {"dim": 2, "n_classes": 2, "width": 3, "generator": 0},
+    "ClassifierRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "width": 3},
+    "train_classifier": {"x": VECTORS, "classes": [0, 1, 0], "generator": 0}
+    | {"recipe": densities.ClassifierRecipe(1, width=3)},
     "fit_flows": {"model": densities.EmissionHMM(TWO_STATES, FLOWS), "x": VECTORS, "generator": 0}
     | {"lengths": [4, 2, 3], "recipe": densities.FlowRecipe(1)},
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},

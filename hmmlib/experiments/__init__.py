@@ -13,6 +13,7 @@ from hmmlib.experiments import (
     head_vs_prompt,
     mechanism,
     memory_vs_vanilla,
+    noise_robustness,
     pretraining,
     readings,
     scaling_states,
@@ -32,6 +33,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         exact_attention,
         mechanism,
         scaling_states,
+        noise_robustness,
     )
 }
 """All of them.
