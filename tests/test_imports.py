@@ -15,7 +15,7 @@ FLOORS = (
     {"hmm", "sweeps"},
     {"_book", "lm"},
     {"densities", "heads", "pretraining", "tasks", "words"},
-    {"certificates", "constructions", "tuning"},
+    {"certificates", "constructions", "transduction", "tuning"},
     {"analysis", "experiments"},
     {"plotting"},
     {"cli"},

@@ -29,12 +29,25 @@ from hmmlib import (
     random_hmm,
     random_memory_hmm,
     tasks,
+    transduction,
     tuning,
     words,
 )
 from hmmlib.tuning import TuningRecipe
 
-PACKAGES = (hmmlib, hmm, lm, heads, pretraining, constructions, certificates, tuning, words, densities)
+PACKAGES = (
+    hmmlib,
+    hmm,
+    lm,
+    heads,
+    pretraining,
+    constructions,
+    certificates,
+    tuning,
+    words,
+    densities,
+    transduction,
+)
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
 MODEL = random_hmm(3, 4, generator=0, **WARM)
@@ -59,6 +72,9 @@ VECTORS = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0)).doubl
 MIXTURE = densities.GaussianMixtureEmissions(np.ones((2, 1)), np.eye(2)[:, None], np.ones((2, 1, 2)))
 TWO_STATES = hmm.MarkovChain([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]])
 FLOWS = densities.FlowMixtureEmissions(2, 1, 2, couplings=1, hidden=2, generator=0)
+HEARD = transduction.Utterances(VECTORS, torch.tensor([4, 2, 3]))
+SAID = transduction.Strings(torch.tensor([[0, 1], [1, 0], [0, 0]]), torch.tensor([2, 1, 0]))
+TRANSDUCER = transduction.HybridTransducer(2, 2, width=3, generator=0)
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -89,6 +105,7 @@ MADE = {
     "UnreachableStateError",
     *("BlockCounts", "BlockedFit", "SentenceModel", "Sentences", "TrainedLanguageModel", "WordClasses"),
     "WordCorpus",
+    *("Beams", "ErrorCounts", "SpokenWords", "Strings", "Utterances"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -96,6 +113,7 @@ FILE = object()  # a file that the test makes
 
 # Parts of the library for others of its parts, which have checked already.
 INSIDE = {"Corpus", "TextStream", "check_sees_others", "conditioned_on", "head_for_prior", "kl_divergences"}
+INSIDE |= {"expected_errors", "least_expected_error", "transducer_log_probs"}
 INSIDE |= {"learning_rate_factor", "live_columns", "log_loss", "noisy_evidence", "start_errors"}
 
 # A valid call of each: its arguments by name.
@@ -262,6 +280,15 @@ CALLS = {
     | {"generator": 0},
     "FlowRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "clip": 1.0}
     | {"refresh": "every step", "temper": 0.5},
+    "HybridTransducer": {"n_words": 2, "dim": 2, "width": 3, "generator": 0},
+    "BeamRecipe": {"width": 2, "blank_penalty": 0.1, "length_exponent": 0.5, "internal_lm_weight": 0.1},
+    "TransducerRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "clip": 1.0}
+    | {"criterion": "likelihood", "n_best": 2, "likelihood_weight": 0.1},
+    "beam_search": {"model": TRANSDUCER, "heard": HEARD, "recipe": transduction.BeamRecipe(2)},
+    "error_counts": {"hypotheses": SAID, "references": SAID},
+    "random_spoken_words": {"n_words": 3, "generator": 0, "dim": 2, "scale": 1.0, "stay": 0.5, "end": 0.5},
+    "train_transducer": {"model": TRANSDUCER, "heard": HEARD, "said": SAID, "generator": 0}
+    | {"recipe": transduction.TransducerRecipe(1)},
     "RecurrentClassifier": {"dim": 2, "n_classes": 2, "width": 3, "generator": 0},
     "ClassifierRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "width": 3},
     "train_classifier": {"x": VECTORS, "classes": [0, 1, 0], "generator": 0}
@@ -279,7 +306,7 @@ CALLS = {
 
 # Any word is right for these, and anything at all for those.
 ANY_WORD = {"path", "checkpoint", "wanted"}
-SAID = {("pretraining_preset", "name"): "preset"}
+SAYS = {("pretraining_preset", "name"): "preset"}
 FREE = {"about", "redraws", "first_step_learns"}
 
 
@@ -337,7 +364,7 @@ def test_a_wrong_object_is_named_with_its_argument(name, tmp_path):
     for argument in right.keys() - FREE - {"progress"}:
         for kind, wrong in wrong_objects(function, argument, right[argument]).items():
             said = complaint(function, right | {argument: wrong})
-            if not said.startswith(SAID.get((name, argument), argument)):
+            if not said.startswith(SAYS.get((name, argument), argument)):
                 unnamed.append(f"{argument}, {kind}: {said[:90]}")
     assert sorted(unnamed) == []
 
