@@ -200,6 +200,15 @@ REFUSED = {
         "model.kind": ("ear", "model: expected one of the kinds bayes, mixture, flows, network, got 'ear'"),
         "world.shared": (1, "shared: expected a number 0 ≤ shared < 1, got 1"),
     },
+    "word-error-training": {
+        "seed": (-1, "seed: expected at least 0, got -1"),
+        "utterances": (0, "utterances: expected at least 1, got 0"),
+        "world.end": (0, "end: expected a number 0 < end ≤ 1, got 0"),
+        "base.steps": (0, "steps: expected at least 1, got 0"),
+        "further.word_errors.n_best": (1, "n_best: expected at least 2, got 1"),
+        "sizes": ([0, 3], "sizes: expected at least 1, got 0"),
+        "start": (None, "start: expected a word, got None"),
+    },
 }
 
 
@@ -213,6 +222,7 @@ def one_cell(name):
     }
     single |= {"exact-prompts": {"n_states": (4,), "seeds": (1,)}, "mechanism": {}}
     single |= {"scaling-states": {"arms": ("em_16",)}, "noise-robustness": {"arms": ("mixture_2",)}}
+    single |= {"word-error-training": {}}
     return replace(smoke, **single.get(name, {"n_states": (4,)}))
 
 

@@ -17,6 +17,7 @@ from hmmlib.experiments import (
     noise_robustness,
     pretraining,
     scaling_states,
+    word_error_training,
 )
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, DownstreamScale
 from hmmlib.pretraining import PRETRAINING_PRESETS, PretrainingRecipe, Stage
@@ -37,6 +38,7 @@ SMALL = {
     "mechanism": {},
     "scaling-states": {"arms": ("em_16",)},
     "noise-robustness": {"arms": ("mixture_2",)},
+    "word-error-training": {},
 }
 
 
@@ -98,6 +100,7 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setitem(scaling_states.ARMS["synthetic"], "em_16", arm)
     mixture = {**noise_robustness.ARMS["mixture_2"], "n_components": 1}
     monkeypatch.setitem(noise_robustness.ARMS, "mixture_2", mixture)
+    monkeypatch.setitem(word_error_training.WAYS, "word_errors", {"criterion": "likelihood"})
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 

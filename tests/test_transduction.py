@@ -366,3 +366,13 @@ def test_wrong_words_and_vectors_are_named(trained, heard):
     broken.x[2, 0, 1] = math.nan
     with pytest.raises(ValueError, match=r"heard\.x: sequence 2, position 0, entry 1 is nan"):
         train_transducer(trained, broken, said, generator=0)
+
+
+def test_beams_do_not_depend_on_the_pieces(trained, world, monkeypatch):
+    sequences, _ = world.sample(30, generator=8)
+    whole = beam_search(trained, sequences, BeamRecipe(3))
+    monkeypatch.setattr("hmmlib.transduction.beams._AT_ONCE", 7)
+    parts = beam_search(trained, sequences, BeamRecipe(3))
+    assert torch.equal(whole.lengths, parts.lengths)
+    assert torch.equal(whole.words, parts.words)
+    assert parts.log_probs == pytest.approx(whole.log_probs, abs=1e-4)

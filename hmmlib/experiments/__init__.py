@@ -17,6 +17,7 @@ from hmmlib.experiments import (
     pretraining,
     readings,
     scaling_states,
+    word_error_training,
 )
 from hmmlib.sweeps.experiment import Experiment
 
@@ -34,6 +35,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         mechanism,
         scaling_states,
         noise_robustness,
+        word_error_training,
     )
 }
 """All of them.

@@ -13,6 +13,8 @@ from hmmlib.transduction.errors import Strings, edit_distances
 from hmmlib.transduction.model import HybridTransducer, Utterances, as_utterances
 
 _PRIME = 1_000_003
+# Sequences that are searched at a time.
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,17 @@ def beam_search(model: HybridTransducer, heard: Utterances, recipe: BeamRecipe |
     check_kind(model, HybridTransducer, "model", "a HybridTransducer")
     how = BeamRecipe() if recipe is None else check_kind(recipe, BeamRecipe, "recipe", "a BeamRecipe")
     sequences = as_utterances(heard, model.dim)
+    # Short sequences are not padded to the longest of all.
+    pieces = sequences.frames.argsort(stable=True).split(_AT_ONCE)
     with torch.no_grad():
-        return _search(model, sequences, how)
+        found = [_search(model, sequences.part(rows), how) for rows in pieces]
+    longest = max(one.words.shape[2] for one in found)
+    words = torch.cat(
+        [torch.nn.functional.pad(one.words, (0, longest - one.words.shape[2])) for one in found]
+    )
+    back = torch.cat(pieces).argsort()
+    lengths, logs = (torch.cat(part)[back] for part in list(zip(*found, strict=True))[1:])
+    return Beams(words[back], lengths, logs)
 
 
 def _search(model: HybridTransducer, heard: Utterances, how: BeamRecipe) -> Beams:
