@@ -95,8 +95,9 @@ class WordErrorConfig:
         """The cells to compute.
 
         Returns:
-            The configuration of each: `preset`, `start`, `utterances`, `seed`, `world`, the network's `width`,
-            the recipes `base` of the first training and `further` of each way in which it goes on, and `sizes`.
+            The configuration of each: `preset`, `start`, `utterances`, `seed`, `world`, the network's
+            `width`, the recipes `base` of the first training and `further` of each way in which it goes on,
+            and `sizes`.
         """
         further = TransducerRecipe(steps=self.further_steps, learning_rate=5e-4)
         return [
