@@ -7,7 +7,7 @@ import pytest
 import torch
 from words_cases import CLASSES, small_model, small_sentences, summed_over_paths
 
-from hmmlib import posteriors
+from hmmlib import posteriors, random_hmm
 from hmmlib.hmm import expected_counts, log_likelihood, sample_tokens
 from hmmlib.words import (
     BlockedHMM,
@@ -170,6 +170,28 @@ def test_a_structural_zero_stays_without_pseudo_counts():
     counts = expected_block_counts(model, text)
     moves = counts.moves.view(3, 3, 2, 2).transpose(1, 2).reshape(6, 6)
     assert float(moves[:, 1::2].abs().max()) == 0
+
+
+def test_every_hmm_is_a_blocked_one():
+    plain = random_hmm(3, 6, generator=0, transition_temperature=0.5, emission_temperature=0.5)
+    own = torch.tensor([0, 1, 0, 1, 1, 0])
+    share = plain.emission @ torch.nn.functional.one_hot(own, 2).double()  # P[class | state], (H, K)
+    first = (share.T * plain.initial).reshape(-1)
+    moves = torch.einsum("gh,hc->gch", plain.transition, share).repeat(2, 1, 1, 1).reshape(6, 6)
+    same = BlockedHMM(first, moves, (plain.emission / share[:, own]).T, own)
+    text = small_sentences(0, 30, n_tokens=6)
+    dense = posteriors(plain, text.tokens, lengths=text.lengths, keep=()).log_likelihood
+    assert same.log_probs(text) == pytest.approx(dense, abs=1e-12)
+
+
+def test_a_head_reads_the_class():
+    model = small_model(12, 4)  # four states and three words a class: the columns are dependent
+    x = small_sentences(12, 20).tokens
+    found = posteriors(model.dense(), x)
+    of_classes = found.leave_one_out.view(20, 8, 3, 4).sum(-1)
+    for own in range(3):
+        head = (own == CLASSES).double()
+        assert found.conditionals @ head == pytest.approx(of_classes[..., own], abs=1e-12)
 
 
 TABLES = {

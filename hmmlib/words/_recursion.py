@@ -20,11 +20,11 @@ _WAITING = 2**23
 
 
 class Blocks(NamedTuple):
-    """Tables of an HMM with M classes of k states, or weights in their place.
+    """Tables of an HMM with K classes of k states, or weights in their place.
 
     Attributes:
-        initial: P[first state], shape (M, k).
-        moves: P[next state | state], one block for each pair of classes (from, to), shape (M·M, k, k).
+        initial: P[first state], shape (K, k).
+        moves: P[next state | state], one block for each pair of classes (from, to), shape (K·K, k, k).
         emission: P[word | j-th state of its class], shape (V, k).
         classes: Class of each word, shape (V,).
     """
@@ -39,8 +39,8 @@ class BlockCounts(NamedTuple):
     """How often each thing is expected to have happened in sentences.
 
     Attributes:
-        initial: Sentences that start in each state, shape (M, k).
-        moves: Steps from state to state, shape (M·M, k, k).
+        initial: Sentences that start in each state, shape (K, k).
+        moves: Steps from state to state, shape (K·K, k, k).
         emission: Words written in each state of their class, shape (V, k).
         log_probs: Log-probability of each sentence in nats, shape (n,).
     """

@@ -23,7 +23,7 @@ from hmmlib.words.corpora import Sentences, as_sentences, check_history
 
 
 class BlockedHMM:
-    """An HMM whose words are split among M classes, and whose H = M·k states are split likewise.
+    """An HMM whose words are split among K classes, and whose H = K·k states are split likewise.
 
     A state writes the words of its own class and no others (Chiu and Rush 2020). So a word leaves k of the H
     states possible, and a step from word to word takes k² multiplications in place of H². State c·k + j is
@@ -42,7 +42,7 @@ class BlockedHMM:
         transition: P[next state | state], rows sum to one, shape (H, H).
         emission: P[word | j-th state of its class], shape (V, k); in each class the words
             sum to one, for each of its states.
-        classes: Class of each word, integers 0 … M − 1, each of them at least once, shape (V,).
+        classes: Class of each word, integers 0 … K − 1, each of them at least once, shape (V,).
         dtype: torch.float64 (default) or torch.float32.
 
     Raises:
@@ -129,7 +129,7 @@ class BlockedHMM:
 
     @property
     def n_classes(self) -> int:
-        """Number M of classes."""
+        """Number K of classes."""
         return self._blocks.initial.shape[0]
 
     @property
@@ -139,7 +139,7 @@ class BlockedHMM:
 
     @property
     def n_states(self) -> int:
-        """Number H = M·k of states."""
+        """Number H = K·k of states."""
         return self._blocks.initial.numel()
 
     @property
@@ -209,7 +209,7 @@ def check_classes(classes: ArrayLike, n_tokens: int | None = None, name: str = "
     """Check that each word has a class and each class a word.
 
     Args:
-        classes: Class of each word, integers 0 … M − 1, shape (V,).
+        classes: Class of each word, integers 0 … K − 1, shape (V,).
         n_tokens: Size V of the vocabulary; None: whatever it is.
         name: The argument's name, for the message.
 
@@ -241,14 +241,14 @@ def states_for(n_states: int, n_classes: int) -> int:
 
     Args:
         n_states: Number H of states.
-        n_classes: Number M of classes.
+        n_classes: Number K of classes.
 
     Returns:
-        k = H/M.
+        k = H/K.
 
     Raises:
         TypeError: A number that is not an integer.
-        ValueError: H is no multiple of M.
+        ValueError: H is no multiple of K.
     """
     n_states = check_positive_int(n_states, "n_states")
     if n_states % n_classes:

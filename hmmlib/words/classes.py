@@ -50,11 +50,11 @@ def exchange_classes(
 
     Args:
         sentences: Sentences to learn from.
-        n_classes: Number M of classes, 1 … V.
+        n_classes: Number K of classes, 1 … V.
         n_tokens: Size V of the vocabulary.
         max_sweeps: How often all words are taken, at most.
         initial_classes: Where the words begin, shape (V,); by default the r-th most frequent in class
-            r mod M.
+            r mod K.
 
     Returns:
         The classes.

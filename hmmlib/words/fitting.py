@@ -73,7 +73,7 @@ def fit_blocked_hmm(
     Args:
         sentences: Sentences to learn from.
         n_states: Number H of states, a multiple of the number of classes.
-        classes: Class of each word, integers 0 … M − 1, shape (V,).
+        classes: Class of each word, integers 0 … K − 1, shape (V,).
         generator: Seed or numpy RandomState of the start.
         validation: Sentences to choose the iteration by.
         max_iterations: Iterations, at most.
@@ -150,7 +150,7 @@ class _Smoothing:
     """What is added to counts.
 
     Attributes:
-        bigram: P[class of the next word | class]; in the last row, of the first word; shape (M + 1, M).
+        bigram: P[class of the next word | class]; in the last row, of the first word; shape (K + 1, K).
         transition: Counts added to each row of the transition and to the first states.
         emission: Counts added to each entry of the emission.
     """
@@ -166,7 +166,7 @@ def _shares(counts: BlockCounts, old: Blocks, smoothing: _Smoothing) -> Blocks:
     spread = (smoothing.bigram * (smoothing.transition / k)).to(old.initial)
     first = counts.initial + spread[-1, :, None]
     moves = (counts.moves + spread[:-1].reshape(-1, 1, 1)).view(m, m, k, k)
-    total = moves.sum((1, 3))[:, None, :, None]  # (M, 1, k, 1)
+    total = moves.sum((1, 3))[:, None, :, None]  # (K, 1, k, 1)
     shared = torch.where(total > 0, moves / torch.where(total > 0, total, 1.0), old.moves.view(m, m, k, k))
     words = counts.emission + smoothing.emission
     sums = torch.zeros_like(first).index_add_(0, old.classes, words)[old.classes]  # (V, k)

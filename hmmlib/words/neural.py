@@ -39,8 +39,8 @@ class NeuralBlockedHMM(nn.Module):
     the words of its class, of h(e)·v + bias. So the number of parameters grows with H + V and not with H².
 
     Args:
-        classes: Class of each word, integers 0 … M − 1, shape (V,).
-        n_states: Number H of states, a multiple of M.
+        classes: Class of each word, integers 0 … K − 1, shape (V,).
+        n_states: Number H of states, a multiple of K.
         width: Length of an embedding.
         dropout: Share of each class's states that a batch does without, in [0, 1).
         tied: A state has one embedding, as the released code has it; otherwise one for what it does, one for
@@ -100,11 +100,11 @@ class NeuralBlockedHMM(nn.Module):
         """Logarithms of the tables, with gradients.
 
         Args:
-            keep: For each class the states that are there, shape (M, k'); None: all. The distributions are
+            keep: For each class the states that are there, shape (K, k'); None: all. The distributions are
                 those of a model that has only these.
 
         Returns:
-            Logarithms of initial (M, k'), moves (M·M, k', k') and emission (V, k').
+            Logarithms of initial (K, k'), moves (K·K, k', k') and emission (V, k').
         """
         m, k = self.n_classes, self.states_per_class
         if keep is None:
@@ -131,7 +131,7 @@ class NeuralBlockedHMM(nn.Module):
             random: Draws them, each class by itself and each state with the same probability.
 
         Returns:
-            Shape (M, k'), or None if none are dropped.
+            Shape (K, k'), or None if none are dropped.
         """
         kept = round(self.states_per_class * (1 - self.dropout))
         if kept == self.states_per_class:
@@ -223,7 +223,7 @@ def train_neural_hmm(
     Args:
         sentences: Sentences to train on.
         n_states: Number H of states, a multiple of the number of classes.
-        classes: Class of each word, integers 0 … M − 1, shape (V,).
+        classes: Class of each word, integers 0 … K − 1, shape (V,).
         validation: Sentences to choose the epoch by.
         generator: Seed of the start, of the order of sentences and of what is dropped.
         shape: What the network is like.

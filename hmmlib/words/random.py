@@ -30,7 +30,7 @@ def random_blocked_hmm(
         BlockedHMM(n_states=256, n_classes=8, n_tokens=256)
 
     Args:
-        n_classes: Number M of classes.
+        n_classes: Number K of classes.
         states_per_class: Number k of states of each.
         words_per_class: Number of words of each.
         generator: Seed or numpy RandomState.
@@ -38,7 +38,7 @@ def random_blocked_hmm(
         concentration: Parameter of the Dirichlet distribution, > 0; small ones make few words likely.
 
     Returns:
-        The HMM. Word w has class w mod M.
+        The HMM. Word w has class w mod K.
 
     Raises:
         TypeError: Sizes that are not integers, parameters that are no numbers.
@@ -53,7 +53,7 @@ def random_blocked_hmm(
     leaving, reached = random.standard_normal((2, m * k, 12))
     scores = sharpness * leaving @ reached.T / 12**0.5
     moves = np.exp(scores - scores.max(1, keepdims=True))
-    said = random.dirichlet(np.full(n_words, concentration), (m, k))  # (M, k, words)
+    said = random.dirichlet(np.full(n_words, concentration), (m, k))  # (K, k, words)
     emission = said.transpose(2, 0, 1).reshape(n_words * m, k)
     return BlockedHMM(
         np.full(m * k, 1 / (m * k)),
