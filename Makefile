@@ -186,6 +186,8 @@ SWEEPS := \
 	readings:laptop:book/results/readings_laptop \
 	exact-attention:laptop:book/results/exact_attention \
 	mechanism:laptop:book/results/mechanism_laptop \
+	scaling-states:synthetic:book/results/scaling_states_synthetic \
+	scaling-states:king-james:book/results/scaling_states_king_james \
 	pretraining:smoke:tests/records/pretraining_smoke \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \

@@ -173,7 +173,7 @@ class FlowMixtureEmissions(nn.Module):
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that can be chosen."""
+        """How many numbers can be chosen."""
         return sum(p.numel() for p in self.flows.parameters()) + self.n_states * (self.n_flows - 1)
 
     def log_prob(self, x: Tensor) -> Tensor:

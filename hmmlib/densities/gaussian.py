@@ -94,7 +94,7 @@ class GaussianMixtureEmissions:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that can be chosen."""
+        """How many numbers can be chosen."""
         states, k, d = self._means.shape
         return states * (k - 1 + k * d + k * (d * (d + 1) // 2 if self.is_full else d))
 

@@ -52,7 +52,7 @@ class ErrorCounts(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Word error rate: all errors over all words of the references."""
+        """All errors over all words of the references, the word error rate."""
         return float(self.errors.sum()) / float(self.words.sum())
 
 

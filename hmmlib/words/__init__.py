@@ -7,7 +7,7 @@ the words of one class only, so that exact inference with thousands of states ta
 `random_blocked_hmm` draws a source whose entropy is known; `perplexity` measures them all.
 """
 
-from hmmlib.words._recursion import BlockCounts
+from hmmlib.words._recursion import BlockCounts, Blocks
 from hmmlib.words.blocked import BlockedHMM
 from hmmlib.words.classes import WordClasses, exchange_classes
 from hmmlib.words.corpora import (
@@ -33,6 +33,7 @@ __all__ = [
     "BlockCounts",
     "BlockedFit",
     "BlockedHMM",
+    "Blocks",
     "KneserNey",
     "LSTMLanguageModel",
     "NeuralBlockedHMM",

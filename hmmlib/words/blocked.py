@@ -149,7 +149,7 @@ class BlockedHMM:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that can be chosen: those of the tables, less one for each distribution."""
+        """How many numbers can be chosen, one less for each distribution than its entries."""
         m, k = self._blocks.initial.shape
         return (m * k - 1) * (m * k + 1) + (self.n_tokens - m) * k
 

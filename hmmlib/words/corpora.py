@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hmmlib._book import book_file
 from hmmlib._checks import as_tensor, check_fraction, check_integers, check_kind, check_positive_int
-from hmmlib._display import compact_repr, in_lines
+from hmmlib._display import compact_repr
 from hmmlib._texts import check_lengths, check_text_shape, check_tokens
 
 UNKNOWN = "<unk>"
@@ -183,11 +183,9 @@ class WordCorpus:
         return " ".join(self.words[int(word)] for word in sentence)
 
     def __repr__(self) -> str:
-        sizes = ", ".join(
-            f"{name} {part.n_tokens:,} words in {len(part.lengths):,} sentences"
-            for name, part in (("train", self.train), ("validation", self.validation), ("test", self.test))
-        )
-        return in_lines(f"WordCorpus({self.n_words:,} words; {sizes})")
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        sizes = ", ".join(f"{name}={part.n_tokens:,}" for name, part in parts.items())
+        return f"WordCorpus(n_words={self.n_words:,}, {sizes})"
 
 
 def king_james(share: float = 1.0, *, fewest: int = 3) -> WordCorpus:
@@ -200,9 +198,7 @@ def king_james(share: float = 1.0, *, fewest: int = 3) -> WordCorpus:
     Example:
         >>> from hmmlib.words import king_james
         >>> king_james()
-        WordCorpus(6,681 words; train 731,702 words in 27,777 sentences,
-            validation 43,933 words in 1,714 sentences,
-            test 45,136 words in 1,612 sentences)
+        WordCorpus(n_words=6,681, train=731,702, validation=43,933, test=45,136)
 
     Args:
         share: Which share of the chapters to train on, in (0, 1]; a smaller part is in every larger one. The
