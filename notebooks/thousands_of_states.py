@@ -228,7 +228,8 @@ from hmmlib.words import king_james
 
 bible = king_james(0.1)  # change me: the share of chapters to train on
 print(bible)
-print(bible.spell(bible.test.tokens[0][: bible.test.lengths[0]]))
+verse = bible.test.part(bible.test.lengths == 12).tokens[0]
+print(bible.spell(verse))
 
 # %%
 groups = exchange_classes(bible.train, 64, bible.n_words).classes
