@@ -94,7 +94,7 @@ def test_counts_of_a_fixed_text_have_one_seed():
 def test_the_source_is_the_best_that_can_be():
     world = sentence_world(WORLD, 4800, 3)
     assert world.source is not None
-    uniform = perplexity(world.source, world.test)
+    least = perplexity(world.source, world.test)
     fit = scaling_states._fitted(small(ARMS["synthetic"]["em_256"]), world, 0)
-    assert uniform < perplexity(fit.model, world.test)
+    assert least < perplexity(fit.model, world.test)
     assert torch.equal(world.train.lengths, torch.full((200,), 24))

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from hmmlib._checks import check_fraction, check_positive_int
 from hmmlib._random import drawing_generator
 from hmmlib.words.corpora import Sentences, as_sentences
-from hmmlib.words.training import TrainedLanguageModel, TrainingRecipe, check_recipe, train
+from hmmlib.words.training import SentenceModule, TrainedLanguageModel, TrainingRecipe, check_recipe, train
 
 
-class LSTMLanguageModel(nn.Module):
+class LSTMLanguageModel(SentenceModule):
     """One layer of LSTM whose input and output embeddings are the same (Press and Wolf 2017).
 
     Every sentence begins in the same state, as in an HMM.

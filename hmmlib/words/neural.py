@@ -14,7 +14,7 @@ from hmmlib._random import drawing_generator
 from hmmlib.words._recursion import Blocks, block_counts
 from hmmlib.words.blocked import BlockedHMM, check_classes, states_for
 from hmmlib.words.corpora import Sentences, as_sentences
-from hmmlib.words.training import TrainedLanguageModel, TrainingRecipe, check_recipe, train
+from hmmlib.words.training import SentenceModule, TrainedLanguageModel, TrainingRecipe, check_recipe, train
 
 
 class _Residual(nn.Module):
@@ -31,7 +31,7 @@ class _Residual(nn.Module):
         return result
 
 
-class NeuralBlockedHMM(nn.Module):
+class NeuralBlockedHMM(SentenceModule):
     """The tables of a blocked HMM as functions of embeddings of its states and words.
 
     With an embedding e of each state and v of each word, and three small networks f, g, h, a transition is

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -42,14 +43,18 @@ class TrainingRecipe:
         check_positive(self.clip, "clip")
 
 
-class Trainable(Protocol):
-    """A module that gives sentences probabilities, and a batch of them a loss."""
+class SentenceModule(nn.Module, ABC):
+    """A network that is a language model of sentences."""
+
+    def __init__(self) -> None:
+        super().__init__()
 
     @property
+    @abstractmethod
     def n_tokens(self) -> int:
         """Size V of the vocabulary."""
-        ...
 
+    @abstractmethod
     def log_probs(self, sentences: Sentences) -> Tensor:
         """Log-probability of each sentence.
 
@@ -58,23 +63,26 @@ class Trainable(Protocol):
 
         Returns:
             Nats, shape (n,).
-        """
-        ...
 
+        Raises:
+            TypeError: Tokens or lengths that are not integers.
+            ValueError: Wrong shapes, no sentence, an empty one, or a token out of range.
+        """
+
+    @abstractmethod
     def loss(self, sentences: Sentences, random: torch.Generator) -> Tensor:
         """Nats per word, with gradients.
 
         Args:
             sentences: A batch.
-            random: Draws what is dropped.
+            random: Draws what is dropped, in training.
 
         Returns:
             The loss, a scalar.
         """
-        ...
 
 
-Model = TypeVar("Model", bound=nn.Module)
+Model = TypeVar("Model", bound=SentenceModule)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +130,7 @@ def train(
     """Train a language model, and keep it as it was best on the validation sentences.
 
     Args:
-        model: The model, a `Trainable`; it is trained in place.
+        model: The model; it is trained in place.
         sentences: Checked sentences to train on.
         validation: Checked sentences to choose by.
         recipe: How.
@@ -142,14 +150,14 @@ def train(
         model.train()
         for batch in _batches(sentences, recipe.batch_tokens, random):
             optimiser.zero_grad()
-            loss = model.loss(batch, drops)  # type: ignore[operator]
+            loss = model.loss(batch, drops)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
             optimiser.step()
             total += float(loss.detach()) * batch.n_tokens
         losses.append(total / sentences.n_tokens)
         model.eval()
-        reached.append(perplexity(model, validation))  # type: ignore[arg-type]
+        reached.append(perplexity(model, validation))
         if reached[-1] <= min(reached):
             best, best_epoch = copy.deepcopy(model.state_dict()), epoch
         elif epoch - best_epoch >= 2 * recipe.patience:
