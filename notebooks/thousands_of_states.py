@@ -186,9 +186,10 @@ rows += [("HMM by EM", h, perplexity(model, world.test)) for h, model in told.it
 Table(["model", "states $H$", "perplexity"], rows, ".1f")
 
 # %% [markdown]
-# More states help, until there are as many as in the source. No n-gram comes near: what matters is not in the last
-# two words. But the best HMM is far from the source, too. It has the right form and the right classes; what is
-# missing are *data*. 256 states have 65,536 transitions to be learnt, from 12,000 words.
+# More states help, and less and less: once there are as many as in the source, twice as many bring little. No n-gram
+# comes near the best of them, as what matters is not in the last two words alone. But the best HMM is far from the
+# source, too. It has the right form and the right classes; what is missing are *data*: 256 states have $256^2$
+# transitions to be learnt, from a few thousand words.
 #
 # Who chooses the classes? We told the HMM those of the source. In practice they are found by clustering. The
 # *exchange* algorithm moves words between classes as long as the likelihood of the class bigram grows
@@ -209,17 +210,15 @@ rows = [
 Table(["classes", "64 states", "256 states"], rows, ".1f")
 
 # %% [markdown]
-# The classes are worth more than the states. With random ones, four times as many states do not make up for it.
-# Exchange lies between. It cannot find the true classes here, since words of one class differ as much from one
-# another as from those of others: pairs of neighbouring words do not tell. On real text they do, as we shall see.
+# Good classes are worth more than four times as many states. Exchange lies between the true and the random ones. Here
+# it has only pairs of neighbouring words to go by, and words of one class differ much from one another. On real text
+# it finds more, as we shall see.
 #
 # ## The King James Bible
 #
-# Now real text: all 31,103 verses, without punctuation. Whole chapters are held out to choose by and to test on. A
-# verse is a sentence; its end is a word like any other, and every verse begins anew. (The released code of
-# {cite:t}`chiu2020scaling` begins anew in training, as we read it, but not in evaluation; {ref}`an
-# exercise <ts-ex-reset>` asks what that does.) The text is formulaic and full of parallels, so n-grams do unusually
-# well on it.
+# Now real text: all the verses, without punctuation. Whole chapters are held out to choose by and to test on. A
+# verse is a sentence; its end is a word like any other, and every verse begins anew. ({ref}`An exercise <ts-ex-reset>`
+# asks what it does to run on over the ends instead.) The text is formulaic and full of parallels, which suits n-grams.
 #
 # For the page we train on a tenth of the chapters; the whole comes below.
 
@@ -298,7 +297,7 @@ levels = {"bigram": np.mean(of(known, "kneser_ney_2", words=w))}
 levels["the source"] = np.mean(of(known, "source", words=w))
 marks = {name: of(real, arm)[0] for name, arm in arms.items()}
 
-# %% mystnb={"figure": {"caption": "Perplexity on held-out sentences against the number of states; dots are seeds. Left, the known source with 36,000 words to learn from, means over five sources; more states help until there are as many as in the source (256). Right, the King James Bible: test and training sentences drift apart, and the test still improves.", "name": "ts-fig-states"}, "image": {"alt": "Two panels with logarithmic axes. Left, a falling line that flattens at 256 states, far below the level of the bigram and above the level of the source; two single points for other classes lie higher. Right, test perplexity falls from 64 to 4,096 states, below the level of the bigram and above that of the trigram; training perplexity falls faster."}}
+# %% mystnb={"figure": {"caption": "Perplexity on held-out sentences against the number of states; dots are seeds. Left, the known source with 36,000 words to learn from, means over five sources; beyond as many states as in the source (256) little is gained. Right, the King James Bible: test and training sentences drift apart, and the test still improves.", "name": "ts-fig-states"}, "image": {"alt": "Two panels with logarithmic axes. Left, a falling line that flattens at 256 states, far below the level of the bigram and above the level of the source; two single points for other classes lie higher. Right, test perplexity falls from 64 to 4,096 states, below the level of the bigram and above that of the trigram; training perplexity falls faster."}}
 from hmmlib.plotting.thousands_of_states import perplexity_by_states
 
 perplexity_by_states(
@@ -335,12 +334,13 @@ Table(header, rows, [None, None, ".1f", ".1f", ".0f"])
 # On this text 1,024 states beat counting pairs, no HMM here beats counting triples, and the LSTM beats them all. So
 # *better than n-grams* is a statement about a text and about $n$. The Bible repeats itself, often in the same words,
 # and a trigram can quote where an HMM can only paraphrase. The largest HMM fits its training sentences far better than
-# new ones, and is still the best of them on new ones. The classes are again worth more than anything else. That an LSTM does
-# better than such HMMs, {cite:t}`chiu2020scaling` say of their texts, too.
+# new ones, and is still the best of them on new ones. Here too, 256 states in good classes do
+# better than 1,024 in random ones. That an LSTM does better than such HMMs, {cite:t}`chiu2020scaling` say of their
+# texts, too.
 #
 # Is it worth the time? Each model was trained on one core:
 
-# %% mystnb={"figure": {"caption": "Test perplexity on the Bible against the CPU time of training. Numbers beside points: states, or n. The LSTM was stopped after ten epochs, when it was still getting better.", "name": "ts-fig-seconds"}, "image": {"alt": "Points in a plane with logarithmic axes. N-grams take a few seconds; those of n = 3 and 5 are lower than any HMM. HMMs by expectation-maximisation fall from 64 to 4,096 states as their time grows to minutes. Networks take many times longer and come out lower. The LSTM takes longest and is the lowest of all."}}
+# %% mystnb={"figure": {"caption": "Test perplexity on the Bible against the CPU time of training. Numbers beside points: states, or n. The LSTM was stopped after ten epochs, when it was still getting better.", "name": "ts-fig-seconds"}, "image": {"alt": "Points in a plane with logarithmic axes. N-grams take a few seconds; those of n = 3 and 5 are lower than any HMM. HMMs by expectation-maximisation fall from 64 to 4,096 states as their time grows to minutes. The network takes many times longer and comes out lower, with dropout higher. The LSTM takes longest and is the lowest of all."}}
 from hmmlib.plotting.thousands_of_states import perplexity_by_seconds
 
 families = {
@@ -662,12 +662,12 @@ for start in (None, *seeds):
 #   - one class needs most of the states
 #   - {prf:ref}`ts-prop-cost`
 # * - More states are better
-#   - there are no more than in the source; on the Bible, up to the most we tried
-#   - data are few: then smoothing, or dropout, counts for more
+#   - there are fewer than in the source; on the Bible, up to the most we tried
+#   - there are as many as in the source: then data are what is missing
 #   - {numref}`ts-fig-states`
 # * - Such HMMs are better than n-grams
-#   - $n = 2$, or what matters lies farther back than $n$ words
-#   - the text repeats itself word for word
+#   - what matters lies farther back than $n$ words; on the Bible, for $n = 2$ and all the text
+#   - the text repeats itself word for word, or is short
 #   - {numref}`ts-fig-states`
 # * - The network and dropout are needed
 #   - network: there is enough text; dropout: there is little
@@ -677,6 +677,6 @@ for start in (None, *seeds):
 #
 # - With words in classes, a word leaves $k$ of $Kk$ states possible, and inference is exact in $k^2$ steps a word.
 # - Expected counts are all that learning needs, by EM or by gradients (Fisher's identity).
-# - Classes matter more than the number of states.
+# - Good classes are worth more than four times as many states.
 # - A head on such a model can read the class under a mask, and the states of a class only if
 #   they have as many words to tell them by.
