@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 
 def step_generator(device: torch.device, *key: int) -> torch.Generator:
@@ -38,6 +39,18 @@ def drawing_generator(generator: int | np.random.RandomState) -> np.random.Rando
     if isinstance(generator, np.random.RandomState):
         return generator
     return np.random.RandomState(_check_seed(generator, "a numpy RandomState"))
+
+
+def start_generator(generator: int | np.random.RandomState) -> torch.Generator:
+    """A torch generator on the CPU that a seed, or the next number of numpy's stream, determines."""
+    return torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))
+
+
+def fill_uniform(module: nn.Module, bound: float, random: torch.Generator) -> None:
+    """Draw all parameters of a module from −bound … bound, whatever torch's defaults are."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.uniform_(-bound, bound, generator=random)
 
 
 def _check_seed(seed: int, otherwise: str) -> int:

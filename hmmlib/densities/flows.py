@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hmmlib._checks import check_positive_int
-from hmmlib._random import drawing_generator
+from hmmlib._random import start_generator
 
 
 class RealNVP(nn.Module):
@@ -46,7 +46,7 @@ class RealNVP(nn.Module):
         self.n_flows = check_positive_int(n_flows, "n_flows")
         couplings = check_positive_int(couplings, "couplings")
         hidden = check_positive_int(hidden, "hidden")
-        random = torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))
+        random = start_generator(generator)
         half = (dim + 1) // 2
         self.split = [
             (list(range(half)), list(range(half, dim))),

@@ -16,7 +16,7 @@ from hmmlib._checks import (
     check_positive_int,
     real_tensor,
 )
-from hmmlib._random import drawing_generator
+from hmmlib._random import drawing_generator, fill_uniform, start_generator
 from hmmlib.densities.emissions import check_vectors
 
 
@@ -63,11 +63,10 @@ class RecurrentClassifier(nn.Module):
         self.dim = check_positive_int(dim, "dim")
         n_classes = check_positive_int(n_classes, "n_classes")
         width = check_positive_int(width, "width")
-        random = torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))
+        random = start_generator(generator)
         self.reader = nn.GRU(dim, width, batch_first=True, bidirectional=True)
         self.answer = nn.Linear(2 * width, n_classes)
-        for parameter in self.parameters():
-            parameter.data.uniform_(-(width**-0.5), width**-0.5, generator=random)
+        fill_uniform(self, width**-0.5, random)
 
     def scores(self, x: ArrayLike) -> Tensor:
         """Logits of the classes.

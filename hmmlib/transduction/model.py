@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hmmlib._checks import check_positive_int
-from hmmlib._random import drawing_generator
+from hmmlib._random import fill_uniform, start_generator
 from hmmlib._texts import check_lengths
 from hmmlib.densities.emissions import check_vectors
 from hmmlib.transduction.errors import Strings, as_strings
@@ -64,13 +64,12 @@ class HybridTransducer(nn.Module):
         super().__init__()
         self.n_words, self.dim = check_positive_int(n_words, "n_words"), check_positive_int(dim, "dim")
         width = check_positive_int(width, "width")
-        random = torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))
+        random = start_generator(generator)
         self.reader = nn.GRU(dim, width, batch_first=True, bidirectional=True)
         self.heard = nn.Linear(2 * width, width)
         self.said = nn.Embedding(n_words + 1, width)  # the last one: nothing said yet
         self.blank, self.word = nn.Linear(width, 1), nn.Linear(width, n_words)
-        for parameter in self.parameters():
-            parameter.data.uniform_(-(width**-0.5), width**-0.5, generator=random)
+        fill_uniform(self, width**-0.5, random)
 
     def encode(self, heard: Utterances) -> Tensor:
         """Read vectors.

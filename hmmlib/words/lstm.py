@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hmmlib._checks import check_fraction, check_positive_int
-from hmmlib._random import drawing_generator
+from hmmlib._random import fill_uniform, start_generator
 from hmmlib.words.corpora import Sentences, as_sentences
 from hmmlib.words.training import SentenceModule, TrainedLanguageModel, TrainingRecipe, check_recipe, train
 
@@ -34,13 +34,13 @@ class LSTMLanguageModel(SentenceModule):
         self._n_tokens = check_positive_int(n_tokens, "n_tokens")
         width = check_positive_int(width, "width")
         self.dropout = check_fraction(dropout, "dropout", below_one=True)
-        random = torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))
+        random = start_generator(generator)
         bound = 1 / math.sqrt(width)
         self.words = nn.Embedding(n_tokens + 1, width)  # the last one begins a sentence
         self.lstm = nn.LSTM(width, width, batch_first=True)
         self.bias = nn.Parameter(torch.zeros(n_tokens))
-        for parameter in (*self.words.parameters(), *self.lstm.parameters()):
-            parameter.data.uniform_(-bound, bound, generator=random)
+        for part in (self.words, self.lstm):
+            fill_uniform(part, bound, random)
 
     @property
     def n_tokens(self) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hmmlib._checks import ArrayLike, check_fraction, check_kind, check_positive_int
-from hmmlib._random import drawing_generator
+from hmmlib._random import drawing_generator, fill_uniform, start_generator
 from hmmlib.words._recursion import Blocks, block_counts
 from hmmlib.words.blocked import BlockedHMM, check_classes, states_for
 from hmmlib.words.corpora import Sentences, as_sentences
@@ -74,7 +74,7 @@ class NeuralBlockedHMM(SentenceModule):
                 "expected at least one"
             )
         width = check_positive_int(width, "width")
-        random = torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))
+        random = start_generator(generator)
 
         def table(rows: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(rows, width, generator=random) / math.sqrt(width))
@@ -87,9 +87,7 @@ class NeuralBlockedHMM(SentenceModule):
         self.moving, self.starting, self.saying = (_Residual(width) for _ in range(3))
         for layer in (layer for net in (self.moving, self.starting, self.saying) for layer in net.children()):
             if isinstance(layer, nn.Linear):
-                bound = 1 / math.sqrt(width)
-                for parameter in layer.parameters():
-                    parameter.data.uniform_(-bound, bound, generator=random)
+                fill_uniform(layer, width**-0.5, random)
 
     @property
     def n_tokens(self) -> int:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hmmlib._checks import check_kind, check_positive, check_positive_int
-from hmmlib._random import drawing_generator
+from hmmlib._random import drawing_generator, start_generator
 from hmmlib.words.corpora import Sentences, perplexity
 
 
@@ -140,7 +140,7 @@ def train(
         The model.
     """
     random = drawing_generator(generator)
-    drops = torch.Generator().manual_seed(int(random.randint(2**31)))
+    drops = start_generator(random)
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=0.0)
     losses: list[float] = []
     reached: list[float] = []
