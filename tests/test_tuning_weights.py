@@ -17,9 +17,10 @@ FAST = TuningRecipe(epochs=3, batch=32, learning_rates=(3e-3,), warmup=3)
 
 
 def test_weights_are_trained_where_a_head_is_not_enough():
+    # Larger steps train, or not, as rounding decides.
     lm, data = small_transformer(), word_task(400)
     head = tune_head(lm, data, CONVERGED)
-    tuned = fine_tune(lm, data, replace(FAST, epochs=20, solve_heads=True))
+    tuned = fine_tune(lm, data, replace(FAST, epochs=20, learning_rates=(1e-3,), solve_heads=True))
     assert tuned.accuracy(data.test) > head.accuracy(data.test) + 0.1
 
 
