@@ -687,13 +687,13 @@ print("recoverable:", recoverable_states(topic), f"wrong: {wrong} of {total} tex
 # $\sum_h (W^\top b)_h\, \rho_h L_h$: a product of two unknowns. With $\theta_h = (W^\top b)_h\, \rho_h$ free it is linear in
 # $\theta$, so a linear program on $\theta$ gives an upper bound. It is a weak one: without the constraint that
 # $\theta/\rho$ is in the row space of $W$ it is the best head on the posterior. What lies between is not known to us. Here
-# is the search on 500 texts of the HMM that a prompt must overrule.
+# is the search on 500 texts of the HMM that a prompt must overrule, to one decimal: how far it gets hangs on rounding.
 
 # %%
 tried = {"starts": 3, "generator": 0}
 search = optimal_prompt(ExactMaskedLM(settled), train.tokens, train.labels, **tried)
 rows = [(k + 1, min(search.losses[: k + 1])) for k in range(3)]
-Table(["starts", "least log-loss so far"], rows, ".3f")
+Table(["starts", "least log-loss so far"], rows, ".1f")
 
 # %% [markdown]
 # :::{solution-end}
