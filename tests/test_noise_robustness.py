@@ -9,7 +9,8 @@ import torch
 
 from hmmlib.densities import ClassifierRecipe, train_classifier
 from hmmlib.experiments import EXPERIMENTS, noise_robustness
-from hmmlib.experiments.noise_robustness import ARMS, LEVELS, WORLD, noisy_world
+from hmmlib.experiments.noise_judges import ARMS
+from hmmlib.experiments.noise_robustness import LEVELS, WORLD, noisy_world
 from hmmlib.sweeps import Workplace
 
 SMALL = {**WORLD, "n_classes": 3, "test_sequences": 60}

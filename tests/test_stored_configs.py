@@ -14,7 +14,7 @@ from hmmlib.experiments import (
     EXPERIMENTS,
     exact_prompts,
     half_trained,
-    noise_robustness,
+    noise_judges,
     pretraining,
     scaling_states,
     word_error_training,
@@ -98,8 +98,8 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setattr(exact_prompts, "PAPER_TUNING", replace(exact_prompts.PAPER_TUNING, epochs=1))
     arm = {**scaling_states.ARMS["synthetic"]["em_16"], "max_iterations": 1}
     monkeypatch.setitem(scaling_states.ARMS["synthetic"], "em_16", arm)
-    mixture = {**noise_robustness.ARMS["mixture_2"], "n_components": 1}
-    monkeypatch.setitem(noise_robustness.ARMS, "mixture_2", mixture)
+    mixture = {**noise_judges.ARMS["mixture_2"], "n_components": 1}
+    monkeypatch.setitem(noise_judges.ARMS, "mixture_2", mixture)
     monkeypatch.setitem(word_error_training.WAYS, "word_errors", {"criterion": "likelihood"})
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
