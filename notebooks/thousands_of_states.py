@@ -161,7 +161,7 @@ print(f"gradients of the states' embeddings, relative: {max(float(off), 1e-12):.
 # How well does an HMM do, fitted by EM, if it is told the classes, and gets more and more states?
 
 # %%
-from hmmlib.experiments.scaling_states import SYNTHETIC, sentence_world
+from hmmlib.experiments.sentence_worlds import SYNTHETIC, sentence_world
 from hmmlib.words import fit_blocked_hmm
 
 n_words, seed = 12_000, 1  # change me: words to learn from; seed of the source
@@ -394,9 +394,9 @@ Table(header, rows, [None, ".0f", ".0f", ".0f", ".1f"])
 # ## Where it fails
 #
 # Random classes are the counterexample that matters: the same number of states, the same text, exact inference, and
-# most of the gain is gone. Nothing in the three ideas chooses classes; a clustering does that before. Another sounds
-# plausible and cannot be shown here: that a word with two meanings suffers from belonging to one class. It has $k$
-# states for them.
+# most of the gain is gone. Nothing in the three ideas chooses classes; a clustering does that before. Does a word
+# with two meanings suffer from belonging to one class? It sounds plausible, and we do not show it: the word has $k$ states
+# for them.
 #
 # Is the restriction itself a loss? Not if a class has enough states:
 #

@@ -188,7 +188,10 @@ REFUSED = {
         "arm": (None, "arm: expected a word, got None"),
         "model.n_states": (0, "n_states: expected at least 1, got 0"),
         "model.kind": ("tree", "model: expected one of the kinds source, kneser_ney, em"),
-        "world": ({"kind": "hearsay"}, "world: expected the kind synthetic or king_james, got 'hearsay'"),
+        "world": (
+            {"kind": "hearsay"},
+            "world: expected one of the kinds synthetic, king_james, got 'hearsay'",
+        ),
     },
     "noise-robustness": {
         "seed": (-1, "seed: expected at least 0, got -1"),

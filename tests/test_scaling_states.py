@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from hmmlib.experiments import EXPERIMENTS, scaling_states
-from hmmlib.experiments.scaling_states import ARMS, KING_JAMES, SYNTHETIC, sentence_world, word_classes
+from hmmlib.experiments.scaling_states import ARMS, word_classes
+from hmmlib.experiments.sentence_worlds import KING_JAMES, SYNTHETIC, sentence_world
 from hmmlib.sweeps import Workplace
 from hmmlib.words import perplexity
 

@@ -5,7 +5,7 @@ Recipes check themselves when they are made. Here is what else the configuration
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hmmlib._checks import check_positive_int
@@ -100,3 +100,24 @@ def check_labels(config: Mapping[str, Any], names: Sequence[str]) -> None:
     for name in names:
         if not isinstance(config[name], str):
             raise TypeError(f"{name}: expected a word, got {config[name]!r}")
+
+
+def check_named_kind(entry: Mapping[str, Any], kinds: Iterable[str], name: str) -> str:
+    """Return the `kind` that part of a configuration says it is of, or raise.
+
+    Args:
+        entry: The part.
+        kinds: The kinds there are.
+        name: The part's name, for the message.
+
+    Returns:
+        The kind.
+
+    Raises:
+        ValueError: There is no such kind.
+    """
+    kind = entry.get("kind")
+    known = list(kinds)
+    if kind not in known:
+        raise ValueError(f"{name}: expected one of the kinds {', '.join(known)}, got {kind!r}")
+    return str(kind)

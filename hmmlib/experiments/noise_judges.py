@@ -22,6 +22,7 @@ from hmmlib.densities import (
     random_emission_hmm,
     train_classifier,
 )
+from hmmlib.experiments.checks import check_named_kind
 from hmmlib.hmm import MarkovChain, posteriors_from_evidence
 from hmmlib.sweeps import Record, check_entries
 
@@ -172,7 +173,9 @@ def trained_judge(config: Record, arcs: NoisyArcs, train: Sequences) -> Judge:
     Raises:
         ValueError: A model of no known kind, or a parameter of its recipe out of range.
     """
-    return _KINDS[_kind(config["model"])][0](config["model"], arcs, train, config["seed"])
+    return _KINDS[check_named_kind(config["model"], _KINDS, "model")][0](
+        config["model"], arcs, train, config["seed"]
+    )
 
 
 def check_model(model: Record) -> None:
@@ -185,7 +188,7 @@ def check_model(model: Record) -> None:
         TypeError: A value of another type.
         ValueError: An unknown kind, an entry that is missing or too many, or a value out of range.
     """
-    kind = _kind(model)
+    kind = check_named_kind(model, _KINDS, "model")
     check_entries(model, _KINDS[kind][1], "model")
     recipes: dict[str, Callable[..., object]] = {
         "mixture": EMRecipe,
@@ -197,10 +200,3 @@ def check_model(model: Record) -> None:
     for name in ("n_components", "n_flows", "couplings", "hidden"):
         if name in model:
             check_positive_int(model[name], name)
-
-
-def _kind(model: Mapping[str, Any]) -> str:
-    kind = model.get("kind")
-    if kind not in _KINDS:
-        raise ValueError(f"model: expected one of the kinds {', '.join(_KINDS)}, got {kind!r}")
-    return str(kind)

@@ -17,42 +17,29 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int
-from hmmlib._random import step_generator
-from hmmlib.experiments.checks import check_labels, check_seed
+from hmmlib.experiments.checks import check_labels, check_named_kind, check_seed
 from hmmlib.experiments.scoring import rounded
+from hmmlib.experiments.sentence_worlds import (
+    SOURCES,
+    SYNTHETIC,
+    SentenceWorld,
+    check_source,
+    sentence_world,
+)
 from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
-from hmmlib.hmm import sample_tokens
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 from hmmlib.words import (
-    BlockedHMM,
     KneserNey,
     NeuralShape,
     SentenceModel,
-    Sentences,
     TrainingRecipe,
     exchange_classes,
     fit_blocked_hmm,
-    king_james,
     perplexity,
-    random_blocked_hmm,
     train_lstm,
     train_neural_hmm,
 )
 
-SYNTHETIC: Mapping[str, Any] = {
-    "kind": "synthetic",
-    "n_classes": 8,
-    "states_per_class": 32,
-    "words_per_class": 32,
-    "length": 24,
-    "held_sentences": 1000,
-}
-"""A blocked HMM of 256 states that writes 256 words."""
-
-KING_JAMES: Mapping[str, Any] = {"kind": "king_james", "share": 1.0, "fewest": 3}
-"""The King James Bible."""
-
-_SOURCES = {"synthetic": SYNTHETIC, "king_james": KING_JAMES}
 _ENTRIES = ("preset", "source", "words", "arm", "seed", "world", "model")
 
 
@@ -148,7 +135,7 @@ class ScalingStatesConfig:
         Returns:
             The fields, with the world spelt out.
         """
-        return asdict(self) | {"world": dict(self.world or _SOURCES[self.source])}
+        return asdict(self) | {"world": dict(self.world or SOURCES[self.source])}
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells to compute.
@@ -165,66 +152,13 @@ class ScalingStatesConfig:
                 "words": words,
                 "arm": arm,
                 "seed": seed,
-                "world": dict(self.world or _SOURCES[self.source]),
+                "world": dict(self.world or SOURCES[self.source]),
                 "model": ARMS[self.source][arm],
             }
             for arm in self.arms
             for words in self.words
             for seed in self.seeds[: most.get(arm)]
         ]
-
-
-class SentenceWorld(NamedTuple):
-    """Sentences of a source in three parts.
-
-    Attributes:
-        n_tokens: Size V of the vocabulary.
-        train: Sentences to train on.
-        validation: Sentences to choose by.
-        test: Sentences to test on.
-        source: The HMM that wrote them, if one did.
-    """
-
-    n_tokens: int
-    train: Sentences
-    validation: Sentences
-    test: Sentences
-    source: BlockedHMM | None
-
-
-def sentence_world(world: Mapping[str, Any], words: int, seed: int) -> SentenceWorld:
-    """Draw, or read, the sentences of a cell.
-
-    Args:
-        world: What the source is like, as `SYNTHETIC` and `KING_JAMES` are.
-        words: Number of training words; 0 for the Bible.
-        seed: Of a synthetic source and its sentences.
-
-    Returns:
-        The sentences.
-
-    Raises:
-        ValueError: An unknown kind, an entry that is missing or too many, or a value out of range.
-    """
-    kind = _source(world)
-    check_entries(world, _SOURCES[kind], "world")
-    if kind == "king_james":
-        if words:
-            raise ValueError(f"words: expected 0, as world.share says how much is read, got {words}")
-        text = king_james(world["share"], fewest=world["fewest"])
-        return SentenceWorld(text.n_words, text.train, text.validation, text.test, None)
-    sizes = (world[name] for name in ("n_classes", "states_per_class", "words_per_class"))
-    source = random_blocked_hmm(*sizes, generator=seed)
-    dense, length = source.dense(), check_positive_int(world["length"], "length")
-    held = check_positive_int(world["held_sentences"], "held_sentences")
-    if check_positive_int(words, "words") < length:
-        raise ValueError(f"words: expected at least one sentence of {length}, got {words}")
-
-    def drawn(n: int, part: int) -> Sentences:
-        random = step_generator(torch.device("cpu"), seed, part)
-        return Sentences(sample_tokens(dense, n, length, generator=random), torch.full((n,), length))
-
-    return SentenceWorld(source.n_tokens, drawn(words // length, 0), drawn(held, 1), drawn(held, 2), source)
 
 
 def word_classes(how: str, n_classes: int, world: SentenceWorld, seed: int) -> Tensor:
@@ -353,7 +287,7 @@ def scaling_states_cell(config: Record, place: Workplace) -> Record:  # noqa: AR
     watch, seed, model = Stopwatch(), config["seed"], config["model"]
     world = sentence_world(config["world"], config["words"], seed)
     watch.lap("sentences")
-    trained = _KINDS[_kind(model)][0](model, world, seed)
+    trained = _KINDS[check_named_kind(model, _KINDS, "model")][0](model, world, seed)
     watch.lap("training")
     parts = {"train": world.train, "validation": world.validation, "test": world.test}
     found = {name: _rounded(perplexity(trained.model, part)) for name, part in parts.items()}
@@ -376,20 +310,6 @@ def _rounded(value: float) -> float | None:
     return rounded(value) if math.isfinite(value) else None
 
 
-def _source(world: Mapping[str, Any]) -> str:
-    kind = world.get("kind")
-    if kind not in _SOURCES:
-        raise ValueError(f"world: expected the kind synthetic or king_james, got {kind!r}")
-    return str(kind)
-
-
-def _kind(model: Mapping[str, Any]) -> str:
-    kind = model.get("kind")
-    if kind not in _KINDS:
-        raise ValueError(f"model: expected one of the kinds {', '.join(_KINDS)}, got {kind!r}")
-    return str(kind)
-
-
 def check_cell(config: Record) -> None:
     """Check the configuration of a cell, without computing anything to speak of.
 
@@ -404,7 +324,7 @@ def check_cell(config: Record) -> None:
     check_labels(config, ("preset", "source", "arm"))
     check_seed(config["seed"])
     model = config["model"]
-    check_entries(model, _KINDS[_kind(model)][1], "model")
+    check_entries(model, _KINDS[check_named_kind(model, _KINDS, "model")][1], "model")
     if "shape" in model:
         NeuralShape(**model["shape"])
     if "recipe" in model:
@@ -412,8 +332,7 @@ def check_cell(config: Record) -> None:
     for name in ("order", "n_classes", "n_states", "max_iterations", "patience", "width"):
         if name in model:
             check_positive_int(model[name], name)
-    world = config["world"]
-    check_entries(world, _SOURCES[_source(world)], "world")
+    check_source(config["world"])
     check_positive_int(config["words"], "words", 0)
 
 
