@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 
@@ -376,3 +377,16 @@ def test_beams_do_not_depend_on_the_pieces(trained, world, monkeypatch):
     assert torch.equal(whole.lengths, parts.lengths)
     assert torch.equal(whole.words, parts.words)
     assert parts.log_probs == pytest.approx(whole.log_probs, abs=1e-4)
+
+
+def test_a_transducer_can_be_made_double(trained, world):
+    heard, said = world.sample(20, generator=5)
+    double = copy.deepcopy(trained).double()
+    with torch.no_grad():
+        torch.testing.assert_close(
+            double.log_probs(heard, said), trained.log_probs(heard, said), rtol=1e-3, atol=1e-3
+        )
+    further = train_transducer(double, heard, said, generator=0, recipe=TransducerRecipe(steps=2, batch=8))
+    assert {p.dtype for p in further.parameters()} == {torch.float64}
+    found = beam_search(further, heard, BeamRecipe(2))
+    assert found.lengths.shape == (20, 2)

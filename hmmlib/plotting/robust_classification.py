@@ -86,13 +86,12 @@ def margins_in_noise(margins: Mapping[str, ByLevel]) -> Figure:
         margins: For each model the mean logarithm of the ratio of the two, per vector, at each level.
 
     Returns:
-        The figure; its vertical axis is linear near zero and logarithmic beyond one.
+        The figure.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for (name, values), style in zip(margins.items(), PALETTE, strict=False):
         _mean_and_dots(axes, name, values, style._asdict())
     axes.axhline(0, color="#444444", linewidth=1, linestyle="-")
-    axes.set_yscale("symlog", linthresh=1.0)
     axes.set(xlabel="noise", ylabel="margin, nats per vector")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

@@ -45,7 +45,7 @@ class HybridTransducer(nn.Module):
 
     An encoder reads the vectors in both directions; of the words written, the last one counts. With the joint
     vector h = tanh(f_t + g_u) the blank has probability σ(w·h + c), and a word that of the rest times a
-    softmax of W·h.
+    softmax of W·h. It is made in single precision; ``.double()`` makes it double.
 
     Args:
         n_words: Number V of words.
@@ -81,7 +81,7 @@ class HybridTransducer(nn.Module):
             Shape (n, longest, width).
         """
         packed = nn.utils.rnn.pack_padded_sequence(
-            heard.x.float(), heard.frames, batch_first=True, enforce_sorted=False
+            heard.x.to(self.word.weight.dtype), heard.frames, batch_first=True, enforce_sorted=False
         )
         read, _ = nn.utils.rnn.pad_packed_sequence(
             self.reader(packed)[0], batch_first=True, total_length=heard.x.shape[1]
