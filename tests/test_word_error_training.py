@@ -7,8 +7,17 @@ from dataclasses import replace
 import pytest
 
 from hmmlib.experiments import EXPERIMENTS, word_error_training
-from hmmlib.experiments.word_error_training import BEAMS, WAYS
+from hmmlib.experiments.word_error_training import BEAMS, EXPONENTS, WAYS
 from hmmlib.sweeps import Workplace
+from hmmlib.transduction import (
+    BeamRecipe,
+    HybridTransducer,
+    TransducerRecipe,
+    beam_search,
+    error_counts,
+    random_spoken_words,
+    train_transducer,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +61,15 @@ def test_differences_are_paired_and_their_intervals_hold_them(record):
 def test_unknown_starts_are_refused():
     with pytest.raises(ValueError, match="starts: expected some of small, large, got 'middling'"):
         replace(EXPERIMENTS["word-error-training"].presets["laptop"], starts=("middling",))
+
+
+def test_exponents_choose_as_a_search_with_them_does():
+    world = random_spoken_words(generator=0)
+    validation, test = (world.sample(40, generator=part) for part in (1, 2))
+    model = HybridTransducer(world.n_words, world.dim, width=16, generator=0)
+    model = train_transducer(model, *test, generator=0, recipe=TransducerRecipe(40, learning_rate=0.01))
+    found, _ = word_error_training._Judge(validation, test, 0).record(model)
+    for exponent in EXPONENTS:
+        beams = beam_search(model, test[0], BeamRecipe(BEAMS[-1], length_exponent=exponent))
+        counts = error_counts(beams.strings(), test[1])
+        assert found["exponent"][str(exponent)]["rate"] == pytest.approx(counts.rate, abs=1e-6)

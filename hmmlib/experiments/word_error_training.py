@@ -136,9 +136,11 @@ class _Judge:
             counts = error_counts(beams.strings(), self.test[1])
             found["beam"][str(width)] = _counted(counts)
             errors[str(width)] = counts.errors
+        # An exponent only chooses among the strings that a search ended with: those of the widest beam.
         for exponent in EXPONENTS:
-            beams = self._search(model, width=BEAMS[-1], length_exponent=exponent)
-            found["exponent"][str(exponent)] = _counted(error_counts(beams.strings(), self.test[1]))
+            chosen = (beams.log_probs / beams.lengths.clamp(min=1).double() ** exponent).argmax(1)
+            counts = error_counts(_picked(beams, chosen), self.test[1])
+            found["exponent"][str(exponent)] = _counted(counts)
         for width in (BEAMS[0], BEAMS[-1]):
             curve = {}
             for penalty in PENALTIES:
@@ -164,8 +166,7 @@ class _Judge:
         share = beams.log_probs.softmax(1)
         candidates = beams.flat()
         chosen = least_expected_error(candidates, share)
-        row = torch.arange(len(chosen))
-        best = Strings(beams.words[row, chosen], beams.lengths[row, chosen])
+        best = _picked(beams, chosen)
         said = self.test[1]
         repeated = Strings(said.words.repeat_interleave(_N_BEST, 0), said.lengths.repeat_interleave(_N_BEST))
         every = error_counts(candidates, repeated).errors.view(-1, _N_BEST)
@@ -185,6 +186,12 @@ class _Judge:
         drawn = gap[self._draws].sum(1) / words[self._draws].sum(1)
         low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
         return {"mean": rounded(float(gap.sum() / words.sum())), "low": rounded(low), "high": rounded(high)}
+
+
+def _picked(beams: Beams, rank: Tensor) -> Strings:
+    """One string of each list."""
+    row = torch.arange(len(rank))
+    return Strings(beams.words[row, rank], beams.lengths[row, rank])
 
 
 def _counted(counts: ErrorCounts) -> Record:

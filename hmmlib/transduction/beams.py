@@ -123,10 +123,9 @@ def _search(model: HybridTransducer, heard: Utterances, how: BeamRecipe) -> Beam
         ends, _ = model.joint(frame[:, :, None], every, blank_penalty=how.blank_penalty)  # (B, 1, V)
         stay = scores + blank.double()
         write = scores[..., None] + (labels + ends).double()  # a word, then the blank
-        candidates = torch.cat([stay, write.flatten(1)], 1)  # (B, K + K·V)
         longer = (names[..., None] * _PRIME + torch.arange(1, v + 1)).flatten(1)
         called = torch.cat([names, longer], 1)
-        merged = _merged(candidates, called)
+        merged = _merged(stay, write.flatten(1), names, longer)  # (B, K + K·V)
         best, place = merged.topk(k, 1)
         is_word = place >= k
         parent = torch.where(is_word, (place - k) // v, place)
@@ -154,12 +153,18 @@ def _search(model: HybridTransducer, heard: Utterances, how: BeamRecipe) -> Beam
     return Beams(words[row, order][..., :longest], lengths[row, order], scores[row, order])
 
 
-def _merged(scores: Tensor, names: Tensor) -> Tensor:
-    """Scores of equal strings put together, at the first of them; −inf at the others."""
-    same = names[:, :, None] == names[:, None, :]  # (B, C, C)
-    total = torch.where(same, scores[:, None, :], -torch.inf).logsumexp(-1)
-    earlier = same & torch.ones(same.shape[1:], dtype=torch.bool).tril(-1)
-    return torch.where(earlier.any(-1), -torch.inf, total)
+def _merged(stay: Tensor, write: Tensor, names: Tensor, longer: Tensor) -> Tensor:
+    """Scores of equal strings put together, at the first of them; −inf at the others.
+
+    Strings that are kept differ from one another, but for places that no string took, and so do those with a
+    word more. So a string with a word more can only equal one that is kept: all pairs need not be compared.
+    """
+    same = names[:, :, None] == names[:, None, :]  # (B, K, K)
+    first = ~(same & torch.ones(same.shape[1:], dtype=torch.bool).tril(-1)).any(-1)
+    kept = torch.where(same, stay[:, None, :], -torch.inf).logsumexp(-1)
+    match = (names[:, :, None] == longer[:, None, :]) & first[:, :, None]  # (B, K, K·V)
+    kept = torch.logaddexp(kept, torch.where(match, write[:, None, :], -torch.inf).logsumexp(-1))
+    return torch.cat([torch.where(first, kept, -torch.inf), torch.where(match.any(1), -torch.inf, write)], 1)
 
 
 def _internal(model: HybridTransducer, words: Tensor, lengths: Tensor) -> Tensor:
