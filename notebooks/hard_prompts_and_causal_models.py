@@ -184,6 +184,8 @@ except AssumptionError as error:
 found, texts = shortest_hard_prompt(frank, twice), all_texts(lm, 4)
 print("prompt:", *[words[z] for z in found.tokens], end=", ")
 print("states left:", *[states[h] for h in found.reached])
+
+# %%
 clear = (task.posterior(texts) @ task.mu).abs() > 1e-9  # otherwise both are right
 wrong = (found.labels(lm, texts) != task.labels(texts))[clear].sum()
 print(f"texts of four words that can occur: {len(texts)}, in balance:", end=" ")
