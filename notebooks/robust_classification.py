@@ -21,7 +21,7 @@
 # On speech nobody knows the true densities. So a difference between two models may come from the classes, which
 # cannot be told apart any better in noise; from a model of clean speech, which knows nothing of noise; or from how
 # well it fits. In a world whose densities are known, with and without noise, these can be told apart. We ask which of
-# the two models is the more robust, when, and why. Running the chapter takes about a minute.
+# the two models is the more robust, when, and why. Running the chapter takes about a minute and a half.
 
 # %%
 import matplotlib.pyplot as plt
