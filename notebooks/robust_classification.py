@@ -46,7 +46,7 @@ use_style()
 # p_c(x_{1:T}) = \sum_{s_1, \dots, s_T} \pi_c(s_1)\, p_c(x_1 \mid s_1) \prod_{t=2}^T A_c[s_t, s_{t-1}]\, p_c(x_t \mid s_t),
 # $$ (rc-eq-likelihood)
 #
-# and the classifier answers $\arg\max_c p_c(x_{1:T})$. All classes are as frequent.
+# and the classifier answers with the class of the largest likelihood. All classes are as frequent.
 # :::
 #
 # Nothing is new but the densities, which take the place of the emission matrix: inference is that of
@@ -277,17 +277,17 @@ Table(["thickness ℓ", *LEVELS], rows, ".1f")
 # ## What noise in training does
 #
 # A control that the paper does not have: give both models a second, noisy copy of each training sequence. The noise
-# has a standard deviation of 0.3, about 10 dB.
+# has a standard deviation of 0.3, about 10 dB. Accuracy in percent:
 
 # %%
 rows = []
 for t in (0.03, 0.1, 0.3):
     for arm in ("mixture_20", "flows_3"):
-        for train_noise, how in ((0.0, "clean"), (0.3, "clean and noisy")):
-            shares = [of(arm, t, level, train_noise) for level in LEVELS]
+        for train_noise, how in ((0.0, "clean"), (0.3, "both")):
+            shares = [100 * of(arm, t, level, train_noise) for level in LEVELS]
             mean, half = mean_over_seeds(shares)
             rows.append((f"{t}", names[arm], how, *zip(mean, half, strict=True)))
-Table(["ℓ", "model", "trained on", *LEVELS], rows, ".3f")
+Table(["ℓ", "model", "trained on", *LEVELS], rows, ".1f")
 
 # %% [markdown]
 # At 10 dB and below both gain, and for thin arcs the flows gain more than what they were behind. The difference
@@ -329,10 +329,9 @@ plt.show()
 # :::{prf:proposition} Perfect in the quiet, useless in noise (ours)
 # :label: rc-prop-thin
 #
-# There are two classes of vectors in the plane for which, as $\ell \to 0$, Bayes' classifier for clean vectors is at
-# least as good as every other one, and yet in noise of any fixed level $\sigma > 0$ its accuracy tends to one half,
-# while a linear classifier keeps the accuracy $\Phi\bigl(1/\sqrt{1 + \sigma^2}\bigr)$, with $\Phi$ the normal
-# distribution function.
+# There are two classes of vectors in the plane, for each $\ell > 0$, whose perfect classifier for clean vectors is
+# useless in noise: at any fixed level $\sigma > 0$ its accuracy tends to one half as $\ell \to 0$, while that of a
+# linear classifier stays at $\mathbb{P}[\mathcal{N}(1, 1 + \sigma^2) > 0]$.
 # :::
 #
 # :::{prf:proof}
@@ -364,10 +363,11 @@ Table(header, rows, ["g", ".3f", ".3f", ".3f"])
 # ## More models
 #
 # Thickness 0.1, 300 training sequences of each class; again five worlds. Fewer Gaussians, full covariances, one flow,
-# and a *recurrent network* that learns to tell classes apart and knows nothing of densities. Two of the rows need a
-# word: the code that the authors released, with a work that followed, divides every log-density by the number of
+# and a *recurrent network* that learns to tell classes apart and knows nothing of densities. *Tempered* flows need a
+# word. The code that the authors released with a work that followed divides every log-density by the number of
 # dimensions $D$. Then $p^{1/D}$ stands in {eq}`rc-eq-likelihood`, which is no density, and the chain counts $D$ times
-# as much as it should. *Tempered* flows are trained and used so.
+# as much as it should. These flows are trained and used so. *Numbers* are those that each model has, *noise* is that
+# in training, accuracy is in percent:
 
 # %%
 every = read_results("noise_robustness_all_models")["cells"]
@@ -380,7 +380,7 @@ shown |= {"network": "recurrent network"}
 def of_all(arm, train_noise=0.0):
     """Numbers in the model; accuracy at each level with its interval."""
     some = [r for r in every if (r["arm"], r["train_noise"]) == (arm, train_noise)]
-    found = [[r["accuracy"][level] for r in some] for level in LEVELS]
+    found = [[100 * r["accuracy"][level] for r in some] for level in LEVELS]
     mean, half = mean_over_seeds(found)
     return some[0]["n_parameters"], list(zip(mean, half, strict=True))
 
@@ -393,8 +393,8 @@ for arm, name in shown.items():
         rows.append((name, size, told, *shares))
 for arm in ("matched_bayes", "mismatched_bayes"):
     rows.append((names[arm], None, None, *of_all(arm)[1]))
-header = ["model", "numbers", "noise in training", *LEVELS]
-Table(header, rows, [None, None, None, *[".3f"] * 5])
+header = ["model", "numbers", "noise", *LEVELS]
+Table(header, rows, [None, ",", None, *[".1f"] * 5])
 
 # %% [markdown]
 # It is the same trade within each family. Full covariances fit an arc more closely than diagonal ones; they are ahead
@@ -415,7 +415,7 @@ Table(header, rows, [None, None, None, *[".3f"] * 5])
 #
 # Let the columns of $W$ be independent and $C$ invertible. Then {prf:ref}`thm-head-tuning` holds for the language
 # model of the *corrupted* texts: if the head $b$ is right on the clean model for a task $\mu$, then $(C^\top)^{-1} b$
-# has the margin $\mu^\top \mathbb{P}[H_i \mid y]$ on every corrupted text $y$.
+# has the margin $\mu^\top \mathbb{P}[H_0 \mid y]$ on every corrupted text $y$.
 # :::
 #
 # :::{prf:proof}
@@ -618,7 +618,7 @@ Table(["β", *LEVELS], rows, ["g", *[".3f"] * 5])
 #
 # The work that followed lets three classifiers vote. In the code released with it, the sequences of one true class
 # are drawn anew, in another random order, for each of two of the classifiers, before their answers are put side by
-# side. Let our four classifiers that know nothing of noise vote at 10 dB, honestly and so. What happens, and why?
+# side. Let our three classifiers that know nothing of noise vote at 10 dB, honestly and so. What happens, and why?
 #
 # :::{admonition} Hint
 # :class: dropdown
