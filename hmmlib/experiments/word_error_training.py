@@ -108,7 +108,7 @@ class WordErrorConfig:
                 "seed": seed,
                 "world": dict(WORLD),
                 "width": 48,
-                "base": asdict(TransducerRecipe(steps=STARTS[start]["steps"] // self.shrink)),
+                "base": asdict(TransducerRecipe(STARTS[start]["steps"] // self.shrink, learning_rate=0.01)),
                 "further": {name: asdict(replace(further, **way)) for name, way in WAYS.items()},
                 "sizes": list(self.sizes),
             }
