@@ -188,8 +188,8 @@ print("states left:", *[states[h] for h in found.reached])
 # %%
 clear = (task.posterior(texts) @ task.mu).abs() > 1e-9  # otherwise both are right
 wrong = (found.labels(lm, texts) != task.labels(texts))[clear].sum()
-print(f"texts of four words that can occur: {len(texts)}, in balance:", end=" ")
-print(f"{int((~clear).sum())}, wrong labels among the others: {wrong}")
+print(f"texts of four words that can occur: {len(texts)}")
+print(f"in balance: {int((~clear).sum())}, wrong labels among the others: {wrong}")
 
 # %% [markdown]
 # One word, and every label is right. Such a string can be searched for, because only supports matter.
