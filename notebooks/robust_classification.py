@@ -185,8 +185,8 @@ Table(["classifier", *LEVELS], rows, ".3f")
 # flow is close to Bayes. At 10 dB it is the worst.*
 #
 # What noise costs has two parts. Even matched Bayes loses: that is what the noise destroys. The difference from
-# matched to mismatched Bayes is the price of not knowing that there is noise. No model of clean vectors can be
-# expected to avoid it, however well it fits. The flow falls below both.
+# matched to mismatched Bayes is the price of not knowing that there is noise. A better fit to clean
+# vectors does not take it away. The flow falls below both.
 #
 # Are the fits what they should be? The mixtures were fitted by expectation–maximisation, where no iteration may lose.
 # The flow's gradient is that of {prf:ref}`ts-prop-fisher`: exact posteriors, then the derivative of a weighted sum of
@@ -399,7 +399,7 @@ Table(header, rows, [None, ",", None, *[".1f"] * 5])
 # %% [markdown]
 # It is the same trade within each family. Full covariances fit an arc more closely than diagonal ones; they are ahead
 # in the quiet and fall further. Two Gaussians are poor in the quiet, and at 5 dB not far from twenty. Tempering
-# changes little, whatever it means. The network, which has no densities, is worst of all in the quiet with so few
+# changes little. The network, which has no densities, is worst of all in the quiet with so few
 # sequences, and loses least: at 5 dB it is level with twenty Gaussians. With noise in training each model is better
 # at 10 dB and below, and all densities are nearer to one another.
 #
@@ -473,7 +473,7 @@ Table(header, rows, [None, ".3f", ".3f", ".3f", None])
 # %% [markdown]
 # The model that knows the channel has a head that is as good as Bayes, whatever $\epsilon$. The other one loses a
 # tenth of the labels where three words of ten are replaced, although next to nothing of what can be known is lost.
-# Its states write few words each, and so it is sure: a wrong word rules out the state that is right.
+# Its states write few words each, and so it is sure: a wrong word can all but rule out the state that is right.
 #
 # That a language model is close to the truth is a statement about the texts on which it was measured. A small
 # Kullback–Leibler divergence bounds how far a head is off ({prf:ref}`pt-rem-pinsker`) *on these texts*, and on no
@@ -672,7 +672,7 @@ Table(["answers", "accuracy at 10 dB"], rows, [None, ".3f"])
 # ::::{exercise} ●●● Open: A flow that is not so sure
 # :label: rc-ex-open
 #
-# Training with noise closes the gap, but one has to know the noise. Can a flow be made robust without? What would you
+# Training with noise narrows the gap, but one has to know the noise. Can a flow be made robust without? What would you
 # change in its density, and what should it cost in the quiet?
 #
 # :::{admonition} Hint
@@ -728,8 +728,8 @@ Table(["δ", *LEVELS], rows, ["g", *[".3f"] * 5])
 #   - It fails when
 #   - Evidence
 # * - Classifiers with flows are more robust in noise than those with Gaussians
-#   - never; what comes nearest is that they are ahead in the quiet where arcs are not thick
-#   - there is noise of 15 dB and more, at every thickness
+#   - never; what comes nearest is a small lead in the quiet, at $\ell = 0.1$
+#   - there is noise, from 15 dB downward, at every thickness
 #   - {numref}`rc-fig-accuracy`
 # * - The better density is the better classifier
 #   - in the quiet, here
@@ -737,13 +737,13 @@ Table(["δ", *LEVELS], rows, ["g", *[".3f"] * 5])
 #   - {prf:ref}`rc-prop-thin`, the table of nats
 # * - Training with noise helps
 #   - the noise is like that of the test, at 10 dB and below
-#   - one has to be right in the quiet to the last per mille
-#   - the table above
+#   - there is none: in the quiet it costs a little
+#   - the tables above
 # ```
 #
 # - Noise that is added to a mixture of Gaussians gives a mixture of Gaussians. So two oracles are known, with and without the knowledge of
 #   the noise.
 # - A perfect model of clean vectors is not robust. It can be as bad as a coin.
-# - What decides is not the family of densities but whether the model knows of the noise.
+# - Noise in training brings the two families near to one another, and leaves the Gaussians ahead.
 # - A head on a language model survives words that are replaced if the model knows how; otherwise the closeness of the
 #   model to clean text says nothing.

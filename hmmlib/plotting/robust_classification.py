@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,7 +62,9 @@ def accuracy_in_noise(
     """
     names = dict.fromkeys(name for models in panels.values() for name in models)
     fitted = [name for name in names if name not in exact]
-    styles = {name: style._asdict() for name, style in zip(fitted, PALETTE, strict=False)}
+    styles: dict[str, dict[str, Any]] = {
+        name: style._asdict() for name, style in zip(fitted, PALETTE, strict=False)
+    }
     for dots, name in enumerate(exact):
         styles[name] = {"color": "#666666", "linestyle": (0, (1, 1 + 2 * dots)), "marker": None}
     size = (2.0 + 2.2 * len(panels), 3.6)
@@ -97,9 +100,9 @@ def margins_in_noise(margins: Mapping[str, ByLevel]) -> Figure:
     return figure
 
 
-def _mean_and_dots(axis: Axes, name: str, values: ByLevel, style: Mapping[str, object]) -> None:
+def _mean_and_dots(axis: Axes, name: str, values: ByLevel, style: dict[str, Any]) -> None:
     levels = list(values)
-    axis.plot(levels, [float(np.mean(values[level])) for level in levels], label=name, **style)  # type: ignore[arg-type]
+    axis.plot(levels, [float(np.mean(values[level])) for level in levels], label=name, **style)
     dots = {**style, "linestyle": "none", "marker": style["marker"] or ".", "markersize": 3, "alpha": 0.4}
     for level in levels:
-        axis.plot([level] * len(values[level]), values[level], **dots)  # type: ignore[arg-type]
+        axis.plot([level] * len(values[level]), values[level], **dots)

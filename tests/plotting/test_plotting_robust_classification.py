@@ -7,8 +7,6 @@ import numpy as np
 from hmmlib.plotting.robust_classification import accuracy_in_noise, densities_in_a_plane, margins_in_noise
 from plotting.drawn import lines
 
-LEVELS = ("clean", "10 dB")
-
 
 def test_every_density_has_a_panel_and_dense_places_are_dark():
     table = np.array([[0.0, 1.0], [4.0, 0.25]])
