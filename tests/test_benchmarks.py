@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.benchmarks.blocked import compare, forward
 from tests.benchmarks.fresh import run_fresh
 from tests.benchmarks.report import table
 from tests.benchmarks.timing import in_turn, per_unit_ratio, power_law, rounded, spread
@@ -65,6 +66,7 @@ def test_the_table_in_the_terminal_has_a_cells_costs(cells: list[dict]) -> None:
         "comparisons": [],
         "inference": {"accuracy": {}},
         "sampling": {"corpus": {"seconds": 1.0, "tokens_per_second": 2.0, "peak_gib": 3.0}},
+        "blocked": {"forward": [{"n_states": 1024, "words_per_second": 5.0}]},
         "growth": growth,
         "cells": cells,
     }
@@ -78,3 +80,13 @@ def test_the_table_in_the_terminal_has_a_cells_costs(cells: list[dict]) -> None:
 def test_a_point_of_several_cells_is_refused() -> None:
     with pytest.raises(RuntimeError, match="point: expected one cell, got 2 for"):
         run_fresh("cells.cost", experiment="head-vs-prompt", preset="smoke", point={"n_states": [4, 8]})
+
+
+def test_blocked_and_dense_agree_and_the_pass_of_many_states_is_timed() -> None:
+    sizes = {"n_classes": 4, "states_per_class": 3, "sentences": 5, "length": 6, "repetitions": 1, "seed": 1}
+    found = compare(words_per_class=2, **sizes)
+    assert (found["n_states"], found["tokens"]) == (12, 30)
+    assert found["largest_deviation"] < 1e-12
+    found = forward(**sizes)
+    assert found["n_states"] == 12
+    assert found["words_per_second"] == pytest.approx(30 / found["seconds"]["median"], rel=1e-3)

@@ -40,6 +40,17 @@ FULL: dict[str, Any] = {
         )
         for temperature in (0.01, 1.0)
     ],
+    "blocked": {
+        "n_classes": 64,
+        "states_per_class": 16,
+        "words_per_class": 8,
+        "sentences": 256,
+        "length": 25,
+    },
+    "forward": [
+        {"n_classes": 2**k, "states_per_class": 2**k, "sentences": 256, "length": 25} for k in (5, 6, 7)
+    ]
+    + [{"n_classes": 2**8, "states_per_class": 2**7, "sentences": 256, "length": 25}],
     "cells": [
         {"experiment": "head-vs-prompt", "preset": "laptop", "point": {"n_states": [15], "seeds": [1]}},
         {
@@ -62,6 +73,8 @@ QUICK: dict[str, Any] = {
     },
     "growth_memory": {"base": {"batch": 2048, "time": 128, "n_states": 16}, "factors": [4]},
     "memory_hmm": [{**run, "sequences": run["sequences"] // 5} for run in FULL["memory_hmm"]],
+    "blocked": {**FULL["blocked"], "sentences": 16},
+    "forward": FULL["forward"][:2],
     "cells": [{**cell, "preset": "smoke"} for cell in FULL["cells"]],
 }
 
@@ -107,6 +120,11 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
     result["memory_hmm"] = [
         run_fresh("memory_hmm.compare", **settings, **common) for settings in config["memory_hmm"]
     ]
+    _say("thousands of states, blocked and dense")
+    result["blocked"] = {
+        "beside_dense": run_fresh("blocked.compare", **config["blocked"], **common),
+        "forward": [run_fresh("blocked.forward", **sizes, **common) for sizes in config["forward"]],
+    }
     _say("cells of the experiments, in one thread")
     result["cells"] = [run_fresh("cells.cost", **cell) for cell in config["cells"]]
     result["comparisons"] = comparisons(result)

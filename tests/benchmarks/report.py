@@ -66,6 +66,15 @@ def comparisons(result: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for run in result["memory_hmm"]
     )
+    blocked = result["blocked"]["beside_dense"]
+    rows.append(
+        {
+            "task": f"log-probabilities of {blocked['tokens']:,} words, H = {blocked['n_states']:,} in "
+            f"{blocked['n_classes']} classes",
+            "other": "hmmlib, the same HMM without blocks",
+            "ratio": blocked["ratio"],
+        }
+    )
     return rows
 
 
@@ -101,6 +110,11 @@ def table(result: dict[str, Any]) -> str:
         ),
         "Bytes per number of the table: "
         + ", ".join(f"{axis} {value:.3g}" for axis, value in memory.items()),
+        "",
+        "Forward pass of blocked HMMs, words per second: "
+        + ", ".join(
+            f"H = {run['n_states']:,}: {run['words_per_second']:,.0f}" for run in result["blocked"]["forward"]
+        ),
         "",
         "Cells of the experiments, one thread: processor seconds, of which in each part",
         *(line for cell in result["cells"] for line in _cell(cell)),
