@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hmmlib.experiments import EXPERIMENTS, scaling_states
-from hmmlib.experiments.scaling_states import ARMS, word_classes
+from hmmlib.experiments.sentence_models import ARMS, train_model, word_classes
 from hmmlib.experiments.sentence_worlds import KING_JAMES, SYNTHETIC, sentence_world
 from hmmlib.sweeps import Workplace
 from hmmlib.words import perplexity
@@ -96,6 +96,6 @@ def test_the_source_is_the_best_that_can_be():
     world = sentence_world(WORLD, 4800, 3)
     assert world.source is not None
     least = perplexity(world.source, world.test)
-    fit = scaling_states._fitted(small(ARMS["synthetic"]["em_256"]), world, 0)
+    fit = train_model(small(ARMS["synthetic"]["em_256"]), world, 0)
     assert least < perplexity(fit.model, world.test)
     assert torch.equal(world.train.lengths, torch.full((200,), 24))
