@@ -292,3 +292,45 @@ def test_torchs_and_numpys_own_generators_are_left_alone():
 
 def test_a_float32_model_is_sampled():
     assert sample_tokens(MODEL.to(dtype=torch.float32), 3, 9, generator=0).shape == (3, 9)
+
+
+def test_a_given_memory_is_what_the_text_is_written_from():
+    given = torch.arange(20_000) % 4
+    drawn = sample(MEMORY, 20_000, 3, generator=3, memory=given)
+    assert torch.equal(drawn.content, given)
+    assert torch.equal(drawn.tokens, sample_tokens(MEMORY, 20_000, 3, generator=3, memory=given.tolist()))
+    first = MEMORY.chain.initial / MEMORY.chain.initial.sum(1, keepdim=True)
+    for content in range(4):
+        inside = given == content
+        seen = torch.bincount(drawn.states[inside, 0], minlength=MEMORY.chain.initial.shape[1])
+        assert chisquare(seen, 5000 * first[content]).pvalue > 1e-4
+        texts = drawn.tokens[inside] @ torch.tensor([16, 4, 1])
+        given_it = HMM(
+            first[content], MEMORY.transition, MEMORY.chain.emission[MEMORY.chain.columns[content]]
+        )
+        every = torch.cartesian_prod(*[torch.arange(4)] * 3)
+        law = posteriors(given_it, every).log_likelihood.exp()
+        assert chisquare(torch.bincount(texts, minlength=64), 5000 * law).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("model", "memory", "kind", "message"),
+    [
+        (MODEL, [0, 0], TypeError, "memory: the model has no memory"),
+        (MEMORY, [0.0, 1.0], TypeError, "memory: expected integers"),
+        (MEMORY, [0, 1, 2], ValueError, r"memory: expected shape \(2,\), one content each, got \(3,\)"),
+        (MEMORY, [0, 4], ValueError, "memory: expected contents 0 … 3 of positive probability, row 1 is 4"),
+        (MEMORY, [-1, 0], ValueError, "memory: .* row 0 is -1"),
+    ],
+)
+def test_a_memory_that_cannot_be_is_named(model, memory, kind, message):
+    with pytest.raises(kind, match=message):
+        sample(model, 2, 5, generator=0, memory=memory)
+
+
+def test_a_memory_of_probability_zero_is_named():
+    initial = MEMORY.initial
+    initial[0, 1] = 0
+    model = MemoryHMM(initial / initial.sum(), MEMORY.transition, MEMORY.emission)
+    with pytest.raises(ValueError, match="of positive probability, row 1 is 1"):
+        sample(model, 2, 5, generator=0, memory=[0, 1])

@@ -3,7 +3,8 @@
 `HMM` is the vanilla model, `MemoryHMM` the memory-augmented one of the paper's Section 4. `sample_tokens`
 draws text, `posteriors` infers the hidden states and each token given the others (G of the paper), with masks
 and lengths; `posteriors_from_evidence` takes soft evidence instead of tokens (Ḡ) and is differentiable in it.
-`sample_states` draws hidden paths from their posterior.
+`sample_states` draws hidden paths from their posterior; `content_posterior` says what a memory holds, given a
+text.
 
 A `MarkovChain` is the dynamics of an HMM without a vocabulary, for emissions of any other kind. `fit_hmm`
 learns an HMM from texts by Baum and Welch's algorithm; `log_likelihood` has gradients to all parameters;
@@ -18,6 +19,7 @@ of the book's theory. A `RationalHMM` is a small model in fractions, without rou
 from hmmlib.hmm._counts import ExpectedCounts
 from hmmlib.hmm.baum_welch import HMMFit, expected_counts, fit_hmm
 from hmmlib.hmm.chain import Chain, Dynamics, LatentChainModel
+from hmmlib.hmm.contents import content_log_likelihood, content_posterior, split_entities, uniform_memory
 from hmmlib.hmm.entropies import Estimate, bayes_floor, entropy, unigram_entropy
 from hmmlib.hmm.fingerprints import fingerprint
 from hmmlib.hmm.inference import (
@@ -61,6 +63,8 @@ __all__ = [
     "bayes_floor",
     "blank_posterior",
     "conditionals_at",
+    "content_log_likelihood",
+    "content_posterior",
     "entropy",
     "expected_counts",
     "fingerprint",
@@ -78,6 +82,8 @@ __all__ = [
     "sample",
     "sample_states",
     "sample_tokens",
+    "split_entities",
     "stationary_distribution",
+    "uniform_memory",
     "unigram_entropy",
 ]

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import check_positive_int
+from hmmlib._checks import ArrayLike, as_tensor, check_integers, check_positive_int
 from hmmlib._display import compact_repr
 from hmmlib._random import sampling_generator
+from hmmlib.hmm._alias import AliasTable
 from hmmlib.hmm.chain import Chain, LatentChainModel, chain_of
 
 # Uniform numbers are drawn for this many tokens at a time: few calls, little memory.
@@ -35,7 +36,12 @@ class Sample(NamedTuple):
 
 
 def sample_tokens(
-    model: LatentChainModel, batch: int, time: int, *, generator: int | torch.Generator
+    model: LatentChainModel,
+    batch: int,
+    time: int,
+    *,
+    generator: int | torch.Generator,
+    memory: ArrayLike | None = None,
 ) -> Tensor:
     """Sample text.
 
@@ -50,19 +56,30 @@ def sample_tokens(
         time: Number of tokens in each, ≥ 1.
         generator: Seed, or a torch.Generator on the model's device (advanced). The same seed gives other
             text on another kind of device.
+        memory: What the memory of each sequence holds, rows of `MemoryHMM.contents`, int64, shape (batch,);
+            drawn like everything else if it is not given.
 
     Returns:
         Tokens, int64, shape (batch, time).
 
     Raises:
-        TypeError: A size is not an integer, or the generator is of another kind.
-        ValueError: A size below 1, a seed beyond 32 bits, or a generator on another device.
+        TypeError: A size or a content is not an integer, the generator is of another kind, or a model
+            without memory is told what it holds.
+        ValueError: A size below 1, a seed beyond 32 bits, a generator on another device, or contents of
+            another number than `batch`, out of range or of probability zero.
     """
-    tokens, _, _ = _sample(chain_of(model), batch, time, generator, keep_states=False)
+    tokens, _, _ = _sample(chain_of(model), batch, time, generator, memory, keep_states=False)
     return tokens
 
 
-def sample(model: LatentChainModel, batch: int, time: int, *, generator: int | torch.Generator) -> Sample:
+def sample(
+    model: LatentChainModel,
+    batch: int,
+    time: int,
+    *,
+    generator: int | torch.Generator,
+    memory: ArrayLike | None = None,
+) -> Sample:
     """Sample text and keep the hidden states and the memory; the text is that of `sample_tokens`.
 
     Args:
@@ -70,21 +87,30 @@ def sample(model: LatentChainModel, batch: int, time: int, *, generator: int | t
         batch: Number of sequences, ≥ 1.
         time: Number of tokens in each, ≥ 1.
         generator: Seed, or a torch.Generator on the model's device (advanced).
+        memory: What the memory of each sequence holds, rows of `MemoryHMM.contents`, int64, shape (batch,);
+            drawn like everything else if it is not given.
 
     Returns:
         Tokens, chain states and memory contents.
 
     Raises:
-        TypeError: A size is not an integer, or the generator is of another kind.
-        ValueError: A size below 1, a seed beyond 32 bits, or a generator on another device.
+        TypeError: A size or a content is not an integer, the generator is of another kind, or a model
+            without memory is told what it holds.
+        ValueError: A size below 1, a seed beyond 32 bits, a generator on another device, or contents of
+            another number than `batch`, out of range or of probability zero.
     """
-    tokens, states, content = _sample(chain_of(model), batch, time, generator, keep_states=True)
+    tokens, states, content = _sample(chain_of(model), batch, time, generator, memory, keep_states=True)
     assert states is not None
     return Sample(tokens, states, content)
 
 
 def _sample(
-    chain: Chain, batch: int, time: int, generator: int | torch.Generator, keep_states: bool
+    chain: Chain,
+    batch: int,
+    time: int,
+    generator: int | torch.Generator,
+    memory: ArrayLike | None,
+    keep_states: bool,
 ) -> tuple[Tensor, Tensor | None, Tensor]:
     batch = check_positive_int(batch, "batch")
     time = check_positive_int(time, "time")
@@ -93,8 +119,13 @@ def _sample(
     size = chain.transition.shape[0]
     start, step, emit = chain._alias_tables
 
-    flat = start.draw(torch.zeros(batch, dtype=torch.int64, device=device), random)
-    content, state = flat // size, flat % size
+    if memory is None:
+        flat = start.draw(torch.zeros(batch, dtype=torch.int64, device=device), random)
+        content, state = flat // size, flat % size
+    else:
+        content = _given_contents(chain, batch, memory)
+        used, row = content.unique(return_inverse=True)
+        state = AliasTable(chain.initial[used]).draw(row, random)
     tokens = torch.empty(batch, time, dtype=torch.int64, device=device)
     states = torch.empty_like(tokens) if keep_states else None
     columns = chain.columns.reshape(-1)
@@ -106,3 +137,21 @@ def _sample(
         if states is not None:
             states[:, begin:end] = path.T
     return tokens, states, content
+
+
+def _given_contents(chain: Chain, batch: int, memory: ArrayLike) -> Tensor:
+    probs = chain.initial.sum(1)
+    if len(probs) == 1:
+        raise TypeError("memory: the model has no memory, or one that can hold one thing only")
+    content = check_integers(as_tensor(memory, "memory", "integers"), "memory").to(probs.device)
+    if content.shape != (batch,):
+        raise ValueError(f"memory: expected shape ({batch},), one content each, got {tuple(content.shape)}")
+    possible = (content >= 0) & (content < len(probs))
+    possible &= probs[content.clamp(0, len(probs) - 1)] > 0
+    if not possible.all():
+        row = int((~possible).nonzero()[0])
+        raise ValueError(
+            f"memory: expected contents 0 … {len(probs) - 1} of positive probability, "
+            f"row {row} is {int(content[row])}"
+        )
+    return content
