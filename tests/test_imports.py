@@ -15,7 +15,7 @@ FLOORS = (
     {"hmm", "sweeps"},
     {"_book", "lm"},
     {"densities", "heads", "pretraining", "tasks", "words"},
-    {"certificates", "constructions", "transduction", "tuning"},
+    {"certificates", "constructions", "retrieval", "transduction", "tuning"},
     {"analysis", "experiments"},
     {"plotting"},
     {"cli"},

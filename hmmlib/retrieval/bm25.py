@@ -1,0 +1,46 @@
+"""BM25: the score of words in common that search engines start from (Robertson and Zaragoza 2009)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import check_fraction, check_positive, check_positive_int
+
+
+def bm25(document_keys: Tensor, key: Tensor, n_words: int, *, k1: float = 1.2, b: float = 0.75) -> Tensor:
+    """Score documents by the words that they share with questions; rare words count for more.
+
+    Args:
+        document_keys: Words of the documents, integers 0 … `n_words` − 1, shape (E, L).
+        key: Words of the questions, shape (n, L').
+        n_words: Size of the vocabulary.
+        k1: How soon a word that is repeated counts no more, > 0.
+        b: How much long documents are marked down, 0 … 1; documents of one length are all treated alike.
+
+    Returns:
+        Scores, float64, shape (n, E); 0 where no word is shared.
+
+    Raises:
+        ValueError: A number out of range.
+    """
+    n_words = check_positive_int(n_words, "n_words")
+    k1, b = check_positive(k1, "k1"), check_fraction(b, "b")
+    counts, asked = (
+        _counts(words, n_words, name) for words, name in ((document_keys, "document_keys"), (key, "key"))
+    )
+    having = (counts > 0).sum(0)
+    rarity = (1 + (len(counts) - having + 0.5) / (having + 0.5)).log()
+    length = counts.sum(1, keepdim=True)
+    worth = counts * (k1 + 1) / (counts + k1 * (1 - b + b * length / length.mean()))
+    return asked @ (rarity * worth).T
+
+
+def _counts(words: Tensor, n_words: int, name: str) -> Tensor:
+    if words.ndim != 2 or 0 in words.shape or int(words.min()) < 0 or int(words.max()) >= n_words:
+        raise ValueError(
+            f"{name}: expected words 0 … {n_words - 1}, shape (n, L), got shape {tuple(words.shape)}"
+        )
+    return torch.zeros(len(words), n_words, dtype=torch.float64).scatter_add_(
+        1, words, torch.ones_like(words, dtype=torch.float64)
+    )
