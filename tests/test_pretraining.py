@@ -715,3 +715,29 @@ def test_a_corpus_too_small_for_a_later_stage_is_found_at_the_start(monkeypatch)
     recipe = replace(RECIPE, corpus=CorpusConfig(5, 10), stages=(Stage(3, 2, 10), Stage(3, 6, 10)))
     with pytest.raises(ValueError, match="batch: 6 texts, but the corpus has only 5 chunks of 10"):
         go(recipe)
+
+
+def test_muon_finds_the_layers_of_a_transformer_that_is_a_part_and_leaves_frozen_ones():
+    lm = TransformerMaskedLM(5, TransformerConfig(width=8, n_layers=2, n_heads=2, feed_forward=16))
+    recipe = replace(RECIPE, optimiser="muon")
+
+    def matrices(module):
+        parts = Optimisers(module, recipe)._parts
+        return [
+            id(p) for optimiser, _ in parts[1:] for group in optimiser.param_groups for p in group["params"]
+        ]
+
+    alone = matrices(lm)
+    assert alone
+    assert matrices(torch.nn.ModuleDict({"lm": lm, "out": torch.nn.Linear(8, 2)})) == alone
+    lm.layers[0].requires_grad_(requires_grad=False)
+    assert set(matrices(lm)) < set(alone)
+
+
+def test_words_are_read_from_the_hidden_vectors():
+    lm = TransformerMaskedLM(5, TransformerConfig(width=8, n_layers=2, n_heads=2, feed_forward=16))
+    x = lm.embed([[0, 1, 5, 2]])
+    hidden = lm.hidden(x)
+    assert hidden.shape == (1, 4, 8)
+    words = lm.transform_norm(torch.nn.functional.gelu(lm.transform(hidden)))
+    assert torch.equal(words @ lm.embedding.weight[:5].T + lm.bias, lm.logits(x))

@@ -205,6 +205,22 @@ class TransformerMaskedLM(nn.Module):
         Returns:
             Shape (batch, time, V), or (batch, V).
         """
+        x = self.hidden(embeddings, at)  # (…, width)
+        x = self.transform_norm(F.gelu(self.transform(x)))  # (…, width)
+        # The output's weights are the words' embeddings, (V, width).
+        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)  # (…, V)
+
+    def hidden(self, embeddings: Tensor, at: int | None = None) -> Tensor:
+        """What the last layer gives, unchecked: the vectors from which `logits` reads words.
+
+        Args:
+            embeddings: Shape (batch, time, width).
+            at: The one position that is wanted, at which alone the last layer is computed; None for all.
+
+        Returns:
+            Shape (batch, time, width), or (batch, width). A causal model's vector at a position depends on
+            the embeddings before it.
+        """
         config = self.config
         x = embeddings.to(self.bias)  # (batch, time, width)
         if config.causal:
@@ -225,6 +241,4 @@ class TransformerMaskedLM(nn.Module):
         x = self.layers[-1](x, turn, at)  # (…, width)
         if config.norm == "pre":
             x = self.norm(x)
-        x = self.transform_norm(F.gelu(self.transform(x)))  # (…, width)
-        # The output's weights are the words' embeddings, (V, width).
-        return F.linear(x, self.embedding.weight[: self.n_tokens], self.bias)  # (…, V)
+        return x

@@ -16,16 +16,21 @@ class Optimisers:
     """AdamW, or Muon for the layers' matrices and AdamW for all else, on the recipe's schedule.
 
     Args:
-        lm: The module whose parameters are trained.
+        lm: The module whose parameters are trained, but for frozen ones: a transformer or
+            a module with one in it.
         recipe: Learning rates, schedule and the rest.
     """
 
     def __init__(self, lm: nn.Module, recipe: PretrainingRecipe) -> None:
         self._recipe = recipe
-        self._parameters = list(lm.parameters())
+        self._parameters = [parameter for parameter in lm.parameters() if parameter.requires_grad]
         matrices = []
         if recipe.optimiser == "muon":
-            matrices = [p for name, p in lm.named_parameters() if name.startswith("layers.") and p.ndim == 2]
+            # The transformer may be a part of the module: its layers are then called "lm.layers.0…".
+            named = lm.named_parameters()
+            matrices = [
+                p for name, p in named if ".layers." in f".{name}" and p.ndim == 2 and p.requires_grad
+            ]
         chosen = {id(matrix) for matrix in matrices}
         rest = [parameter for parameter in self._parameters if id(parameter) not in chosen]
         adamw = torch.optim.AdamW(

@@ -1,0 +1,193 @@
+"""Readers and retrievers trained together, readers taught to read, and closed books."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hmmlib._checks import ArrayLike, check_positive, check_positive_int
+from hmmlib.pretraining import PretrainingRecipe, Stage
+from hmmlib.pretraining.optimisers import Optimisers
+from hmmlib.retrieval.encoders import BiEncoder, top_documents
+from hmmlib.retrieval.mixtures import sequence_law, token_law
+from hmmlib.retrieval.readers import AnswerReader
+from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
+
+_LEAST = 1e-30
+_BLOCK = 32
+
+
+@dataclass(frozen=True)
+class ReaderRecipe:
+    """How a reader is trained: Muon for the matrices of its layers, AdamW for all else.
+
+    Attributes:
+        steps: Number of steps.
+        batch: Questions in a step.
+        learning_rate: Of AdamW, at its highest.
+        matrix_learning_rate: Of Muon, at its highest.
+        warmup: Steps over which the rates rise from zero; after that they fall linearly to zero.
+        seed: Of the questions.
+    """
+
+    steps: int = 300
+    batch: int = 32
+    learning_rate: float = 3e-3
+    matrix_learning_rate: float = 0.02
+    warmup: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch"):
+            check_positive_int(getattr(self, name), name)
+        for name in ("learning_rate", "matrix_learning_rate"):
+            check_positive(getattr(self, name), name)
+        for name in ("warmup", "seed"):
+            check_positive_int(getattr(self, name), name, 0)
+
+
+def teach_reading(
+    reader: AnswerReader, world: KnowledgeWorld, *, recipe: ReaderRecipe | None = None
+) -> AnswerReader:
+    """Teach a reader to find answers in a document that has them, with entities that are new every time.
+
+    Args:
+        reader: Where to begin; it is not changed.
+        world: A world of the same kind of entities.
+        recipe: How.
+
+    Returns:
+        The reader that can read, and knows no fact.
+    """
+    recipe = recipe or ReaderRecipe()
+    taught = copy.deepcopy(reader)
+    kept: list[tuple[Queries, Documents]] = []
+
+    def loss(step: int) -> Tensor:
+        place = step % _BLOCK
+        if not place:  # entities for several steps are drawn at once
+            random = _random(recipe.seed, step)
+            fresh = world.others(_BLOCK * recipe.batch, generator=random)
+            asked = fresh.queries(len(fresh.symbols), generator=random)
+            own = Documents(*(table[asked.entity] for table in fresh.documents))
+            kept[:] = [(asked, own)]
+        rows = slice(place * recipe.batch, (place + 1) * recipe.batch)
+        asked, own = kept[0][0].part(rows), Documents(*(table[rows] for table in kept[0][1]))
+        return _nats(taught(asked.slot, asked.key, own), asked)
+
+    _train(taught, loss, recipe)
+    return taught
+
+
+def train_closed_book(
+    reader: AnswerReader,
+    world: KnowledgeWorld,
+    *,
+    entities: ArrayLike | None = None,
+    recipe: ReaderRecipe | None = None,
+) -> AnswerReader:
+    """Teach a reader the facts themselves, without documents.
+
+    Args:
+        reader: Where to begin; it is not changed.
+        world: The world whose facts are asked for.
+        entities: Which entities are asked about; all if not given.
+        recipe: How.
+
+    Returns:
+        The closed book.
+    """
+    recipe = recipe or ReaderRecipe()
+    taught = copy.deepcopy(reader)
+
+    def loss(step: int) -> Tensor:
+        asked = world.queries(recipe.batch, generator=_random(recipe.seed, step), entities=entities)
+        return _nats(taught(asked.slot, asked.key), asked)
+
+    _train(taught, loss, recipe)
+    return taught
+
+
+def train_rag(
+    reader: AnswerReader,
+    encoder: BiEncoder,
+    world: KnowledgeWorld,
+    *,
+    k: int,
+    entities: ArrayLike | None = None,
+    law: Literal["sequence", "token"] = "sequence",
+    train: Collection[str] = ("reader", "query"),
+    recipe: ReaderRecipe | None = None,
+) -> tuple[AnswerReader, BiEncoder]:
+    """Train a reader and the questions' side of a retriever on answers alone (Lewis et al. 2020).
+
+    Args:
+        reader: Where the reader begins; it is not changed.
+        encoder: Where the retriever begins; it is not changed.
+        world: The world whose facts are asked for.
+        k: Documents that each answer is taken from.
+        entities: Which entities are asked about; all if not given.
+        law: How the documents' answers are put together.
+        train: What is trained, of 'reader' and 'query'.
+        recipe: How.
+
+    Returns:
+        Reader and encoder.
+
+    Raises:
+        ValueError: Nothing to train, or something else; another law; k out of range.
+    """
+    if not train or not set(train) <= {"reader", "query"}:
+        raise ValueError(f"train: expected some of reader, query, got {tuple(train)!r}")
+    if law not in ("sequence", "token"):
+        raise ValueError(f"law: expected sequence or token, got {law!r}")
+    recipe = recipe or ReaderRecipe()
+    together = nn.ModuleDict({"reader": copy.deepcopy(reader), "encoder": copy.deepcopy(encoder)})
+    own_reader, own_encoder = together["reader"], together["encoder"]
+    assert isinstance(own_reader, AnswerReader)
+    assert isinstance(own_encoder, BiEncoder)
+    own_reader.requires_grad_("reader" in train)
+    for name, table in own_encoder.tables.items():
+        table.requires_grad_(name == "query" and "query" in train)
+    with torch.no_grad():
+        index = own_encoder.document_vectors(world.documents)
+    put_together = sequence_law if law == "sequence" else token_law
+
+    def loss(step: int) -> Tensor:
+        asked = world.queries(recipe.batch, generator=_random(recipe.seed, step), entities=entities)
+        scores, which = top_documents(own_encoder.query_vectors(asked.key) @ index.T, k)
+        answers = own_reader.answers(asked.slot, asked.key, world.documents, which)
+        return _nats(put_together(scores.double(), answers).clamp_min(_LEAST).log(), asked)
+
+    _train(together, loss, recipe)
+    return own_reader.requires_grad_(requires_grad=True), own_encoder.requires_grad_(requires_grad=True)
+
+
+def _nats(log_probs: Tensor, asked: Queries) -> Tensor:
+    return -log_probs[torch.arange(len(log_probs)), asked.answer[:, 0], asked.answer[:, 1]].mean()
+
+
+def _random(*key: int) -> np.random.RandomState:
+    return np.random.RandomState(np.random.SeedSequence(key).generate_state(4))
+
+
+def _train(module: nn.Module, loss: Callable[[int], Tensor], recipe: ReaderRecipe) -> None:
+    plan = PretrainingRecipe(
+        stages=(Stage(recipe.steps, recipe.batch, 1),),
+        optimiser="muon",
+        learning_rate=recipe.learning_rate,
+        matrix_learning_rate=recipe.matrix_learning_rate,
+        warmup=min(recipe.warmup, recipe.steps - 1),
+    )
+    optimisers, scaler = Optimisers(module, plan), torch.amp.GradScaler("cpu", enabled=False)
+    module.train()
+    for step in range(recipe.steps):
+        loss(step).backward()
+        optimisers.step(step, scaler)
+    module.eval()
