@@ -13,6 +13,7 @@ from awaited import AWAITED
 from hmmlib.experiments import (
     EXPERIMENTS,
     exact_prompts,
+    fact_worlds,
     half_trained,
     noise_judges,
     pretraining,
@@ -39,6 +40,7 @@ SMALL = {
     "scaling-states": {"arms": ("em_16",)},
     "noise-robustness": {"arms": ("mixture_2",)},
     "word-error-training": {},
+    "fact-retrieval": {"paraphrases": (), "facts": ()},
 }
 
 
@@ -101,6 +103,7 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     mixture = {**noise_judges.ARMS["mixture_2"], "n_components": 1}
     monkeypatch.setitem(noise_judges.ARMS, "mixture_2", mixture)
     monkeypatch.setitem(word_error_training.WAYS, "word_errors", {"criterion": "likelihood"})
+    monkeypatch.setattr(fact_worlds, "PAIRS_PARAPHRASE", 0.5)
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 

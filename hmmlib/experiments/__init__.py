@@ -8,6 +8,7 @@ from __future__ import annotations
 from hmmlib.experiments import (
     exact_attention,
     exact_prompts,
+    fact_retrieval,
     fine_tuning,
     half_trained,
     head_vs_prompt,
@@ -36,6 +37,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         scaling_states,
         noise_robustness,
         word_error_training,
+        fact_retrieval,
     )
 }
 """All of them.

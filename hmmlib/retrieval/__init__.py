@@ -5,7 +5,7 @@ what Bayes knows. `sequence_law` and `token_law` put the answers of several docu
 retrieval-augmented generation does (Lewis et al. 2020); `decode` chooses one. `bm25`, `BiEncoder` and
 `exact_encoder` score documents; `warm_up` and `train_retriever` train a bi-encoder. An
 `AnswerReader` reads documents: `teach_reading` teaches it to, `train_rag` trains it with its retriever, and
-`train_closed_book` makes it know the facts without documents.
+`train_closed_book` makes it know the facts without documents. `evaluate_answers` judges.
 """
 
 from hmmlib.retrieval.bm25 import bm25
@@ -17,7 +17,14 @@ from hmmlib.retrieval.encoders import (
     train_retriever,
     warm_up,
 )
-from hmmlib.retrieval.exact import bayes_answers, exact_answers, exact_retrieval, read_exactly
+from hmmlib.retrieval.evaluation import (
+    RetrievalScores,
+    encoder_scores,
+    evaluate_answers,
+    read_perfectly,
+    read_with,
+)
+from hmmlib.retrieval.exact import bayes_answers, exact_answers, exact_retrieval
 from hmmlib.retrieval.mixtures import decode, retrieval_given_answer, sequence_law, token_law
 from hmmlib.retrieval.readers import AnswerReader
 from hmmlib.retrieval.training import ReaderRecipe, teach_reading, train_closed_book, train_rag
@@ -30,14 +37,18 @@ __all__ = [
     "KnowledgeWorld",
     "Queries",
     "ReaderRecipe",
+    "RetrievalScores",
     "RetrieverRecipe",
     "bayes_answers",
     "bm25",
     "decode",
+    "encoder_scores",
+    "evaluate_answers",
     "exact_answers",
     "exact_encoder",
     "exact_retrieval",
-    "read_exactly",
+    "read_perfectly",
+    "read_with",
     "retrieval_given_answer",
     "sequence_law",
     "teach_reading",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hmmlib._checks import ArrayLike, check_positive, check_positive_int
 from hmmlib._random import step_generator
-from hmmlib.retrieval.exact import pair_log_probs, read_exactly
+from hmmlib.retrieval.exact import pair_log_probs
 from hmmlib.retrieval.mixtures import sequence_law
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
 
@@ -234,7 +234,7 @@ def train_retriever(
         random = np.random.RandomState(np.random.SeedSequence((recipe.seed, step)).generate_state(4))
         asked = world.queries(recipe.batch, generator=random, entities=entities)
         scores, among = top_documents(trained.query_vectors(asked.key) @ index.T, size)
-        law = sequence_law(scores.double(), read_exactly(answers, asked.slot, among))
+        law = sequence_law(scores.double(), answers[asked.slot[:, None], among])
         found = law[torch.arange(len(law)), asked.answer[:, 0], asked.answer[:, 1]]
         return -found.clamp_min(_LEAST).log().mean()
 

@@ -110,20 +110,6 @@ def exact_answers(world: KnowledgeWorld, documents: Documents | None = None) -> 
     return torch.stack(tables)
 
 
-def read_exactly(answers: Tensor, slot: Tensor, documents: Tensor) -> Tensor:
-    """The exact distributions of answers that documents give to questions.
-
-    Args:
-        answers: From `exact_answers`, shape (slots, E, |ℳ|, |ℳ|).
-        slot: Of each question, shape (n,).
-        documents: Which documents each question is read with, shape (n, k).
-
-    Returns:
-        Probabilities, shape (n, k, |ℳ|, |ℳ|).
-    """
-    return answers[slot[:, None], documents]
-
-
 def bayes_answers(world: KnowledgeWorld, queries: Queries, documents: Documents | None = None) -> Tensor:
     """P[answer | question, documents]: what nobody can be better than.
 
