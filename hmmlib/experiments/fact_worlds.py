@@ -92,7 +92,20 @@ def check_world(world: Record) -> None:
 
 
 class FactBench:
-    """A world, questions about the entities of training and about others, and what Bayes reads."""
+    """A world, questions about the entities of training and about others, and what Bayes reads.
+
+    Args:
+        config: A cell's configuration: its `world`, `n_entities`, `paraphrase` and `seed` are read.
+
+    Attributes:
+        world: The world.
+        entities: Numbers of the 'seen' entities, which training asks about, and of the 'unseen'.
+        questions: Questions of the test about either.
+        answers: What Bayes reads in each document, shape (slots, E, |ℳ|, |ℳ|).
+
+    Raises:
+        ValueError: An entry that is missing or too many, or a value out of range.
+    """
 
     def __init__(self, config: Record) -> None:
         check_world(config["world"])
@@ -113,7 +126,15 @@ class FactBench:
         self.answers = exact_answers(self.world)
 
     def ask(self, world: KnowledgeWorld, name: str) -> Queries:
-        """The questions of the test about one half of the entities; the same keys in a world written anew."""
+        """The questions of the test about one half of the entities.
+
+        Args:
+            world: The world, or the same written anew: the questions then have the same keys.
+            name: 'seen' or 'unseen'.
+
+        Returns:
+            The questions.
+        """
         return world.queries(self.n_questions, generator=1000 + self.seed, entities=self.entities[name])
 
     def judged(
@@ -124,7 +145,18 @@ class FactBench:
         questions: Mapping[str, Queries] | None = None,
         how: Decoding = "exact",
     ) -> Record:
-        """Scores of answers to the questions about either half."""
+        """Judge answers to the questions about either half.
+
+        Args:
+            scores: Scores of the documents for given questions.
+            k: Documents that an answer is taken from.
+            reading: What is read in them; what Bayes reads if not given.
+            questions: Questions about either half; `questions` if not given.
+            how: How an answer is chosen.
+
+        Returns:
+            For 'seen' and 'unseen' the entries of `hmmlib.retrieval.RetrievalScores`.
+        """
         read = reading or read_perfectly(self.answers)
         found = {}
         for name, asked in (questions or self.questions).items():
@@ -136,15 +168,38 @@ class FactBench:
     def by_encoder(
         self, encoder: BiEncoder, documents: Documents | None = None
     ) -> Callable[[Queries], Tensor]:
-        """Scores of an encoder, for the world's documents or others."""
+        """Score documents by an encoder.
+
+        Args:
+            encoder: The encoder.
+            documents: The documents; the world's if not given.
+
+        Returns:
+            Scores of the documents for given questions.
+        """
         return lambda asked: encoder_scores(encoder, asked, documents or self.world.documents)
 
     def bayes(self, asked: Queries) -> Tensor:
-        """Exact log-probabilities of the documents."""
+        """Score documents by their exact log-probabilities.
+
+        Args:
+            asked: The questions.
+
+        Returns:
+            Nats, shape (n, E).
+        """
         return exact_retrieval(self.world, asked.key)
 
     def warm(self, pairs: int, recipe: Record) -> BiEncoder:
-        """An encoder that has learnt from pairs of other entities."""
+        """Train an encoder on pairs of other entities.
+
+        Args:
+            pairs: How many; 0 for an encoder that knows nothing.
+            recipe: The entries of a `RetrieverRecipe`.
+
+        Returns:
+            The encoder.
+        """
         start = BiEncoder(self.world, generator=self.seed)
         if not pairs:
             return start
@@ -157,7 +212,16 @@ class FactBench:
         )
 
     def learnt(self, encoder: BiEncoder, k: int, recipe: Record) -> BiEncoder:
-        """The encoder, trained on answers about the entities of training."""
+        """Train an encoder on answers about the 'seen' entities, read perfectly.
+
+        Args:
+            encoder: Where to begin; it is not changed.
+            k: Documents that an answer is taken from.
+            recipe: The entries of a `RetrieverRecipe`.
+
+        Returns:
+            The encoder.
+        """
         return train_retriever(
             encoder,
             self.world,
@@ -168,5 +232,12 @@ class FactBench:
         )
 
     def recipe(self, entry: Record) -> ReaderRecipe:
-        """A reader's recipe with the cell's seed."""
+        """Make a reader's recipe with the cell's seed.
+
+        Args:
+            entry: The entries of a `ReaderRecipe`.
+
+        Returns:
+            The recipe.
+        """
         return ReaderRecipe(**entry | {"seed": self.seed})
