@@ -190,6 +190,7 @@ SWEEPS := \
 	scaling-states:king-james:book/results/scaling_states_king_james \
 	noise-robustness:laptop:book/results/noise_robustness_laptop \
 	noise-robustness:all-models:book/results/noise_robustness_all_models \
+	word-error-training:laptop:book/results/word_error_training_laptop \
 	pretraining:smoke:tests/records/pretraining_smoke \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \

@@ -77,9 +77,11 @@ def errors_by_setting(
         x_labels: What the setting is, by title.
 
     Returns:
-        The figure.
+        The figure; the panels have one scale of errors.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(1.2 + 2.9 * len(panels), 3.6), squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(1.2 + 2.9 * len(panels), 3.6), squeeze=False, sharey=True
+    )
     for axis, (title, models) in zip(axes.flat, panels.items(), strict=True):
         for (name, values), style in zip(models.items(), PALETTE, strict=False):
             means = [float(np.mean(some)) for some in values.values()]
