@@ -41,7 +41,7 @@ MODEL: Mapping[str, Any] = {
 
 SMALL_VOCABULARY: Mapping[str, Any] = {"n_tokens": 36, "emission_temperature": 0.03}
 LARGE_VOCABULARY: Mapping[str, Any] = {"n_tokens": 72, "emission_temperature": 0.02}
-"""Of the HMM that writes the documents: a small reader learns to read the second in half the time."""
+"""Vocabularies of the HMM; a small reader learns to read texts of the second in half the time."""
 
 FACTS: Mapping[str, Any] = {"key_length": 5, "n_symbols": 32, "noise": 0.1, "text_length": 12}
 """Entities and their documents."""

@@ -173,7 +173,7 @@ class KnowledgeWorld:
 
     @property
     def n_slots(self) -> int:
-        """Number of pairs of neighbouring cells: of questions that can be asked about an entity."""
+        """Number of pairs of neighbouring cells, and so of questions that can be asked about an entity."""
         return self.model.n_cells
 
     @property
