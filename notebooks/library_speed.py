@@ -190,7 +190,8 @@ complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
 #
 # Seconds say little: they depend on the machine and on what else it does. So two programs were timed in turn, again and
 # again within one process, and what is shown is a ratio. `make bench` measures everything anew (it installs the other
-# libraries) and writes the file that the rest of this page reads.
+# libraries) and writes the file that the rest of this page reads. Where numba is among the versions, hmmlib
+# ran with its extra `fast`.
 
 # %%
 bench = read_results("benchmarks")

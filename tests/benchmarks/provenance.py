@@ -9,7 +9,8 @@ from typing import Any
 
 from hmmlib.sweeps.provenance import provenance as of_experiments
 
-PACKAGES = ("hmmlib", "numpy", "torch", "jax", "dynamax", "hmmlearn")
+# numba where the extra `fast` is installed: hmmlib then computes posteriors with it.
+PACKAGES = ("hmmlib", "numpy", "torch", "numba", "jax", "dynamax", "hmmlearn")
 MEASURED_AGAINST = ("dynamax", "jax", "hmmlearn")
 
 
@@ -18,17 +19,17 @@ def missing_libraries() -> list[str]:
     return [name for name in MEASURED_AGAINST if importlib.util.find_spec(name) is None]
 
 
-def provenance(output: Path | None, more: tuple[str, ...] = ()) -> dict[str, Any]:
+def provenance(output: Path | None) -> dict[str, Any]:
     """Describe the machine and how busy it is, the versions and the state of the repository.
 
     Args:
         output: The file about to be written, whose own change does not make the tree dirty.
-        more: Names of further distributions whose versions matter.
 
     Returns:
         The description, ready for JSON.
     """
-    found = of_experiments(output, (*PACKAGES, *more))
+    found = of_experiments(output, PACKAGES)
+    found["versions"] = {name: version for name, version in found["versions"].items() if version}
     found["machine"] |= {
         "memory_gib": _memory_gib(),
         "load_at_start": [round(load, 2) for load in os.getloadavg()],

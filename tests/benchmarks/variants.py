@@ -232,7 +232,7 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=25, help="how often each is timed (default: 25)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="file to write")
     options = parser.parse_args()
-    found = provenance(options.output.resolve(), ("numba",))
+    found = provenance(options.output.resolve())
     begin = time.perf_counter()
     common = {"repetitions": options.repetitions, "seed": MODEL["seed"], "length": MODEL["length"]}
     result: dict[str, Any] = {"config": {**MODEL, "repetitions": options.repetitions}}
