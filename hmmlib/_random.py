@@ -41,6 +41,11 @@ def drawing_generator(generator: int | np.random.RandomState) -> np.random.Rando
     return np.random.RandomState(_check_seed(generator, "a numpy RandomState"))
 
 
+def keyed_generator(*key: int) -> np.random.RandomState:
+    """Return a numpy RandomState whose stream depends on the key and on nothing else."""
+    return np.random.RandomState(np.random.SeedSequence(key).generate_state(4))
+
+
 def start_generator(generator: int | np.random.RandomState) -> torch.Generator:
     """A torch generator on the CPU that a seed, or the next number of numpy's stream, determines."""
     return torch.Generator().manual_seed(int(drawing_generator(generator).randint(2**31)))

@@ -12,7 +12,6 @@ from hmmlib.hmm import (
     content_log_likelihood,
     content_posterior,
     contents,
-    split_entities,
     uniform_memory,
 )
 
@@ -78,13 +77,6 @@ def test_a_content_that_cannot_be_has_no_probability():
     assert bool((content_posterior(model, TEXT.tokens)[:, 5] == 0).all())
 
 
-def test_entities_are_parted():
-    seen, held = split_entities(20, 6, generator=3)
-    assert len(seen) == 14
-    assert torch.equal(torch.cat([seen, held]).sort().values, torch.arange(20))
-    assert all(map(torch.equal, split_entities(20, 6, generator=3), (seen, held)))
-
-
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
@@ -104,11 +96,6 @@ def test_entities_are_parted():
             lambda: content_log_likelihood(MODEL, [[0]], transition=torch.ones(4, 4)),
             ValueError,
             "transition: row 0: sums to 4",
-        ),
-        (
-            lambda: split_entities(3, 4, generator=0),
-            ValueError,
-            "n_held: expected at most n_entities = 3, got 4",
         ),
     ],
 )

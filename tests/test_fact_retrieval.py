@@ -50,7 +50,9 @@ def test_every_answer_is_judged_on_both_halves(records):
         facts
     )
     assert set(facts["reader_frozen"]["swap"]) == {
-        f"{truth}_truth_{index}_index" for truth in ("old", "new") for index in ("old", "new")
+        "old_truth_new_index",
+        "new_truth_old_index",
+        "new_truth_new_index",
     }
 
 

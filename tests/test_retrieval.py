@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hmmlib import MemoryHMM, random_memory_hmm
+from hmmlib import random_memory_hmm
 from hmmlib.hmm import content_posterior, uniform_memory
 from hmmlib.retrieval import (
     BiEncoder,
@@ -94,6 +94,7 @@ def test_questions_ask_for_what_the_memory_holds():
         first, second = WORLD.cells_of(slot)
         assert ASKED.answer[row].tolist() == [int(cells[row, first]), int(cells[row, second])]
     assert ASKED.part(slice(0, 3)).answer.shape == (3, 2)
+    assert WORLD.queries_about([3, 1, 3], generator=1).entity.tolist() == [3, 1, 3]
     among = WORLD.queries(30, generator=1, entities=[2, 5]).entity
     assert set(among.tolist()) == {2, 5}
 
@@ -350,4 +351,3 @@ def test_a_text_of_another_vocabulary_is_named():
     other = Documents(WORLD.documents.keys, WORLD.documents.texts + 8)
     with pytest.raises(ValueError, match="tokens"):
         exact_answers(WORLD, other)
-    assert isinstance(MODEL, MemoryHMM)

@@ -160,7 +160,6 @@ CALLS = {
     "content_posterior": {"model": MEMORY, "tokens": TEXTS, "transition": MEMORY.transition},
     "content_log_likelihood": {"model": MEMORY, "tokens": TEXTS, "transition": MEMORY.transition},
     "uniform_memory": {"model": MEMORY},
-    "split_entities": {"n_entities": 5, "n_held": 2, "generator": 0},
     "conditionals_at": {"model": MODEL, "evidence": EVIDENCE, "position": 1},
     "prepend_blank": {"tokens": TEXTS},
     "log_likelihood": {"initial": MODEL.initial, "transition": MODEL.transition, "evidence": EVIDENCE}

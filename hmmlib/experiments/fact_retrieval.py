@@ -36,7 +36,7 @@ from hmmlib.retrieval import (
     train_closed_book,
     train_rag,
 )
-from hmmlib.retrieval.mixtures import Decoding
+from hmmlib.retrieval.mixtures import Decoding, at_answer, most_probable
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 
 _ENTRIES = ("preset", "kind", "n_entities", "paraphrase", "pairs", "k", "seed", "world", "how")
@@ -192,10 +192,11 @@ def _facts(bench: FactBench, config: Record, watch: Stopwatch) -> Record:
         # What is true, and what the documents say, before and after all was written anew.
         one["swap"] = {
             f"{truth}_truth_{index}_index": bench.judged(
-                bench.by_encoder(learnt, written), k, read_with(reader, written), asked
+                bench.by_encoder(learnt, written), k, read_with(reader, written), asked, how
             )
             for truth, asked in (("old", bench.questions), ("new", asked_later))
             for index, written in (("old", documents), ("new", documents_later))
+            if (truth, index) != ("old", "old")  # that is f"k_{k}"
         }
         found[name] = one
         watch.lap(name)
@@ -212,10 +213,8 @@ def _facts(bench: FactBench, config: Record, watch: Stopwatch) -> Record:
 def _closed_book(reader: AnswerReader, asked: Queries) -> Record:
     with torch.no_grad():
         law = reader(asked.slot, asked.key)
-    rows = torch.arange(len(law))
-    best = law.flatten(1).argmax(1)
-    right = best == asked.answer[:, 0] * law.shape[2] + asked.answer[:, 1]
-    nats = -law[rows, asked.answer[:, 0], asked.answer[:, 1]].double().mean()
+    right = (most_probable(law) == asked.answer).all(1)
+    nats = -at_answer(law, asked.answer).double().mean()
     return {"exact_match": rounded(float(right.double().mean())), "nats": rounded(float(nats))}
 
 

@@ -19,7 +19,7 @@ of the book's theory. A `RationalHMM` is a small model in fractions, without rou
 from hmmlib.hmm._counts import ExpectedCounts
 from hmmlib.hmm.baum_welch import HMMFit, expected_counts, fit_hmm
 from hmmlib.hmm.chain import Chain, Dynamics, LatentChainModel
-from hmmlib.hmm.contents import content_log_likelihood, content_posterior, split_entities, uniform_memory
+from hmmlib.hmm.contents import content_log_likelihood, content_posterior, uniform_memory
 from hmmlib.hmm.entropies import Estimate, bayes_floor, entropy, unigram_entropy
 from hmmlib.hmm.fingerprints import fingerprint
 from hmmlib.hmm.inference import (
@@ -82,7 +82,6 @@ __all__ = [
     "sample",
     "sample_states",
     "sample_tokens",
-    "split_entities",
     "stationary_distribution",
     "uniform_memory",
     "unigram_entropy",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int, distributions, real_tensor
-from hmmlib._random import drawing_generator
+from hmmlib._checks import ArrayLike, distributions, real_tensor
 from hmmlib._texts import check_tokens
 from hmmlib.hmm.memory import MemoryHMM
 
@@ -124,36 +122,6 @@ def content_posterior(model: MemoryHMM, tokens: ArrayLike, *, transition: ArrayL
             f"tokens: row {int(impossible[0])} has probability 0 with every content of the memory"
         )
     return joint.softmax(1)
-
-
-def split_entities(
-    n_entities: int, n_held: int, *, generator: int | np.random.RandomState
-) -> tuple[Tensor, Tensor]:
-    """Part entities at random into those that training may see and those held out.
-
-    Example:
-        >>> from hmmlib.hmm import split_entities
-        >>> seen, held = split_entities(216, 56, generator=0)
-        >>> len(seen), len(held)
-        (160, 56)
-
-    Args:
-        n_entities: How many there are.
-        n_held: How many are held out, 0 … n_entities.
-        generator: Seed or numpy RandomState.
-
-    Returns:
-        Numbers of the seen and of the held-out entities, int64, in increasing order.
-
-    Raises:
-        TypeError: A number is not an integer.
-        ValueError: A negative number, or more held out than there are.
-    """
-    n, held = check_positive_int(n_entities, "n_entities"), check_positive_int(n_held, "n_held", 0)
-    if held > n:
-        raise ValueError(f"n_held: expected at most n_entities = {n}, got {held}")
-    order = torch.from_numpy(drawing_generator(generator).permutation(n))
-    return order[held:].sort().values, order[:held].sort().values
 
 
 def _check_memory(model: MemoryHMM) -> None:

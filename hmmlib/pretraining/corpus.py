@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int
-from hmmlib._random import step_generator
+from hmmlib._random import keyed_generator, step_generator
 from hmmlib.hmm import LatentChainModel, sample_tokens
 
 # Texts for several steps are drawn at once: the sampler's loop over time then costs little.
@@ -123,7 +122,7 @@ class Corpus:
             raise ValueError(f"batch: {size} texts, but the corpus has only {n_chunks} chunks of {chunk}")
         epoch, place = divmod(step, per_epoch)
         if self._order is None or self._order[0] != epoch:
-            shuffled = np.random.RandomState(np.random.SeedSequence((self._seed, 1, epoch)).generate_state(4))
+            shuffled = keyed_generator(self._seed, 1, epoch)
             order = torch.as_tensor(shuffled.permutation(n_chunks), device=self._chunks.device)
             self._order = epoch, order
         return self._chunks[self._order[1][place * size : (place + 1) * size]].long()

@@ -6,19 +6,15 @@ import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hmmlib._checks import ArrayLike, check_positive, check_positive_int
-from hmmlib._random import step_generator
+from hmmlib._random import keyed_generator, step_generator
 from hmmlib.retrieval.exact import pair_log_probs
-from hmmlib.retrieval.mixtures import sequence_law
+from hmmlib.retrieval.mixtures import log_prob_of, sequence_law
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
-
-# A wrong answer that no document gives costs no more than this, and has no gradient.
-_LEAST = 1e-30
 
 
 class BiEncoder(nn.Module):
@@ -165,7 +161,7 @@ def warm_up(
     """Train an encoder on pairs of a question and its document (dense passage retrieval).
 
     The other documents of a batch are what a question does not mean (Karpukhin et al. 2020). One question
-    is drawn for each entity, and asked again and again, as in a set of labelled pairs.
+    is asked about each entity, the same again and again, as in a set of labelled pairs.
 
     Args:
         encoder: Where to begin; it is not changed.
@@ -178,9 +174,7 @@ def warm_up(
     """
     recipe = recipe or RetrieverRecipe()
     trained = copy.deepcopy(encoder)
-    asked = world.queries(
-        world.n_entities, generator=recipe.seed, entities=range(world.n_entities), paraphrase=paraphrase
-    )
+    asked = world.queries_about(torch.arange(world.n_entities), generator=recipe.seed, paraphrase=paraphrase)
     random = step_generator(torch.device("cpu"), recipe.seed, 1)
 
     def loss(_: int) -> Tensor:
@@ -188,9 +182,7 @@ def warm_up(
         own = asked.entity[rows]
         documents = Documents(world.documents.keys[own], world.documents.texts[own])
         scores = trained.query_vectors(asked.key[rows]) @ trained.document_vectors(documents).T
-        # Another question of the batch may mean the same document: that is no mistake.
-        same = (own[:, None] == own).fill_diagonal_(fill_value=False)
-        return F.cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(len(rows)))
+        return F.cross_entropy(scores, torch.arange(len(rows)))
 
     _train(trained.parameters(), loss, recipe)
     return trained
@@ -231,12 +223,10 @@ def train_retriever(
     size = world.n_entities if k is None else k
 
     def loss(step: int) -> Tensor:
-        random = np.random.RandomState(np.random.SeedSequence((recipe.seed, step)).generate_state(4))
-        asked = world.queries(recipe.batch, generator=random, entities=entities)
+        asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
         scores, among = top_documents(trained.query_vectors(asked.key) @ index.T, size)
         law = sequence_law(scores.double(), answers[asked.slot[:, None], among])
-        found = law[torch.arange(len(law)), asked.answer[:, 0], asked.answer[:, 1]]
-        return -found.clamp_min(_LEAST).log().mean()
+        return -log_prob_of(law, asked.answer).mean()
 
     _train([trained.tables["query"]], loss, recipe)
     return trained

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hmmlib.retrieval.encoders import BiEncoder, top_documents
-from hmmlib.retrieval.mixtures import Decoding, decode, sequence_law, token_law
+from hmmlib.retrieval.mixtures import Decoding, decode, log_prob_of, sequence_law, token_law
 from hmmlib.retrieval.readers import AnswerReader
 from hmmlib.retrieval.worlds import Documents, Queries
 
@@ -74,8 +74,7 @@ def evaluate_answers(
         chosen = decode(log_retrieval, answers, how)
         right.append((chosen == asked.answer).all(1))
         law = put_together(log_retrieval, answers)
-        every = torch.arange(len(law))
-        log_probs.append(law[every, asked.answer[:, 0], asked.answer[:, 1]].clamp_min(1e-30).log())
+        log_probs.append(log_prob_of(law, asked.answer))
     good = torch.cat(right)
     own = which == queries.entity[:, None]
     without = (good & ~own.any(1)).sum() / good.sum().clamp_min(1)

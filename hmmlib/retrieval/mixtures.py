@@ -10,6 +10,7 @@ from torch import Tensor
 from hmmlib._checks import check_positive_int
 
 Decoding = Literal["exact", "thorough", "fast", "token"]
+_LEAST = 1e-30
 
 
 def sequence_law(log_retrieval: Tensor, answers: Tensor) -> Tensor:
@@ -50,6 +51,47 @@ def token_law(log_retrieval: Tensor, answers: Tensor) -> Tensor:
     return torch.einsum("nz,nza->na", weights, first[..., 0])[..., None] * torch.einsum(
         "nz,nzab->nab", weights, second
     )
+
+
+def at_answer(table: Tensor, answer: Tensor) -> Tensor:
+    """The entry of each row's table that belongs to its answer.
+
+    Args:
+        table: Numbers for all answers, shape (n, a, b).
+        answer: The two words, shape (n, 2).
+
+    Returns:
+        Shape (n,).
+    """
+    return table[torch.arange(len(table)), answer[:, 0], answer[:, 1]]
+
+
+def log_prob_of(law: Tensor, answer: Tensor) -> Tensor:
+    """Log-probability of answers, of which none is taken to be less probable than 1e-30.
+
+    So a wrong answer that no document gives costs a finite number of nats, and has no gradient.
+
+    Args:
+        law: Probabilities of all answers, shape (n, a, b).
+        answer: The two words, shape (n, 2).
+
+    Returns:
+        Nats, shape (n,).
+    """
+    return at_answer(law, answer).clamp_min(_LEAST).log()
+
+
+def most_probable(table: Tensor) -> Tensor:
+    """The answer with the largest entry.
+
+    Args:
+        table: Probabilities, or their logarithms, shape (n, a, b).
+
+    Returns:
+        The two words, shape (n, 2).
+    """
+    best, words = table.flatten(1).argmax(1), table.shape[2]
+    return torch.stack([best // words, best % words], 1)
 
 
 def retrieval_given_answer(log_retrieval: Tensor, answers: Tensor, answer: Tensor) -> Tensor:
@@ -107,8 +149,7 @@ def decode(log_retrieval: Tensor, answers: Tensor, how: Decoding = "exact", beam
         scores = sequence_law(log_retrieval, answers)
         if how == "thorough":
             scores = torch.where(_found(answers, beam).any(1), scores, -1)
-    best = scores.flatten(1).argmax(1)
-    return torch.stack([best // answers.shape[-1], best % answers.shape[-1]], 1)
+    return most_probable(scores)
 
 
 def _found(answers: Tensor, beam: int) -> Tensor:
@@ -116,7 +157,7 @@ def _found(answers: Tensor, beam: int) -> Tensor:
     a, b = answers.shape[-2:]
     begun = answers.sum(-1).topk(min(beam, a), -1).indices
     extended = torch.zeros_like(answers).scatter_(-2, begun[..., None].expand(*begun.shape, b), 1) > 0
-    kept = torch.where(extended, answers, -1).flatten(-2).topk(min(beam * b, beam, a * b), -1).indices
+    kept = torch.where(extended, answers, -1).flatten(-2).topk(min(beam, a * b), -1).indices
     found = torch.zeros_like(answers).flatten(-2).scatter_(-1, kept, 1).view(answers.shape) > 0
     return found & extended
 

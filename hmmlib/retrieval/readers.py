@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hmmlib._random import fill_uniform, step_generator
 from hmmlib.lm import TransformerConfig, TransformerMaskedLM
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
 
@@ -35,12 +36,11 @@ class AnswerReader(nn.Module):
         size = self.n_slots + self.n_words + world.model.n_tokens + 1
         self.lm = TransformerMaskedLM(size, config or READER, generator=generator)
         width = self.lm.embedding_dim
-        with torch.random.fork_rng([]):
-            torch.manual_seed(generator)
-            self.first = nn.Linear(width, self.n_values)
-            self.second = nn.Linear(width, self.n_values)
-            self.given = nn.Embedding(self.n_values, width)
-            nn.init.normal_(self.given.weight, std=0.02)
+        random = step_generator(torch.device("cpu"), generator)
+        self.first, self.second = nn.Linear(width, self.n_values), nn.Linear(width, self.n_values)
+        self.given = nn.Embedding(self.n_values, width)
+        for part in (self.first, self.second, self.given):
+            fill_uniform(part, width**-0.5, random)
 
     def forward(self, slot: Tensor, key: Tensor, documents: Documents | None = None) -> Tensor:
         """Log-probabilities of answers.

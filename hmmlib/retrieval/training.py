@@ -7,19 +7,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hmmlib._checks import ArrayLike, check_positive, check_positive_int
+from hmmlib._random import keyed_generator
 from hmmlib.pretraining import PretrainingRecipe, Stage
 from hmmlib.pretraining.optimisers import Optimisers
 from hmmlib.retrieval.encoders import BiEncoder, top_documents
-from hmmlib.retrieval.mixtures import sequence_law, token_law
+from hmmlib.retrieval.mixtures import at_answer, log_prob_of, sequence_law, token_law
 from hmmlib.retrieval.readers import AnswerReader
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 
-_LEAST = 1e-30
 _BLOCK = 32
 
 
@@ -72,14 +71,13 @@ def teach_reading(
     def loss(step: int) -> Tensor:
         place = step % _BLOCK
         if not place:  # entities for several steps are drawn at once
-            random = _random(recipe.seed, step)
+            random = keyed_generator(recipe.seed, step)
             fresh = world.others(_BLOCK * recipe.batch, generator=random)
-            asked = fresh.queries(len(fresh.symbols), generator=random)
-            own = Documents(*(table[asked.entity] for table in fresh.documents))
-            kept[:] = [(asked, own)]
+            asked = fresh.queries_about(torch.arange(fresh.n_entities), generator=random)
+            kept[:] = [(asked, fresh.documents)]
         rows = slice(place * recipe.batch, (place + 1) * recipe.batch)
         asked, own = kept[0][0].part(rows), Documents(*(table[rows] for table in kept[0][1]))
-        return _nats(taught(asked.slot, asked.key, own), asked)
+        return -at_answer(taught(asked.slot, asked.key, own), asked.answer).mean()
 
     _train(taught, loss, recipe)
     return taught
@@ -107,8 +105,8 @@ def train_closed_book(
     taught = copy.deepcopy(reader)
 
     def loss(step: int) -> Tensor:
-        asked = world.queries(recipe.batch, generator=_random(recipe.seed, step), entities=entities)
-        return _nats(taught(asked.slot, asked.key), asked)
+        asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
+        return -at_answer(taught(asked.slot, asked.key), asked.answer).mean()
 
     _train(taught, loss, recipe)
     return taught
@@ -160,21 +158,13 @@ def train_rag(
     put_together = sequence_law if law == "sequence" else token_law
 
     def loss(step: int) -> Tensor:
-        asked = world.queries(recipe.batch, generator=_random(recipe.seed, step), entities=entities)
+        asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
         scores, which = top_documents(own_encoder.query_vectors(asked.key) @ index.T, k)
         answers = own_reader.answers(asked.slot, asked.key, world.documents, which)
-        return _nats(put_together(scores.double(), answers).clamp_min(_LEAST).log(), asked)
+        return -log_prob_of(put_together(scores.double(), answers), asked.answer).mean()
 
     _train(together, loss, recipe)
     return own_reader.requires_grad_(requires_grad=True), own_encoder.requires_grad_(requires_grad=True)
-
-
-def _nats(log_probs: Tensor, asked: Queries) -> Tensor:
-    return -log_probs[torch.arange(len(log_probs)), asked.answer[:, 0], asked.answer[:, 1]].mean()
-
-
-def _random(*key: int) -> np.random.RandomState:
-    return np.random.RandomState(np.random.SeedSequence(key).generate_state(4))
 
 
 def _train(module: nn.Module, loss: Callable[[int], Tensor], recipe: ReaderRecipe) -> None:

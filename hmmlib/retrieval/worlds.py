@@ -226,10 +226,34 @@ class KnowledgeWorld:
             ValueError: No entity, or one that is not there; a probability outside [0, 1].
         """
         n, random = check_positive_int(n, "n"), drawing_generator(generator)
-        share = self.paraphrase if paraphrase is None else check_fraction(paraphrase, "paraphrase")
         among = torch.arange(self.n_entities) if entities is None else self._known(entities)
         entity = among[torch.from_numpy(random.randint(len(among), size=n))]
-        slot = torch.from_numpy(random.randint(self.n_slots, size=n))
+        return self.queries_about(entity, generator=random, paraphrase=paraphrase)
+
+    def queries_about(
+        self,
+        entities: ArrayLike,
+        *,
+        generator: int | np.random.RandomState,
+        paraphrase: float | None = None,
+    ) -> Queries:
+        """Ask one question about each of some entities.
+
+        Args:
+            entities: The entities, integers 0 … E − 1, shape (n,).
+            generator: Seed or numpy RandomState.
+            paraphrase: Probability of the second form, in place of the world's.
+
+        Returns:
+            The questions, in the order of the entities.
+
+        Raises:
+            TypeError: A number that is not an integer.
+            ValueError: No entity, or one that is not there; a probability outside [0, 1].
+        """
+        random, entity = drawing_generator(generator), self._known(entities)
+        share = self.paraphrase if paraphrase is None else check_fraction(paraphrase, "paraphrase")
+        slot = torch.from_numpy(random.randint(self.n_slots, size=len(entity)))
         key = self._written(self.symbols[entity], share, random)
         held = self.model.contents.cpu()[self.contents[entity]]  # (n, cells)
         both = torch.stack([slot, (slot + 1) % self.model.n_cells], 1)
