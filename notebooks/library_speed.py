@@ -190,8 +190,8 @@ complain(lambda: hmmlib.posteriors(clock, [[0, 1, 0, 1], [0, 1, 1, 0]]))
 #
 # Seconds say little: they depend on the machine and on what else it does. So two programs were timed in turn, again and
 # again within one process, and what is shown is a ratio. `make bench` measures everything anew (it installs the other
-# libraries) and writes the file that the rest of this page reads. Where numba is among the versions, hmmlib
-# ran with its extra `fast`.
+# libraries) and writes the file that the rest of this page reads. Where numba is among the versions, hmmlib ran with its
+# extra `fast`.
 
 # %%
 bench = read_results("benchmarks")
@@ -228,8 +228,7 @@ Table(["what", "beside", "it takes, median (extremes)"], rows)
 # ### Thousands of states
 #
 # In {doc}`thousands_of_states` each state writes the words of one class only, so that a word leaves few states possible.
-# The table has one pass over sentences, in single precision. In the last row the transition alone would fill the memory
-# of many a laptop.
+# The table has one pass over sentences, in single precision. In the last row the transition alone takes gigabytes.
 
 # %%
 names = ("n_states", "n_classes", "gib", "words_per_second")

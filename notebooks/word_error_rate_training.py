@@ -289,7 +289,7 @@ Table(header, rows, [None, ".2f", None, *[".1f"] * 4])
 #
 # `hmmlib sweep word-error-training` does it at length: five worlds, in which utterances are a little longer; a
 # *small* start, 500 steps on 1,920 utterances, and a *large* one, 1,500 steps on 8,000; 150 steps on from there;
-# 2,000 test utterances. Everything that follows is from its records.
+# 2,000 test utterances. All tables and figures down to *Where it fails* are from its records.
 
 # %%
 from hmmlib.analysis import mean_over_seeds, read_results
@@ -370,10 +370,10 @@ Table([*header, "surely fewer in"], rows)
 # %% [markdown]
 # ## Where the gain comes from
 #
-# Look at the kinds of errors in the first table: a transducer trained for likelihood leaves words out. Where it is
-# unsure between two words, each has little probability, and the blank, which it is sure of when it hears nothing new,
-# has more. One number could mend that: take a *penalty* from the logit of the blank. We choose it on 500 validation
-# utterances, for each model.
+# Look at the kinds of errors after sixty steps, above: a transducer trained for likelihood leaves words out. Where it
+# is unsure between two words, each has little probability, and the blank, which it is sure of when it hears nothing
+# new, has more. One number could mend that: take a *penalty* from the logit of the blank. We choose it on 500
+# validation utterances, for each model.
 
 
 # %%
@@ -406,7 +406,7 @@ Table(header, rows, [None, None, None, ".1f", ".1f", ".2f", ".1f"])
 # The other half of the claim: less depends on the beam, and on how scores are divided by the length of a string,
 # $\log P / \lvert y \rvert^\alpha$.
 
-# %% mystnb={"figure": {"caption": "Word errors against the width of the beam, and for a beam of eight against the exponent of the length; means over five worlds, small start.", "name": "we-fig-decoding"}, "image": {"alt": "Two panels with three lines each. Left, errors fall as the beam widens, most from one to four; the line of likelihood starts highest. Right, lines over exponents zero, one half and one."}}
+# %% mystnb={"figure": {"caption": "Word errors against the width of the beam, and for a beam of eight against the exponent of the length; means over five worlds, small start.", "name": "we-fig-decoding"}, "image": {"alt": "Two panels with three lines each. Left, errors fall as the beam widens, most from one to four; the line of likelihood starts highest. Right, over exponents zero, one half and one, on the same scale, the lines are nearly flat."}}
 from hmmlib.plotting.word_error_rate_training import errors_by_setting
 
 start = "small"  # change me: "large"
@@ -809,6 +809,5 @@ Table(["words", "Bayes", *models], rows, ".1f")
 #   fewer errors.
 # - What is gained are words that a model trained for likelihood leaves out. One number, chosen on a few hundred
 #   utterances, gains most of it too; so does an answer of least expected error from a list.
-# - Nobody makes fewer errors than Bayes: from the small start most of what is missing to that is the transducer's, and
-#   no criterion changes it much.
+# - Nobody makes fewer errors than Bayes, and what is missing to that is mostly there after any of the trainings.
 # - For heads the criterion matters where no head can get all labels right.
