@@ -47,6 +47,21 @@ def test_answers_are_distributions_and_each_document_is_read_alone():
     assert not torch.allclose(closed, opened)
 
 
+@pytest.mark.parametrize("other", [torch.float64, torch.bfloat16])
+def test_a_start_does_not_depend_on_the_default_number_type(other):
+    usual = [*START.state_dict().values(), *BiEncoder(WORLD, 8).state_dict().values()]
+    torch.set_default_dtype(other)
+    try:
+        found = [
+            *AnswerReader(WORLD, SMALL, generator=0).state_dict().values(),
+            *BiEncoder(WORLD, 8).state_dict().values(),
+        ]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {value.dtype for value in found} == {torch.float32}
+    assert all(map(torch.equal, found, usual))
+
+
 def test_who_is_taught_to_read_finds_answers_and_who_has_no_document_learns_facts():
     recipe = ReaderRecipe(steps=60, batch=32, seed=1)
     taught = teach_reading(START, WORLD, recipe=recipe)

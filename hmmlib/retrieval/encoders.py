@@ -37,7 +37,9 @@ class BiEncoder(nn.Module):
         }
         self.tables = nn.ParameterDict(
             {
-                name: nn.Parameter(0.1 * torch.randn(shape, generator=random) / width**0.5)
+                name: nn.Parameter(
+                    0.1 * torch.randn(shape, generator=random, dtype=torch.float32) / width**0.5
+                )
                 for name, shape in shapes.items()
             }
         )

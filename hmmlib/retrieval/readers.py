@@ -37,8 +37,10 @@ class AnswerReader(nn.Module):
         self.lm = TransformerMaskedLM(size, config or READER, generator=generator)
         width = self.lm.embedding_dim
         random = step_generator(torch.device("cpu"), generator)
-        self.first, self.second = nn.Linear(width, self.n_values), nn.Linear(width, self.n_values)
-        self.given = nn.Embedding(self.n_values, width)
+        single = torch.float32  # as the transformer, whatever torch's default is
+        self.first = nn.Linear(width, self.n_values, dtype=single)
+        self.second = nn.Linear(width, self.n_values, dtype=single)
+        self.given = nn.Embedding(self.n_values, width, dtype=single)
         for part in (self.first, self.second, self.given):
             fill_uniform(part, width**-0.5, random)
 
