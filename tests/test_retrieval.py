@@ -301,7 +301,7 @@ SCORES, LAWS = some_laws(2)
         (
             lambda: exact_retrieval(WORLD, torch.zeros(2, 4, dtype=torch.int64)),
             ValueError,
-            r"key: expected keys of shape \(n, 3\), got \(2, 4\)",
+            r"key: expected words of shape \(n, 3\), got \(2, 4\)",
         ),
         (
             lambda: exact_retrieval(WORLD, torch.tensor([[0, 1, 2], [0, 12, 1]])),
@@ -316,7 +316,7 @@ SCORES, LAWS = some_laws(2)
         (
             lambda: exact_retrieval(WORLD, ASKED.key, Documents(*(t[:0] for t in WORLD.documents))),
             ValueError,
-            "documents: expected keys of shape",
+            "documents: expected words of shape",
         ),
         (lambda: exact_encoder(QUIET), ValueError, "world: expected noise above 0"),
         (lambda: exact_encoder(WORLD, 13), ValueError, "rank: expected at most 12, got 13"),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_fraction, check_positive, check_positive_int
+from hmmlib.retrieval._door import check_words
 
 
 def bm25(document_keys: Tensor, key: Tensor, n_words: int, *, k1: float = 1.2, b: float = 0.75) -> Tensor:
@@ -22,12 +23,14 @@ def bm25(document_keys: Tensor, key: Tensor, n_words: int, *, k1: float = 1.2, b
         Scores, float64, shape (n, E); 0 where no word is shared.
 
     Raises:
-        ValueError: A number out of range.
+        TypeError: Words that are no integers.
+        ValueError: A number or a word out of range, or no word.
     """
     n_words = check_positive_int(n_words, "n_words")
     k1, b = check_positive(k1, "k1"), check_fraction(b, "b")
     counts, asked = (
-        _counts(words, n_words, name) for words, name in ((document_keys, "document_keys"), (key, "key"))
+        _counts(check_words(words, n_words, name), n_words)
+        for words, name in ((document_keys, "document_keys"), (key, "key"))
     )
     having = (counts > 0).sum(0)
     rarity = (1 + (len(counts) - having + 0.5) / (having + 0.5)).log()
@@ -36,11 +39,7 @@ def bm25(document_keys: Tensor, key: Tensor, n_words: int, *, k1: float = 1.2, b
     return asked @ (rarity * worth).T
 
 
-def _counts(words: Tensor, n_words: int, name: str) -> Tensor:
-    if words.ndim != 2 or 0 in words.shape or int(words.min()) < 0 or int(words.max()) >= n_words:
-        raise ValueError(
-            f"{name}: expected words 0 … {n_words - 1}, shape (n, L), got shape {tuple(words.shape)}"
-        )
+def _counts(words: Tensor, n_words: int) -> Tensor:
     return torch.zeros(len(words), n_words, dtype=torch.float64).scatter_add_(
         1, words, torch.ones_like(words, dtype=torch.float64)
     )

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hmmlib._checks import ArrayLike, check_positive, check_positive_int
+from hmmlib._checks import ArrayLike, check_kind, check_positive, check_positive_int, check_tensor
 from hmmlib._random import keyed_generator, step_generator
+from hmmlib.retrieval._door import check_world
 from hmmlib.retrieval.exact import pair_log_probs
 from hmmlib.retrieval.mixtures import log_prob_of, sequence_law
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
@@ -28,8 +29,9 @@ class BiEncoder(nn.Module):
 
     def __init__(self, world: KnowledgeWorld, width: int = 64, *, generator: int = 0) -> None:
         super().__init__()
+        check_world(world)
         width = check_positive_int(width, "width")
-        random = step_generator(torch.device("cpu"), generator)
+        random = step_generator(torch.device("cpu"), check_positive_int(generator, "generator", 0))
         shapes = {
             "query": (world.key_length, world.n_words, width),
             "document": (world.key_length, world.n_words, width),
@@ -73,6 +75,21 @@ def _summed(table: Tensor, words: Tensor) -> Tensor:
     return table[torch.arange(words.shape[1]), words].sum(1)
 
 
+def check_encoder(encoder: BiEncoder) -> BiEncoder:
+    """Check that something is an encoder.
+
+    Args:
+        encoder: It.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: Anything else.
+    """
+    return check_kind(encoder, BiEncoder, "encoder", "a BiEncoder")
+
+
 def exact_encoder(world: KnowledgeWorld, rank: int | None = None) -> BiEncoder:
     """The bi-encoder that is Bayes: log P[question | document] is a sum over places of a table's entries.
 
@@ -89,7 +106,7 @@ def exact_encoder(world: KnowledgeWorld, rank: int | None = None) -> BiEncoder:
     Raises:
         ValueError: A rank below 1 or above 2A, or a world in which some questions are impossible.
     """
-    table = pair_log_probs(world)
+    table = pair_log_probs(check_world(world))
     if not bool(table.isfinite().all()):
         raise ValueError("world: expected noise above 0; without it some logarithms are −inf")
     left, values, right = torch.linalg.svd(table)
@@ -120,6 +137,7 @@ def top_documents(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: No document, or k out of range.
     """
+    check_tensor(scores, "scores", "scores of documents, shape (n, E)")
     if scores.ndim != 2 or not scores.shape[1]:
         raise ValueError(
             f"scores: expected shape (n, E) with one document or more, got {tuple(scores.shape)}"
@@ -174,9 +192,11 @@ def warm_up(
     Returns:
         The trained encoder.
     """
-    recipe = recipe or RetrieverRecipe()
-    trained = copy.deepcopy(encoder)
-    asked = world.queries_about(torch.arange(world.n_entities), generator=recipe.seed, paraphrase=paraphrase)
+    recipe = _recipe(recipe)
+    trained = copy.deepcopy(check_encoder(encoder))
+    asked = check_world(world).queries_about(
+        torch.arange(world.n_entities), generator=recipe.seed, paraphrase=paraphrase
+    )
     random = step_generator(torch.device("cpu"), recipe.seed, 1)
 
     def loss(_: int) -> Tensor:
@@ -218,11 +238,14 @@ def train_retriever(
     Raises:
         ValueError: k out of range, or an entity that is not there.
     """
-    recipe = recipe or RetrieverRecipe()
-    trained = copy.deepcopy(encoder)
+    recipe = _recipe(recipe)
+    trained = copy.deepcopy(check_encoder(encoder))
     with torch.no_grad():
-        index = trained.document_vectors(world.documents)
-    size = world.n_entities if k is None else k
+        index = trained.document_vectors(check_world(world).documents)
+    size = world.n_entities if k is None else check_positive_int(k, "k")
+    expected = (world.n_slots, world.n_entities, world.model.n_values, world.model.n_values)
+    if tuple(check_tensor(answers, "answers").shape) != expected:
+        raise ValueError(f"answers: expected shape {expected}, got {tuple(answers.shape)}")
 
     def loss(step: int) -> Tensor:
         asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
@@ -232,6 +255,12 @@ def train_retriever(
 
     _train([trained.tables["query"]], loss, recipe)
     return trained
+
+
+def _recipe(recipe: RetrieverRecipe | None) -> RetrieverRecipe:
+    if recipe is None:
+        return RetrieverRecipe()
+    return check_kind(recipe, RetrieverRecipe, "recipe", "a RetrieverRecipe")
 
 
 def _train(parameters: Iterable[Tensor], loss: Callable[[int], Tensor], recipe: RetrieverRecipe) -> None:

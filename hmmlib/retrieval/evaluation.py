@@ -8,9 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib.retrieval.encoders import BiEncoder, top_documents
+from hmmlib._checks import check_tensor
+from hmmlib.retrieval._door import check_documents, check_queries
+from hmmlib.retrieval.encoders import BiEncoder, check_encoder, top_documents
 from hmmlib.retrieval.mixtures import Decoding, decode, log_prob_of, sequence_law, token_law
-from hmmlib.retrieval.readers import AnswerReader
+from hmmlib.retrieval.readers import AnswerReader, check_reader
 from hmmlib.retrieval.worlds import Documents, Queries
 
 Reading = Callable[[Queries, Tensor], Tensor]
@@ -63,6 +65,9 @@ def evaluate_answers(
     Raises:
         ValueError: k out of range, or another way to decode.
     """
+    check_queries(queries)
+    if not callable(reading):
+        raise TypeError(f"reading: expected a function of questions and documents, got {reading!r}")
     top, which = top_documents(scores, k)
     right, log_probs = [], []
     put_together = token_law if how == "token" else sequence_law
@@ -99,6 +104,7 @@ def encoder_scores(encoder: BiEncoder, queries: Queries, documents: Documents) -
     Returns:
         Scores, shape (n, E).
     """
+    check_encoder(encoder), check_queries(queries), check_documents(documents)
     with torch.no_grad():
         return encoder.query_vectors(queries.key) @ encoder.document_vectors(documents).T
 
@@ -113,6 +119,7 @@ def read_with(reader: AnswerReader, documents: Documents) -> Reading:
     Returns:
         The function that `evaluate_answers` asks.
     """
+    check_reader(reader), check_documents(documents)
     return lambda asked, which: reader.answers(asked.slot, asked.key, documents, which)
 
 
@@ -125,4 +132,5 @@ def read_perfectly(answers: Tensor) -> Reading:
     Returns:
         The function that `evaluate_answers` asks.
     """
+    check_tensor(answers, "answers")
     return lambda asked, which: answers[asked.slot[:, None], which]

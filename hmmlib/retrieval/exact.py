@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hmmlib.hmm import content_posterior
+from hmmlib.retrieval._door import check_documents, check_queries, check_words, check_world
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 
 # Scores of so many pairs of question and document are added up at a time.
@@ -43,17 +44,24 @@ def exact_retrieval(world: KnowledgeWorld, key: Tensor, documents: Documents | N
         ValueError: Keys of another length or with unknown words, no document, or a question that no document
             can be meant by.
     """
-    among = world.documents if documents is None else documents
-    check_keys(world, among.keys, "documents")
-    check_keys(world, key, "key")
+    among = _among(world, documents)
+    asked, written = (
+        check_words(words, world.n_words, name, world.key_length)
+        for words, name in ((key, "key"), (among.keys, "documents"))
+    )
     pairs = pair_log_probs(world)
-    size = max(1, _PIECE // len(among.keys))
-    found = torch.cat([_scores(pairs, piece, among.keys) for piece in key.split(size)])
+    size = max(1, _PIECE // len(written))
+    found = torch.cat([_scores(pairs, piece, written) for piece in asked.split(size)])
     lost = (found == -torch.inf).all(1).nonzero()
     if len(lost):
         row = int(lost[0])
-        raise ValueError(f"key: no document can be meant by row {row}, {key[row].tolist()}")
+        raise ValueError(f"key: no document can be meant by row {row}, {asked[row].tolist()}")
     return found.log_softmax(1)
+
+
+def _among(world: KnowledgeWorld, documents: Documents | None) -> Documents:
+    own = check_world(world).documents
+    return own if documents is None else check_documents(documents)
 
 
 def _scores(pairs: Tensor, key: Tensor, document_keys: Tensor) -> Tensor:
@@ -61,27 +69,6 @@ def _scores(pairs: Tensor, key: Tensor, document_keys: Tensor) -> Tensor:
     for asked, written in zip(key.T, document_keys.T, strict=True):
         total += pairs[written][:, asked].T
     return total
-
-
-def check_keys(world: KnowledgeWorld, keys: Tensor, name: str) -> None:
-    """Check words of keys.
-
-    Args:
-        world: The world that they should be of.
-        keys: The words.
-        name: The argument's name, for the message.
-
-    Raises:
-        ValueError: None, a wrong length, or a word out of range.
-    """
-    if keys.ndim != 2 or not len(keys) or keys.shape[1] != world.key_length:
-        raise ValueError(f"{name}: expected keys of shape (n, {world.key_length}), got {tuple(keys.shape)}")
-    wrong = ((keys < 0) | (keys >= world.n_words)).nonzero()
-    if len(wrong):
-        row, place = wrong[0].tolist()
-        raise ValueError(
-            f"{name}: expected words 0 … {world.n_words - 1}, row {row} has {int(keys[row, place])}"
-        )
 
 
 def exact_answers(world: KnowledgeWorld, documents: Documents | None = None) -> Tensor:
@@ -97,7 +84,7 @@ def exact_answers(world: KnowledgeWorld, documents: Documents | None = None) -> 
     Raises:
         ValueError: A text with a token out of range, or one that no memory can have written.
     """
-    among = world.documents if documents is None else documents
+    among = _among(world, documents)
     model = world.model
     held = content_posterior(model, among.texts)
     joint = held.unflatten(1, (model.n_values,) * model.n_cells)
@@ -121,10 +108,11 @@ def bayes_answers(world: KnowledgeWorld, queries: Queries, documents: Documents 
     Returns:
         Probabilities of the first and of the second word, shape (n, |ℳ|, |ℳ|).
     """
-    weights = exact_retrieval(world, queries.key, documents).exp()
+    asked = check_queries(queries)
+    weights = exact_retrieval(world, asked.key, documents).exp()
     answers = exact_answers(world, documents)
     found = answers.new_empty(len(weights), *answers.shape[2:])
     for slot in range(world.n_slots):
-        asked = queries.slot == slot
-        found[asked] = torch.einsum("nz,zab->nab", weights[asked], answers[slot])
+        rows = asked.slot == slot
+        found[rows] = torch.einsum("nz,zab->nab", weights[rows], answers[slot])
     return found

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from hmmlib._checks import check_positive_int
+from hmmlib._checks import check_positive_int, check_tensor
+from hmmlib.retrieval._door import check_words
 
 Decoding = Literal["exact", "thorough", "fast", "token"]
 _LEAST = 1e-30
@@ -106,16 +107,19 @@ def retrieval_given_answer(log_retrieval: Tensor, answers: Tensor, answer: Tenso
         Probabilities, shape (n, k).
 
     Raises:
-        ValueError: As `sequence_law`, or an answer that no document gives.
+        ValueError: As `sequence_law`; another number of answers, a word out of range, or an answer that no
+            document gives.
     """
     weights = _weights(log_retrieval, answers)
-    rows = torch.arange(len(answer))
-    joint = weights * answers[rows, :, answer[:, 0], answer[:, 1]]
+    said = check_words(answer, min(answers.shape[2:]), "answer", 2)
+    if len(said) != len(weights):
+        raise ValueError(f"answer: expected {len(weights)} rows, as many as questions, got {len(said)}")
+    joint = weights * answers[torch.arange(len(said)), :, said[:, 0], said[:, 1]]
     total = joint.sum(1, keepdim=True)
     never = (total[:, 0] == 0).nonzero()
     if len(never):
         row = int(never[0])
-        raise ValueError(f"answer: row {row}, {answer[row].tolist()}, has probability 0 with all documents")
+        raise ValueError(f"answer: row {row}, {said[row].tolist()}, has probability 0 with all documents")
     return joint / total
 
 
@@ -164,6 +168,8 @@ def _found(answers: Tensor, beam: int) -> Tensor:
 
 def _weights(log_retrieval: Tensor, answers: Tensor) -> Tensor:
     """P[z] of each row, of arguments that fit and are distributions."""
+    check_tensor(log_retrieval, "log_retrieval", "scores of documents, shape (n, k)")
+    check_tensor(answers, "answers", "probabilities of answers, shape (n, k, words, words)")
     shape = tuple(log_retrieval.shape)
     if log_retrieval.ndim != 2 or 0 in shape:
         raise ValueError(f"log_retrieval: expected shape (n, k) with one document or more, got {shape}")

@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hmmlib._checks import check_kind, check_positive_int
 from hmmlib._random import fill_uniform, step_generator
 from hmmlib.lm import TransformerConfig, TransformerMaskedLM
+from hmmlib.retrieval._door import check_world
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
 
 READER = TransformerConfig(width=48, n_layers=2, n_heads=4)
@@ -30,6 +32,8 @@ class AnswerReader(nn.Module):
         self, world: KnowledgeWorld, config: TransformerConfig | None = None, *, generator: int = 0
     ) -> None:
         super().__init__()
+        check_world(world)
+        check_positive_int(generator, "generator", 0)
         self.n_slots, self.n_words = world.n_slots, world.n_words
         self.n_values = world.model.n_values
         # Slots, words of keys, tokens of texts, and a break between question and document.
@@ -83,3 +87,18 @@ class AnswerReader(nn.Module):
         own = Documents(documents.keys[every], documents.texts[every])
         found = self(slot.repeat_interleave(k), key.repeat_interleave(k, 0), own)
         return found.double().exp().view(n, k, *found.shape[1:])
+
+
+def check_reader(reader: AnswerReader) -> AnswerReader:
+    """Check that something is a reader.
+
+    Args:
+        reader: It.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: Anything else.
+    """
+    return check_kind(reader, AnswerReader, "reader", "an AnswerReader")

@@ -10,13 +10,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from hmmlib._checks import ArrayLike, check_positive, check_positive_int
+from hmmlib._checks import ArrayLike, check_kind, check_positive, check_positive_int
 from hmmlib._random import keyed_generator
 from hmmlib.pretraining import PretrainingRecipe, Stage
 from hmmlib.pretraining.optimisers import Optimisers
-from hmmlib.retrieval.encoders import BiEncoder, top_documents
+from hmmlib.retrieval._door import check_world
+from hmmlib.retrieval.encoders import BiEncoder, check_encoder, top_documents
 from hmmlib.retrieval.mixtures import at_answer, log_prob_of, sequence_law, token_law
-from hmmlib.retrieval.readers import AnswerReader
+from hmmlib.retrieval.readers import AnswerReader, check_reader
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 
 _BLOCK = 32
@@ -64,8 +65,9 @@ def teach_reading(
     Returns:
         The reader that can read, and knows no fact.
     """
-    recipe = recipe or ReaderRecipe()
-    taught = copy.deepcopy(reader)
+    recipe = _recipe(recipe)
+    taught = copy.deepcopy(check_reader(reader))
+    check_world(world)
     kept: list[tuple[Queries, Documents]] = []
 
     def loss(step: int) -> Tensor:
@@ -101,8 +103,9 @@ def train_closed_book(
     Returns:
         The closed book.
     """
-    recipe = recipe or ReaderRecipe()
-    taught = copy.deepcopy(reader)
+    recipe = _recipe(recipe)
+    taught = copy.deepcopy(check_reader(reader))
+    check_world(world)
 
     def loss(step: int) -> Tensor:
         asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
@@ -141,15 +144,18 @@ def train_rag(
     Raises:
         ValueError: Nothing to train, or something else; another law; k out of range.
     """
-    if not train or not set(train) <= {"reader", "query"}:
-        raise ValueError(f"train: expected some of reader, query, got {tuple(train)!r}")
+    if (
+        not isinstance(train, Collection)
+        or not train
+        or not all(part in ("reader", "query") for part in train)
+    ):
+        raise ValueError(f"train: expected some of reader, query, got {train!r}")
     if law not in ("sequence", "token"):
         raise ValueError(f"law: expected sequence or token, got {law!r}")
-    recipe = recipe or ReaderRecipe()
-    together = nn.ModuleDict({"reader": copy.deepcopy(reader), "encoder": copy.deepcopy(encoder)})
-    own_reader, own_encoder = together["reader"], together["encoder"]
-    assert isinstance(own_reader, AnswerReader)
-    assert isinstance(own_encoder, BiEncoder)
+    recipe, k = _recipe(recipe), check_positive_int(k, "k")
+    own_reader, own_encoder = copy.deepcopy(check_reader(reader)), copy.deepcopy(check_encoder(encoder))
+    together = nn.ModuleDict({"reader": own_reader, "encoder": own_encoder})
+    check_world(world)
     own_reader.requires_grad_("reader" in train)
     for name, table in own_encoder.tables.items():
         table.requires_grad_(name == "query" and "query" in train)
@@ -165,6 +171,12 @@ def train_rag(
 
     _train(together, loss, recipe)
     return own_reader.requires_grad_(requires_grad=True), own_encoder.requires_grad_(requires_grad=True)
+
+
+def _recipe(recipe: ReaderRecipe | None) -> ReaderRecipe:
+    if recipe is None:
+        return ReaderRecipe()
+    return check_kind(recipe, ReaderRecipe, "recipe", "a ReaderRecipe")
 
 
 def _train(module: nn.Module, loss: Callable[[int], Tensor], recipe: ReaderRecipe) -> None:
