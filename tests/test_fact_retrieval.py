@@ -78,3 +78,11 @@ def test_a_wrong_cell_is_refused():
     wrong["paraphrase"] = 2
     with pytest.raises(ValueError, match="paraphrase"):
         EXPERIMENT.check(wrong)
+    for kind, index, message in (
+        ("start", "thawed", "index: expected one of frozen, trained, got 'thawed'"),
+        ("facts", "trained", "index: expected frozen in a cell of kind facts, got 'trained'"),
+    ):
+        wrong = json.loads(json.dumps(next(cell for cell in CELLS if cell["kind"] == kind)))
+        wrong["index"] = index
+        with pytest.raises(ValueError, match=message):
+            EXPERIMENT.check(wrong)

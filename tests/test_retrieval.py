@@ -260,6 +260,19 @@ def test_training_learns_and_leaves_the_start_and_the_index_alone():
     torch.testing.assert_close(still.state_dict(), warm.state_dict())
 
 
+def test_the_index_is_trained_when_asked():
+    recipe = RetrieverRecipe(steps=20, batch=32, learning_rate=0.03)
+    start, answers = BiEncoder(WORLD, 16, generator=0), exact_answers(WORLD)
+    assert not start.tables["text"].any()
+    for train, changed in ((("document",), {"document", "text"}), (("document", "query"), set(start.tables))):
+        learnt = train_retriever(start, WORLD, answers, k=None, train=train, recipe=recipe)
+        found = {name for name, table in learnt.tables.items() if not torch.equal(table, start.tables[name])}
+        assert found == changed
+    for train in ((), ("reader",)):
+        with pytest.raises(ValueError, match="train: expected some of query, document, got"):
+            train_retriever(start, WORLD, answers, k=None, train=train)
+
+
 def test_a_world_written_anew_keeps_its_keys():
     later = WORLD.rewritten(generator=5)
     assert torch.equal(later.documents.keys, WORLD.documents.keys)

@@ -40,7 +40,7 @@ SMALL = {
     "scaling-states": {"arms": ("em_16",)},
     "noise-robustness": {"arms": ("mixture_2",)},
     "word-error-training": {},
-    "fact-retrieval": {"paraphrases": (), "facts": ()},
+    "fact-retrieval": {"indices": ("frozen",), "paraphrases": (), "facts": ()},
 }
 
 

@@ -335,7 +335,7 @@ CALLS = {
     "RetrieverRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "seed": 0},
     "warm_up": {"encoder": ENCODER, "world": FACTS, "paraphrase": 0.5, "recipe": RETRIEVER_STEP},
     "train_retriever": {"encoder": ENCODER, "world": FACTS, "answers": retrieval.exact_answers(FACTS), "k": 2}
-    | {"entities": [0, 1], "recipe": RETRIEVER_STEP},
+    | {"entities": [0, 1], "train": ("query",), "recipe": RETRIEVER_STEP},
     "AnswerReader": {"world": FACTS, "config": NETWORK.config, "generator": 0},
     "ReaderRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "matrix_learning_rate": 0.1, "warmup": 0}
     | {"seed": 0},

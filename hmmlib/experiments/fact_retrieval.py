@@ -39,8 +39,11 @@ from hmmlib.retrieval import (
 from hmmlib.retrieval.mixtures import Decoding, at_answer, most_probable
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 
-_ENTRIES = ("preset", "kind", "n_entities", "paraphrase", "pairs", "k", "seed", "world", "how")
+_ENTRIES = ("preset", "kind", "n_entities", "paraphrase", "pairs", "k", "index", "seed", "world", "how")
 _RETRIEVER = ("warm_up", "training")
+_INDICES: Mapping[str, tuple[str, ...]] = {"frozen": ("query",), "trained": ("query", "document")}
+"""Which sides of a retriever learn from answers."""
+
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "retriever": _RETRIEVER,
     "start": _RETRIEVER,
@@ -59,6 +62,7 @@ class FactRetrievalConfig:
         paraphrases: In 'retriever', how often questions are put in other words.
         pairs: In 'retriever', numbers of pairs that retrievers start from.
         starts: In 'start', numbers of pairs to start from, and of documents in training, 0 for all.
+        indices: In 'start', whether the index is 'frozen', or 'trained' with the questions' side.
         facts: In 'facts', numbers of entities; half of them are asked about in training.
         controls: For which of them random documents, readers that were not taught, and RAG-Token are tried.
         questions: Questions that are asked in a test.
@@ -70,6 +74,7 @@ class FactRetrievalConfig:
     paraphrases: tuple[float, ...] = option((0.0, 0.25, 0.5, 1.0), "shares of questions in other words")
     pairs: tuple[int, ...] = (512, 4096)
     starts: tuple[tuple[int, int], ...] = ((0, 1), (0, 4), (0, 16), (0, 64), (0, 0), (1024, 4), (1024, 0))
+    indices: tuple[str, ...] = ("frozen", "trained")
     facts: tuple[int, ...] = option((64, 256, 1024, 4096), "numbers of entities")
     controls: tuple[int, ...] = (1024,)
     questions: int = 1000
@@ -88,7 +93,8 @@ class FactRetrievalConfig:
 
         Returns:
             The configuration of each: `preset`, `kind`, `n_entities`, `paraphrase`, `pairs` that retrievers
-            start from, `k` documents in training (0 for all), `seed`, the `world`, and `how` it is trained.
+            start from, `k` documents in training (0 for all), whether the `index` of documents is 'frozen' or
+            'trained', `seed`, the `world`, and `how` it is trained.
         """
         steps = self.shrink
         warm = asdict(RetrieverRecipe(steps=300 // steps))
@@ -101,12 +107,14 @@ class FactRetrievalConfig:
         }
         small, large = (world_of(words, self.questions) for words in (SMALL_VOCABULARY, LARGE_VOCABULARY))
         points: list[tuple[Any, ...]] = [
-            ("start", 1024, 0.5, pairs, k, small, alone) for pairs, k in self.starts
+            ("start", 1024, 0.5, *start, index, small, alone)
+            for index, start in product(self.indices, self.starts)
         ]
         for share, pairs in product(self.paraphrases, self.pairs):
-            points.append(("retriever", 1024, share, pairs, 8, small, alone))
+            points.append(("retriever", 1024, share, pairs, 8, "frozen", small, alone))
         for n in self.facts:
-            points.append(("facts", n, 0.5, 4096, 4, large, {"controls": n in self.controls, **together}))
+            how = {"controls": n in self.controls, **together}
+            points.append(("facts", n, 0.5, 4096, 4, "frozen", large, how))
         return [
             {
                 "preset": self.preset,
@@ -115,11 +123,12 @@ class FactRetrievalConfig:
                 "paraphrase": paraphrase,
                 "pairs": pairs // self.shrink,
                 "k": k,
+                "index": index,
                 "seed": seed,
                 "world": world,
                 "how": how,
             }
-            for kind, n_entities, paraphrase, pairs, k, world, how in points
+            for kind, n_entities, paraphrase, pairs, k, index, world, how in points
             for seed in self.seeds
         ]
 
@@ -147,7 +156,7 @@ def _starts(bench: FactBench, config: Record, watch: Stopwatch) -> Record:
     k = config["k"] or bench.world.n_entities
     encoder = bench.warm(config["pairs"], config["how"]["warm_up"])
     found = {"before": bench.judged(bench.by_encoder(encoder), k)}
-    learnt = bench.learnt(encoder, k, config["how"]["training"])
+    learnt = bench.learnt(encoder, k, config["how"]["training"], _INDICES[config["index"]])
     watch.lap("training")
     # Judged with as many documents as in training, and with eight, the same for all.
     found["after"] = bench.judged(bench.by_encoder(learnt), k)
@@ -234,8 +243,8 @@ def fact_retrieval_cell(config: Record, place: Workplace) -> Record:  # noqa: AR
         place: Not used: nothing is shared between cells, and all is computed on the CPU.
 
     Returns:
-        The record, ready for JSON: `kind`, `seed`, `n_entities`, `paraphrase`, `pairs`, `k`; and by what
-        answers, for 'seen' and 'unseen' entities, the entries of `hmmlib.retrieval.RetrievalScores`.
+        The record, ready for JSON: `kind`, `seed`, `n_entities`, `paraphrase`, `pairs`, `k`, `index`; and by
+        what answers, for 'seen' and 'unseen' entities, the entries of `hmmlib.retrieval.RetrievalScores`.
         `seconds` and `cpu_seconds` are of the run.
 
     Raises:
@@ -247,7 +256,7 @@ def fact_retrieval_cell(config: Record, place: Workplace) -> Record:  # noqa: AR
     bench = FactBench(config)
     watch.lap("world")
     found = _COMPUTE[kind](bench, config, watch)
-    told = ("kind", "n_entities", "paraphrase", "pairs", "k", "seed")
+    told = ("kind", "n_entities", "paraphrase", "pairs", "k", "index", "seed")
     return {**{name: config[name] for name in told}, **found, **watch.times()}
 
 
@@ -275,7 +284,11 @@ def check_cell(config: Record) -> None:
     check_fraction(config["paraphrase"], "paraphrase")
     for name in ("pairs", "k"):
         check_positive_int(config[name], name, 0)
+    if config["index"] not in _INDICES:
+        raise ValueError(f"index: expected one of {', '.join(_INDICES)}, got {config['index']!r}")
     kind, how = _check_kind(config), config["how"]
+    if kind != "start" and config["index"] != "frozen":
+        raise ValueError(f"index: expected frozen in a cell of kind {kind}, got {config['index']!r}")
     RetrieverRecipe(**how["warm_up"])
     for name in ("reading", "closed"):
         if name in how:
@@ -308,7 +321,7 @@ EXPERIMENT = Experiment(
     compute=fact_retrieval_cell,
     check=check_cell,
     of_the_run=OF_THE_RUN,
-    groups=("kind", "n_entities", "paraphrase", "pairs", "k"),
+    groups=("kind", "n_entities", "paraphrase", "pairs", "k", "index"),
     columns={
         "Bayes, unseen, %": lambda record: _matched("bayes", "unseen", record),
         "closed book, seen, %": lambda record: _matched("closed", "seen", record),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -211,13 +211,16 @@ class FactBench:
             recipe=RetrieverRecipe(**recipe | {"seed": self.seed}),
         )
 
-    def learnt(self, encoder: BiEncoder, k: int, recipe: Record) -> BiEncoder:
+    def learnt(
+        self, encoder: BiEncoder, k: int, recipe: Record, train: Sequence[str] = ("query",)
+    ) -> BiEncoder:
         """Train an encoder on answers about the 'seen' entities, read perfectly.
 
         Args:
             encoder: Where to begin; it is not changed.
             k: Documents that an answer is taken from.
             recipe: The entries of a `RetrieverRecipe`.
+            train: Which sides learn, of 'query' and 'document'.
 
         Returns:
             The encoder.
@@ -228,6 +231,7 @@ class FactBench:
             self.answers,
             k=k,
             entities=self.entities["seen"],
+            train=train,
             recipe=RetrieverRecipe(**recipe | {"seed": self.seed}),
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, as_tensor, check_integers, check_kind
@@ -49,3 +51,9 @@ def check_words(words: ArrayLike, n_words: int, name: str, columns: int | None =
         row, place = wrong[0].tolist()
         raise ValueError(f"{name}: expected words 0 … {n_words - 1}, row {row} has {int(found[row, place])}")
     return found
+
+
+def check_parts(train: Collection[str], parts: Collection[str]) -> None:
+    """Raise ValueError unless something is to be trained, and nothing but `parts`."""
+    if not isinstance(train, Collection) or not train or not all(part in parts for part in train):
+        raise ValueError(f"train: expected some of {', '.join(parts)}, got {train!r}")

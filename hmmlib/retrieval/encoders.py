@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hmmlib._checks import ArrayLike, check_kind, check_positive, check_positive_int, check_tensor
 from hmmlib._random import keyed_generator, step_generator
-from hmmlib.retrieval._door import check_world
+from hmmlib.retrieval._door import check_parts, check_world
 from hmmlib.retrieval.exact import pair_log_probs
 from hmmlib.retrieval.mixtures import log_prob_of, sequence_law
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
@@ -20,6 +20,9 @@ from hmmlib.retrieval.worlds import Documents, KnowledgeWorld
 
 class BiEncoder(nn.Module):
     """A vector for each word at each place, summed; one table for questions, and one for documents.
+
+    Words of keys start with vectors of length about one, tokens of texts with zero: what a document says has
+    no part in its vector until training gives it one.
 
     Args:
         world: The world whose keys and texts it reads.
@@ -32,19 +35,12 @@ class BiEncoder(nn.Module):
         check_world(world)
         width = check_positive_int(width, "width")
         random = step_generator(torch.device("cpu"), check_positive_int(generator, "generator", 0))
-        shapes = {
-            "query": (world.key_length, world.n_words, width),
-            "document": (world.key_length, world.n_words, width),
-            "text": (world.text_length, world.model.n_tokens, width),
-        }
-        self.tables = nn.ParameterDict(
-            {
-                name: nn.Parameter(
-                    0.1 * torch.randn(shape, generator=random, dtype=torch.float32) / width**0.5
-                )
-                for name, shape in shapes.items()
-            }
-        )
+        single = torch.float32  # whatever torch's default is
+        keys = (2, world.key_length, world.n_words, width)
+        query, document = torch.randn(keys, generator=random, dtype=single) / width**0.5
+        text = torch.zeros(world.text_length, world.model.n_tokens, width, dtype=single)
+        tables = {"query": query, "document": document, "text": text}
+        self.tables = nn.ParameterDict({name: nn.Parameter(table.clone()) for name, table in tables.items()})
 
     def query_vectors(self, key: Tensor) -> Tensor:
         """Vectors of questions.
@@ -217,11 +213,13 @@ def train_retriever(
     *,
     k: int | None,
     entities: ArrayLike | None = None,
+    train: Collection[str] = ("query",),
     recipe: RetrieverRecipe | None = None,
 ) -> BiEncoder:
-    """Train the questions' side of an encoder on answers alone, under RAG-Sequence.
+    """Train an encoder on answers alone, under RAG-Sequence.
 
-    The side of the documents stays as it is, so that their vectors, the index, need not be made anew.
+    Lewis et al. train the questions' side and leave that of the documents as it is, so that the vectors of
+    the documents, the index, need not be made anew. With both, they are made anew in every step.
 
     Args:
         encoder: Where to begin; it is not changed.
@@ -230,30 +228,37 @@ def train_retriever(
             that reads perfectly.
         k: Documents that an answer is taken from; None for all of them.
         entities: Which entities are asked about; all if not given.
+        train: What is trained, of 'query' and 'document'.
         recipe: Steps and learning rate.
 
     Returns:
         The trained encoder.
 
     Raises:
-        ValueError: k out of range, or an entity that is not there.
+        ValueError: k out of range, nothing to train or something else, answers of another shape, or an entity
+            that is not there.
     """
     recipe = _recipe(recipe)
     trained = copy.deepcopy(check_encoder(encoder))
-    with torch.no_grad():
-        index = trained.document_vectors(check_world(world).documents)
+    check_parts(train, ("query", "document"))
+    check_world(world)
     size = world.n_entities if k is None else check_positive_int(k, "k")
     expected = (world.n_slots, world.n_entities, world.model.n_values, world.model.n_values)
     if tuple(check_tensor(answers, "answers").shape) != expected:
         raise ValueError(f"answers: expected shape {expected}, got {tuple(answers.shape)}")
+    of_documents = "document" in train
+    with torch.no_grad():
+        frozen = trained.document_vectors(world.documents)
 
     def loss(step: int) -> Tensor:
         asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
+        index = trained.document_vectors(world.documents) if of_documents else frozen
         scores, among = top_documents(trained.query_vectors(asked.key) @ index.T, size)
         law = sequence_law(scores.double(), answers[asked.slot[:, None], among])
         return -log_prob_of(law, asked.answer).mean()
 
-    _train([trained.tables["query"]], loss, recipe)
+    sides = {"query": ("query",), "document": ("document", "text")}
+    _train([trained.tables[name] for side in sides if side in train for name in sides[side]], loss, recipe)
     return trained
 
 

@@ -14,7 +14,7 @@ from hmmlib._checks import ArrayLike, check_kind, check_positive, check_positive
 from hmmlib._random import keyed_generator
 from hmmlib.pretraining import PretrainingRecipe, Stage
 from hmmlib.pretraining.optimisers import Optimisers
-from hmmlib.retrieval._door import check_world
+from hmmlib.retrieval._door import check_parts, check_world
 from hmmlib.retrieval.encoders import BiEncoder, check_encoder, top_documents
 from hmmlib.retrieval.mixtures import at_answer, log_prob_of, sequence_law, token_law
 from hmmlib.retrieval.readers import AnswerReader, check_reader
@@ -144,12 +144,7 @@ def train_rag(
     Raises:
         ValueError: Nothing to train, or something else; another law; k out of range.
     """
-    if (
-        not isinstance(train, Collection)
-        or not train
-        or not all(part in ("reader", "query") for part in train)
-    ):
-        raise ValueError(f"train: expected some of reader, query, got {train!r}")
+    check_parts(train, ("reader", "query"))
     if law not in ("sequence", "token"):
         raise ValueError(f"law: expected sequence or token, got {law!r}")
     recipe, k = _recipe(recipe), check_positive_int(k, "k")
