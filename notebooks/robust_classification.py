@@ -240,7 +240,7 @@ def of(arm, thickness, level=None, train_noise=0.0, what="accuracy"):
 
 
 # %% mystnb={"figure": {"caption": "Accuracy against noise, for three thicknesses of the arcs; dots are worlds, lines their means. Where arcs are thin flows and Gaussians are alike in the quiet, and noise costs the flows much more. Both are below the perfect model of clean vectors, and that is below what knows the noise.", "name": "rc-fig-accuracy"}, "image": {"alt": "Three panels of falling curves from clean to 5 dB. In the first two the flows begin beside the Gaussians and fall far below them, in the first from 20 dB on, in the second from 15 dB on. In the third, of thick arcs, they lie a little below everywhere. The two grey curves of Bayes' classifiers are highest."}}
-from hmmlib.plotting.robust_classification import accuracy_in_noise
+from hmmlib.plotting.shared import means_over_seeds
 
 panels = {
     f"$\\ell = {t}$": {
@@ -249,7 +249,8 @@ panels = {
     }
     for t in (0.03, 0.1, 0.3)
 }
-accuracy_in_noise(panels, ("matched Bayes", "mismatched Bayes"))
+exact = ("matched Bayes", "mismatched Bayes")
+means_over_seeds(panels, exact, x_label="noise", y_label="accuracy")
 plt.show()
 
 # %% [markdown]

@@ -117,3 +117,21 @@ def line_with_band(
     low = [m - h for m, h in zip(mean, half_width, strict=True)]
     high = [m + h for m, h in zip(mean, half_width, strict=True)]
     panel.fill_between(x, low, high, color=line.color, alpha=0.15, linewidth=0)
+
+
+def mean_and_dots(
+    panel: Axes, name: str, values: Mapping[Any, Sequence[float]], style: Mapping[str, Any]
+) -> None:
+    """Draw a line through means, and a small dot for each value.
+
+    Args:
+        panel: Where to draw.
+        name: Name of the line.
+        values: At each place along the axis, a number or a word, the values.
+        style: How the line is drawn: colour, linestyle and marker, which may be None.
+    """
+    places = list(values)
+    panel.plot(places, [float(np.mean(values[place])) for place in places], label=name, **style)
+    dots = {**style, "linestyle": "none", "marker": style["marker"] or ".", "markersize": 3, "alpha": 0.4}
+    for place in places:
+        panel.plot([place] * len(values[place]), values[place], **dots)

@@ -1,8 +1,9 @@
-"""Figures that several chapters draw: accuracies by number of states, labels that turn twice, maps of KL."""
+"""Figures that several chapters draw: means over seeds, labels that turn twice, maps of KL."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
-from hmmlib.plotting._parts import LEAST_KL
+from hmmlib.plotting._parts import LEAST_KL, mean_and_dots
 from hmmlib.plotting.style import PALETTE
 
 
@@ -37,6 +38,51 @@ def accuracy_by_states(series: Mapping[str, Mapping[int, Sequence[float]]], n_to
     axes.text(n_tokens, 102.5, "$H = V$", ha="center", va="bottom", fontsize=9)
     axes.set(xlabel="hidden states $H$", ylabel="labels right (%)", ylim=(0, 102), xticks=list(first))
     axes.legend(loc="lower left")
+    return figure
+
+
+def means_over_seeds(
+    panels: Mapping[str, Mapping[str, Mapping[Any, Sequence[float]]]],
+    exact: Sequence[str] = (),
+    *,
+    x_label: str,
+    y_label: str,
+) -> Figure:
+    """Draw what several models reach at each value of a setting, a panel for each world.
+
+    Args:
+        panels: For each title the models by name: for each value of the setting, a number or a word, what is
+            reached, one value for each seed. The line is their mean, each value a dot.
+        exact: Names of the models that are not fitted; they are drawn in grey.
+        x_label: What the setting is.
+        y_label: What is reached.
+
+    Returns:
+        The figure; the panels have one scale of what is reached.
+    """
+    names = dict.fromkeys(name for models in panels.values() for name in models)
+    fitted = [name for name in names if name not in exact]
+    styles: dict[str, dict[str, Any]] = {
+        name: style._asdict() for name, style in zip(fitted, PALETTE, strict=False)
+    }
+    for dots, name in enumerate(exact):
+        styles[name] = {"color": "#666666", "linestyle": (0, (1, 1 + 2 * dots)), "marker": None}
+    size = (2.0 + 2.2 * len(panels), 3.6)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
+    words = False
+    for axis, (title, models) in zip(axes.flat, panels.items(), strict=True):
+        for name, values in models.items():
+            mean_and_dots(axis, name, values, styles[name])
+            words |= any(isinstance(value, str) for value in values)
+        axis.set(title=title, xlabel=x_label)
+    if words:
+        for axis in axes.flat:
+            axis.tick_params(axis="x", labelrotation=45)
+    axes[0, 0].set_ylabel(y_label)
+    found = {
+        name: line for axis in axes.flat for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=2)
     return figure
 
 

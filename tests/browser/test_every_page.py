@@ -32,6 +32,16 @@ DESK, PHONE = (1280, "light"), (390, "dark")
 MOST_BYTES = 1_500_000
 # Most of its time went into describing what it finds no fault with.
 AXE = {"preload": False, "resultTypes": ["violations"]}
+# Words of code, thousands on a page, are coloured by their kind: code without a new kind is left out.
+REPEATED = """() => {
+    const seen = new Set();
+    for (const code of document.querySelectorAll('.highlight')) {
+        const before = seen.size, box = code.parentElement.parentElement.className;
+        for (const word of code.querySelectorAll('span'))
+            seen.add(`${box}|${word.parentElement.className}|${word.className}`);
+        if (seen.size === before) code.setAttribute('data-repeated', '');
+    }
+}"""
 PIECE = re.compile(r"^(?:# )?:{3,}\{(explorer|geometry|by-hand)\}", re.MULTILINE)
 
 # Formulas that are not typeset, or are but with an error.
@@ -149,8 +159,9 @@ def barriers(page: Page) -> list[str]:
     """What axe finds serious or critical."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.evaluate(REPEATED)
     # The reference has one form, hundreds of times: the first entry of each section stands for the others.
-    context = {"exclude": [["dl.py ~ dl.py"], ["dl.py dl.py ~ dl.py"]]}
+    context = {"exclude": [["dl.py ~ dl.py"], ["dl.py dl.py ~ dl.py"], ["[data-repeated]"]]}
     violations = Axe().run(page, context=context, options=AXE).response["violations"]
     return [
         f"{v['id']} in {len(v['nodes'])} places, such as {v['nodes'][0]['html'][:200]}"

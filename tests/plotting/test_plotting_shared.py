@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from hmmlib.plotting import PALETTE, accuracy_by_states, turning_labels
-from hmmlib.plotting.shared import kl_maps
-from plotting.drawn import dots, line, points, title, words
+from hmmlib.plotting.shared import kl_maps, means_over_seeds
+from plotting.drawn import dots, line, lines, points, title, words
 
 
 def bare_lines(axes: Axes) -> list[Line2D]:
@@ -79,3 +79,25 @@ def test_maps_of_kl_share_a_scale_and_have_their_numbers_in_them():
 def test_a_map_without_numbers_is_refused():
     with pytest.raises(ValueError, match="panels: expected at least one number, got none"):
         kl_maps({"empty": {"a": {}}}, rows="letters", columns="names")
+
+
+def test_exact_models_are_grey_and_values_have_dots():
+    values = {"clean": [0.9, 1.0], "10 dB": [0.5, 0.7]}
+    better = {"clean": [1.0, 1.0], "10 dB": [0.9, 0.9]}
+    figure = means_over_seeds(
+        {"thin": {"flows": values, "Bayes": better}, "thick": {"flows": better}},
+        ("Bayes",),
+        x_label="noise",
+        y_label="accuracy",
+    )
+    left, right = figure.axes
+    found = lines(left)
+    np.testing.assert_allclose(found["flows"][1], [0.95, 0.6])
+    np.testing.assert_allclose(found["Bayes"][1], [1.0, 0.9])
+    colours = {line.get_label(): line.get_color() for line in left.lines}
+    assert colours["Bayes"] == "#666666" != colours["flows"]
+    dots = [list(line.get_ydata()) for line in left.lines if line.get_linestyle() == "None"]
+    assert dots == [[0.9, 1.0], [0.5, 0.7], [1.0, 1.0], [0.9, 0.9]]
+    assert right.get_title(loc="left") == "thick"
+    assert [word.get_text() for word in figure.legends[0].get_texts()] == ["flows", "Bayes"]
+    assert (left.get_xlabel(), left.get_ylabel()) == ("noise", "accuracy")
