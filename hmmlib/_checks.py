@@ -319,3 +319,29 @@ def check_integers(found: Tensor, name: str) -> Tensor:
     if found.dtype.is_floating_point or found.dtype.is_complex or found.dtype == torch.bool:
         raise TypeError(f"{name}: expected integers, got {found.dtype}")
     return found.long()
+
+
+def check_members(values: ArrayLike, name: str, count: int) -> Tensor:
+    """Return a list of numbers of things, or raise.
+
+    Args:
+        values: The numbers, 0 … count − 1, shape (m,).
+        name: The argument's name, for the message.
+        count: How many things there are.
+
+    Returns:
+        The numbers, int64, in their order.
+
+    Raises:
+        TypeError: No integers.
+        ValueError: No number, or one out of range; the message names the entry.
+    """
+    given = as_tensor(values, name, "integers")
+    if given.ndim != 1 or not len(given):
+        raise ValueError(f"{name}: expected a list of one or more, got shape {tuple(given.shape)}")
+    found = check_integers(given, name)
+    wrong = ((found < 0) | (found >= count)).nonzero()
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(f"{name}: expected 0 … {count - 1}, entry {row} is {int(found[row])}")
+    return found

@@ -15,7 +15,7 @@ FLOORS = (
     {"hmm", "sweeps"},
     {"_book", "lm"},
     {"densities", "heads", "pretraining", "tasks", "words"},
-    {"certificates", "constructions", "retrieval", "transduction", "tuning"},
+    {"certificates", "constructions", "retrieval", "spans", "transduction", "tuning"},
     {"analysis", "experiments"},
     {"plotting"},
     {"cli"},

@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from hmmlib import HMM, ExactMaskedLM, PosteriorTask, blank_probs, linear_head, random_hmm, sample_tokens
+from hmmlib import (
+    HMM,
+    ExactMaskedLM,
+    MemoryHMM,
+    PosteriorTask,
+    blank_probs,
+    linear_head,
+    random_hmm,
+    random_memory_hmm,
+    sample_tokens,
+)
 from hmmlib.densities import GaussianMixtureEmissions
+from hmmlib.hmm import content_log_likelihood, content_posterior
 from hmmlib.transduction import Strings, error_counts, expected_errors, least_expected_error
 
 
@@ -97,3 +108,16 @@ def test_above_one_half_the_most_probable_string_is_best_and_below_it_need_not_b
             for i in range(6)
         ]
         assert expected[0] <= min(expected) + 1e-12
+
+
+def test_a_document_is_a_prompt():
+    warm = {"transition_temperature": 0.3, "emission_temperature": 0.3}
+    model = random_memory_hmm(3, 2, 8, n_cells=2, generator=1, **warm)
+    z, x = (sample_tokens(model, 20, length, generator=length) for length in (7, 4))
+    fresh = model.initial / model.initial.sum((-1, -2), keepdim=True)
+    both = content_log_likelihood(model, z) + content_log_likelihood(model, x)
+    joint = (both + model.initial.sum((-1, -2)).flatten().log()).softmax(1)
+    for i in range(20):
+        prior = content_posterior(model, z[i : i + 1]).view(3, 3, 1, 1)
+        moved = MemoryHMM(prior * fresh, model.transition, model.emission)
+        torch.testing.assert_close(content_posterior(moved, x)[i], joint[i], atol=1e-12, rtol=0)

@@ -19,9 +19,12 @@ from hmmlib.retrieval import (
     bayes_answers,
     bm25,
     decode,
+    encoder_scores,
+    evaluate_answers,
     exact_answers,
     exact_encoder,
     exact_retrieval,
+    read_perfectly,
     retrieval_given_answer,
     sequence_law,
     token_law,
@@ -271,6 +274,34 @@ def test_the_index_is_trained_when_asked():
     for train in ((), ("reader",)):
         with pytest.raises(ValueError, match="train: expected some of query, document, got"):
             train_retriever(start, WORLD, answers, k=None, train=train)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_answers_teach_retrieval_unless_documents_are_few_or_the_index_learns_too(seed):
+    sharp = {"transition_temperature": 0.05, "emission_temperature": 0.03, "n_permutations": 50}
+    model = uniform_memory(random_memory_hmm(6, 2, 36, n_cells=3, generator=seed, **sharp))
+    world = KnowledgeWorld(model, n_entities=256, n_symbols=16, generator=seed)
+    answers, seen = exact_answers(world), torch.arange(128)
+    start = BiEncoder(world, 48, generator=seed)
+    recipe = RetrieverRecipe(steps=150, batch=64, seed=seed)
+
+    def judged(k, *train):
+        how = {"k": k, "entities": seen, "train": train, "recipe": recipe}
+        learnt = train_retriever(start, world, answers, **how)
+        found = []
+        for entities in (seen, seen + 128):
+            asked = world.queries(400, generator=9, entities=entities)
+            scores = encoder_scores(learnt, asked, world.documents)
+            found.append(evaluate_answers(asked, scores, read_perfectly(answers), k=8))
+        return found
+
+    (all_seen, all_unseen), (few_seen, _) = judged(None, "query"), judged(4, "query")
+    trained_seen, trained_unseen = judged(None, "query", "document")
+    assert min(all_seen.exact_match, all_seen.recall_first) > 0.6 > 0.4 > few_seen.exact_match
+    assert few_seen.recall_first < 0.2
+    assert all_unseen.exact_match > trained_unseen.exact_match + 0.15
+    assert trained_seen.exact_match > all_seen.exact_match
+    assert trained_seen.exact_match > trained_seen.recall_first + 0.05
 
 
 def test_a_world_written_anew_keeps_its_keys():

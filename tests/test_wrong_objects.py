@@ -29,6 +29,7 @@ from hmmlib import (
     random_hmm,
     random_memory_hmm,
     retrieval,
+    spans,
     tasks,
     transduction,
     tuning,
@@ -49,6 +50,7 @@ PACKAGES = (
     densities,
     transduction,
     retrieval,
+    spans,
 )
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
@@ -87,6 +89,9 @@ MIXED = {"log_retrieval": torch.zeros(3, 2).double(), "answers": BOTH_WORDS}
 ENCODER = retrieval.BiEncoder(FACTS, 3)
 READER = retrieval.AnswerReader(FACTS, NETWORK.config)
 RETRIEVER_STEP, READER_STEP = retrieval.RetrieverRecipe(1, 2), retrieval.ReaderRecipe(1, 2, warmup=0)
+CONTEXTS = spans.SpanWorld(MEMORY_2, lengths=(2, 3), n_segments=2, context_length=5)
+ITEMS = CONTEXTS.draw(3, generator=0)
+SPANS = spans.exact_spans(CONTEXTS, ITEMS.query, ITEMS.context)
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -126,7 +131,7 @@ MADE = {
     ),
     "WordCorpus",
     *("Beams", "ErrorCounts", "SpokenWords", "Strings", "Utterances"),
-    *("Documents", "Queries", "RetrievalScores"),
+    *("Documents", "Queries", "RetrievalScores", "SpanItems", "SpanPosterior"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -135,6 +140,7 @@ FILE = object()  # a file that the test makes
 # Parts of the library for others of its parts, which have checked already.
 INSIDE = {"Corpus", "TextStream", "check_sees_others", "conditioned_on", "head_for_prior", "kl_divergences"}
 INSIDE |= {"expected_errors", "least_expected_error", "transducer_log_probs"}
+INSIDE |= {"span_f1"}
 INSIDE |= {"learning_rate_factor", "live_columns", "log_loss", "noisy_evidence", "start_errors"}
 
 # A valid call of each: its arguments by name.
@@ -348,6 +354,15 @@ CALLS = {
     "read_with": {"reader": READER, "documents": FACTS.documents},
     "evaluate_answers": {"queries": QUESTIONS, "scores": torch.ones(3, 4), "k": 2, "how": "token"}
     | {"reading": retrieval.read_with(READER, FACTS.documents)},
+    "SpanWorld": {"model": MEMORY_2, "question_transition": MEMORY_2.chain.transition, "n_segments": 2}
+    | {"lengths": (2, 3), "context_length": 5, "definition_length": 3, "question_length": 2}
+    | {"n_fillers": 2, "leak": 0.1, "relevant": 0.5},
+    "exact_spans": {"world": CONTEXTS, "query": ITEMS.query, "context": ITEMS.context, "kind": "question"}
+    | {"entities": [0, 1, 2, 3], "relevant": 0.5},
+    "shift_prior": {"posterior": SPANS, "before": 0.5, "after": 0.2},
+    "best_span": {"spans": SPANS.spans},
+    "best_f1_span": {"spans": SPANS.spans},
+    "overlap_scores": {"world": CONTEXTS, "items": ITEMS, "length_exponent": 0.5},
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {
         "task": PosteriorTask(MODEL, np.eye(3)),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_fraction, check_positive, check_positive_int
-from hmmlib.retrieval._door import check_words
+from hmmlib._texts import check_words
 
 
 def bm25(document_keys: Tensor, key: Tensor, n_words: int, *, k1: float = 1.2, b: float = 0.75) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hmmlib._texts import check_words
 from hmmlib.hmm import content_posterior
-from hmmlib.retrieval._door import check_documents, check_queries, check_words, check_world
+from hmmlib.retrieval._door import check_documents, check_queries, check_world
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 
 # Scores of so many pairs of question and document are added up at a time.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import check_positive_int, check_tensor
-from hmmlib.retrieval._door import check_words
+from hmmlib._texts import check_words
 
 Decoding = Literal["exact", "thorough", "fast", "token"]
 _LEAST = 1e-30

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from hmmlib._checks import (
     ArrayLike,
-    as_tensor,
     check_fraction,
-    check_integers,
     check_kind,
+    check_members,
     check_positive_int,
 )
 from hmmlib._display import compact_repr, in_lines
@@ -226,7 +225,11 @@ class KnowledgeWorld:
             ValueError: No entity, or one that is not there; a probability outside [0, 1].
         """
         n, random = check_positive_int(n, "n"), drawing_generator(generator)
-        among = torch.arange(self.n_entities) if entities is None else self._known(entities)
+        among = (
+            torch.arange(self.n_entities)
+            if entities is None
+            else check_members(entities, "entities", self.n_entities)
+        )
         entity = among[torch.from_numpy(random.randint(len(among), size=n))]
         return self.queries_about(entity, generator=random, paraphrase=paraphrase)
 
@@ -251,26 +254,13 @@ class KnowledgeWorld:
             TypeError: A number that is not an integer.
             ValueError: No entity, or one that is not there; a probability outside [0, 1].
         """
-        random, entity = drawing_generator(generator), self._known(entities)
+        random, entity = drawing_generator(generator), check_members(entities, "entities", self.n_entities)
         share = self.paraphrase if paraphrase is None else check_fraction(paraphrase, "paraphrase")
         slot = torch.from_numpy(random.randint(self.n_slots, size=len(entity)))
         key = self._written(self.symbols[entity], share, random)
         held = self.model.contents.cpu()[self.contents[entity]]  # (n, cells)
         both = torch.stack([slot, (slot + 1) % self.model.n_cells], 1)
         return Queries(key, slot, entity, held.gather(1, both))
-
-    def _known(self, entities: ArrayLike) -> Tensor:
-        given = as_tensor(entities, "entities", "integers")
-        if given.ndim != 1 or not len(given):
-            raise ValueError(f"entities: expected a list of one or more, got shape {tuple(given.shape)}")
-        found = check_integers(given, "entities")
-        wrong = ((found < 0) | (found >= self.n_entities)).nonzero()
-        if len(wrong):
-            row = int(wrong[0])
-            raise ValueError(
-                f"entities: expected 0 … {self.n_entities - 1}, entry {row} is {int(found[row])}"
-            )
-        return found
 
     def rewritten(self, *, generator: int | np.random.RandomState) -> KnowledgeWorld:
         """The world at another time: the same entities and keys, other memories, other texts.
