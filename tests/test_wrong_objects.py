@@ -138,7 +138,15 @@ MADE = {
 FILE = object()  # a file that the test makes
 
 # Parts of the library for others of its parts, which have checked already.
-INSIDE = {"Corpus", "TextStream", "check_sees_others", "conditioned_on", "head_for_prior", "kl_divergences"}
+INSIDE = {
+    "Corpus",
+    "TextSource",
+    "TextStream",
+    "check_sees_others",
+    "conditioned_on",
+    "head_for_prior",
+    "kl_divergences",
+}
 INSIDE |= {"expected_errors", "least_expected_error", "transducer_log_probs"}
 INSIDE |= {"span_f1"}
 INSIDE |= {"learning_rate_factor", "live_columns", "log_loss", "noisy_evidence", "start_errors"}
@@ -226,6 +234,8 @@ CALLS = {
     "evaluate": {"lm": LM, "held_out": HELD_OUT, "reach": 3},
     "pretrain": {"model": MODEL, "recipe": RECIPE, "held_out": HELD_OUT, "measure_every": 1}
     | {"checkpoint_every": 1, "stop_after": 1},
+    "train_on_texts": {"lm": NETWORK, "texts": pretraining.TextStream(MODEL, 0), "recipe": RECIPE}
+    | {"never_hidden": [3]},
     "pretraining_preset": {"name": "smoke", "seed": 0},
     "attention_head": {"model": MEMORY, "mu": [1.0, -1.0], "cell": 0, "temperature": 0.0, "rtol": 1e-7},
     "check_theorem": {"name": "head tuning", "n_models": 1},

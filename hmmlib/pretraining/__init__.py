@@ -1,8 +1,8 @@
 """Pretraining: a transformer learns masked language modelling from text of a known HMM.
 
 `pretrain` follows a `PretrainingRecipe`, measuring loss and KL against the exact conditionals on the way;
-`evaluate` measures any masked language model on held-out text. `PRETRAINING_PRESETS` has recipes from seconds
-on a laptop to the paper's own.
+`evaluate` measures any masked language model on held-out text. `train_on_texts` trains on texts from
+anywhere. `PRETRAINING_PRESETS` has recipes from seconds on a laptop to the paper's own.
 """
 
 from hmmlib.pretraining.corpus import Corpus, CorpusConfig, TextStream
@@ -11,6 +11,7 @@ from hmmlib.pretraining.history import History, Measurement
 from hmmlib.pretraining.presets import PAPER_MASKING, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
 from hmmlib.pretraining.recipe import PretrainingRecipe, Stage
 from hmmlib.pretraining.schedule import Schedule, learning_rate_factor
+from hmmlib.pretraining.texts import TextSource, train_on_texts
 from hmmlib.pretraining.trainer import Pretrained, pretrain
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "PretrainingRecipe",
     "Schedule",
     "Stage",
+    "TextSource",
     "TextStream",
     "draw_held_out",
     "evaluate",
@@ -34,4 +36,5 @@ __all__ = [
     "learning_rate_factor",
     "pretrain",
     "pretraining_preset",
+    "train_on_texts",
 ]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -24,11 +23,11 @@ from hmmlib.lm.checkpoints import freeze
 from hmmlib.pretraining.corpus import Corpus, TextStream
 from hmmlib.pretraining.evaluation import HeldOut, draw_held_out, evaluate
 from hmmlib.pretraining.history import History, Measurement
+from hmmlib.pretraining.loss import step_loss
 from hmmlib.pretraining.optimisers import Optimisers
 from hmmlib.pretraining.recipe import PretrainingRecipe
 
 _FORMAT = "hmmlib pretraining 1"
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Losses are fetched, and looked at, after this many steps: on a GPU each fetch waits for the device.
 _FETCH_EVERY = 20
 HELD_OUT_SEED = 20_210_606
@@ -195,25 +194,10 @@ class _Run:
             report(stop - first)
 
     def _train(self, step: int) -> Tensor:
-        recipe, device = self.recipe, self.device
-        index, stage = recipe.stage_at(step)
+        index, stage = self.recipe.stage_at(step)
         tokens = self.texts[index].batch(step, stage.batch, stage.length)
-        random = step_generator(device, recipe.seed, 1, step)
-        seen = targets = tokens
-        if not recipe.transformer.causal:
-            seen, chosen = recipe.masking.apply(tokens, self.model.chain.n_tokens, random)
-            # −100 is what torch leaves out of the mean.
-            targets = tokens.masked_fill(~chosen, -100)
-        # Dropout draws from torch's global generator: seeded for the step, and put back after it.
-        cards = [device] if device.type == "cuda" else []
-        with (
-            torch.random.fork_rng(cards, enabled=recipe.transformer.dropout > 0),
-            torch.autocast(device.type, _DTYPES[recipe.precision], enabled=recipe.precision != "float32"),
-        ):
-            if recipe.transformer.dropout > 0:
-                torch.manual_seed(random.initial_seed())
-            logits = self.logits(self.lm.embedding(seen))
-        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        random = step_generator(self.device, self.recipe.seed, 1, step)
+        loss = step_loss(self.lm, self.logits, tokens, self.recipe, random)
         self.scaler.scale(loss).backward()
         self.optimisers.step(step, self.scaler)
         self.tokens += tokens.numel()
