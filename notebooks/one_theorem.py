@@ -699,6 +699,28 @@ Table(["30 states, 10 tokens", "1 mask", "2 masks", "3 masks", "4 masks"], rows)
 #
 # ## Summary
 #
+# ```{list-table}
+# :header-rows: 1
+# :name: ott-tab-claim
+#
+# * - Claim
+#   - In this world it holds when
+#   - It fails when
+#   - Evidence
+# * - A linear head on a masked language model finds every label that depends on a hidden state
+#   - the columns of $W$ are independent, or the weights of the label vanish on their dependencies
+#   - there are more states than words: then most labels are out of reach of any head
+#   - {prf:ref}`thm-head-tuning`, {prf:ref}`ott-thm-converse`
+# * - With a soft prompt less is enough
+#   - a vector leaves the states that the label needs and no dependent column besides
+#   - the states that the label needs are dependent among themselves
+#   - {prf:ref}`sp-thm-prompt`
+# * - With a memory and an attention head still less is enough
+#   - some states are recoverable, and a text has a position that is sure to be in one
+#   - no text makes a position sure: the head then reads what is only likely
+#   - {prf:ref}`att-thm-head`, {prf:ref}`mp-thm-prompt`
+# ```
+#
 # - What a model shows at a position is $W_B\, p_r$: the columns that are left, weighted by a posterior.
 # - A head reads $\nu$ off the columns that are left if and only if $\nu$ vanishes on their dependencies. The paper's four assumptions are this.
 # - Bayes' rule gives $\nu$: a ratio of priors after a prompt, the likelihood of the token seen in the text.

@@ -275,6 +275,7 @@ Table(["thickness ℓ", *LEVELS], rows, ".1f")
 # are ahead in every one of the worlds. With thick arcs the flows are nowhere ahead. **Wherever a difference can be
 # told, noise costs the flows more.**
 #
+# (rc-sec-training)=
 # ## What noise in training does
 #
 # A control that the paper does not have: give both models a second, noisy copy of each training sequence. The noise
@@ -295,6 +296,7 @@ Table(["ℓ", "model", "trained on", *LEVELS], rows, ".1f")
 # narrows, and the order stays. In the quiet it costs little. Whoever knows such noise and does not train with it
 # compares models of which none is meant for the task.
 #
+# (rc-sec-density)=
 # ## A better density, a less robust classifier
 #
 # Are the flows bad models? For thin arcs they are the better ones: new clean sequences are likelier under them, and
@@ -735,11 +737,11 @@ Table(["δ", *LEVELS], rows, ["g", *[".3f"] * 5])
 # * - The better density is the better classifier
 #   - in the quiet, here
 #   - there is noise that it does not know
-#   - {prf:ref}`rc-prop-thin`, the table of nats
+#   - {prf:ref}`rc-prop-thin`, {ref}`rc-sec-density`
 # * - Training with noise helps
 #   - the noise is like that of the test, at 10 dB and below
 #   - there is none: in the quiet it costs a little
-#   - the tables above
+#   - {ref}`rc-sec-training`
 # ```
 #
 # - Noise that is added to a mixture of Gaussians gives a mixture of Gaussians. So two oracles are known, with and without the knowledge of

@@ -357,6 +357,7 @@ perplexity_by_seconds(points)
 plt.show()
 
 # %% [markdown]
+# (ts-sec-network)=
 # ## What does the network add, and what dropout?
 #
 # On the known source, where everything is measured from the least that is possible. The network and the fit by EM
@@ -672,7 +673,7 @@ for start in (None, *seeds):
 # * - The network and dropout are needed
 #   - network: there is enough text; dropout: there is little
 #   - network: little text; dropout: more text, or too few epochs to make up for it
-#   - the table above
+#   - {ref}`ts-sec-network`
 # ```
 #
 # - With words in classes, a word leaves $k$ of $Kk$ states possible, and inference is exact in $k^2$ steps a word.

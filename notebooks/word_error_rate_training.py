@@ -285,6 +285,7 @@ Table(header, rows, [None, ".2f", None, *[".1f"] * 4])
 # the right strings less probable than that, and the errors fewer still, with a beam of one (a greedy search) and of
 # eight. What is fewer are the words left out. But this is one world, and two hundred and fifty utterances.
 #
+# (we-sec-worlds)=
 # ## Two thousand utterances, five worlds
 #
 # `hmmlib sweep word-error-training` does it at length: five worlds, in which utterances are a little longer; a
@@ -401,6 +402,7 @@ Table(header, rows, [None, None, None, ".1f", ".1f", ".2f", ".1f"])
 # lead in greedy decoding is a few tenths of a point, and in most worlds not to be told from none. Most of what
 # training for errors has learnt here is one number.
 #
+# (we-sec-decoding)=
 # ## How it is decoded
 #
 # The other half of the claim: less depends on the beam, and on how scores are divided by the length of a string,
@@ -462,6 +464,7 @@ Table([*header, "difference"], rows, [None, None, ".1f", ".1f", ".2f"])
 # For a transducer that was trained for likelihood this gains as much as training for errors does with a beam of
 # eight. It needs no gradient, only a list.
 #
+# (we-sec-fails)=
 # ## Where it fails
 #
 # By {prf:ref}`we-prop-gradient` a string pulls with its probability. What the model finds improbable is not heard,
@@ -794,15 +797,15 @@ Table(["words", "Bayes", *models], rows, ".1f")
 # * - Training for word errors makes a transducer more accurate than as many steps for likelihood
 #   - the search is greedy, or the first training was short
 #   - a blank penalty is chosen for each: then hardly anything is left
-#   - {numref}`we-fig-plane`, the table of differences
+#   - {numref}`we-fig-plane`, {ref}`we-sec-worlds`
 # * - It depends less on the beam and on the length exponent
 #   - the beam is meant
 #   - the exponent is meant: no difference can be told
-#   - {numref}`we-fig-decoding` and the table below it
+#   - {numref}`we-fig-decoding`, {ref}`we-sec-decoding`
 # * - Word errors can be trained for alone
 #   - the model knows roughly what is right
 #   - it is sure of something wrong: its lists do not hold what is right
-#   - {prf:ref}`we-prop-gradient`, the table of exchanged words
+#   - {prf:ref}`we-prop-gradient`, {ref}`we-sec-fails`
 # ```
 #
 # - As many steps for likelihood give more likelihood and more errors: a better model of the text is not what makes

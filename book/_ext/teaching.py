@@ -58,7 +58,7 @@ def theory(root: Path) -> list[Path]:
         Their sources in ``notebooks``, as text.
     """
     contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    (part,) = (part for part in contents["parts"] if part["caption"] == PART)
+    (part,) = (part for part in contents["parts"] if part.get("caption") == PART)
     return [root / (chapter["file"] + ".py") for chapter in part["chapters"]]
 
 

@@ -50,8 +50,8 @@ def swaps(panels: Mapping[str, np.ndarray]) -> Figure:
     Returns:
         The figure, a square of four numbers for each title; darker is more.
     """
-    n_columns = min(4, len(panels))
-    n_rows = -(-len(panels) // n_columns)
+    n_rows = -(-len(panels) // 4)
+    n_columns = -(-len(panels) // n_rows)
     figure, axes = plt.subplots(
         n_rows, n_columns, figsize=(0.6 + 1.75 * n_columns, 0.4 + 2.0 * n_rows), squeeze=False
     )

@@ -69,15 +69,12 @@ def means_over_seeds(
         styles[name] = {"color": "#666666", "linestyle": (0, (1, 1 + 2 * dots)), "marker": None}
     size = (2.0 + 2.2 * len(panels), 3.6)
     figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
-    words = False
     for axis, (title, models) in zip(axes.flat, panels.items(), strict=True):
         for name, values in models.items():
             mean_and_dots(axis, name, values, styles[name])
-            words |= any(isinstance(value, str) for value in values)
+            if len(values) > 5 and any(isinstance(value, str) for value in values):  # no room for words
+                axis.tick_params(axis="x", labelrotation=45)
         axis.set(title=title, xlabel=x_label)
-    if words:
-        for axis in axes.flat:
-            axis.tick_params(axis="x", labelrotation=45)
     axes[0, 0].set_ylabel(y_label)
     found = {
         name: line for axis in axes.flat for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
