@@ -363,9 +363,9 @@ Table(header, rows, ".1f")
 
 # %% [markdown]
 # With a frozen index {prf:ref}`rag-prop-gradient` is seen at work. Trained on all documents, a retriever that began
-# with nothing finds the right document for most questions about seen entities, and for most about unseen ones.
-# Trained on four, it ends as it began. A thousand pairs of a question and its document, shown to it before, are as
-# good as all documents: then four are enough.
+# with nothing finds the right document for most questions about seen entities, and for most about unseen ones. Trained
+# on four, it ends little better than it began. A thousand pairs of a question and its document, shown to it before, are
+# as good as all documents: then four are enough.
 #
 # With an index that is trained too, something else happens. More questions about seen entities are answered. But
 # fewer of the answers come from the right document, and of unseen entities hardly anything is known. The vectors of
