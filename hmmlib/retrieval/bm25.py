@@ -36,7 +36,8 @@ def bm25(document_keys: Tensor, key: Tensor, n_words: int, *, k1: float = 1.2, b
     rarity = (1 + (len(counts) - having + 0.5) / (having + 0.5)).log()
     length = counts.sum(1, keepdim=True)
     worth = counts * (k1 + 1) / (counts + k1 * (1 - b + b * length / length.mean()))
-    return asked @ (rarity * worth).T
+    # Scores that are the same are so to the last digit, in whatever order their terms were added.
+    return (asked @ (rarity * worth).T).round(decimals=12)
 
 
 def _counts(words: Tensor, n_words: int) -> Tensor:

@@ -12,6 +12,7 @@ from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 
 # Scores of so many pairs of question and document are added up at a time.
 _PIECE = 2**22
+_DIGITS = 12
 
 
 def pair_log_probs(world: KnowledgeWorld) -> Tensor:
@@ -69,7 +70,8 @@ def _scores(pairs: Tensor, key: Tensor, document_keys: Tensor) -> Tensor:
     total = pairs.new_zeros(len(key), len(document_keys))
     for asked, written in zip(key.T, document_keys.T, strict=True):
         total += pairs[written][:, asked].T
-    return total
+    # Documents that are as probable are so to the last digit, whatever order their terms were added in.
+    return total.round(decimals=_DIGITS)
 
 
 def exact_answers(world: KnowledgeWorld, documents: Documents | None = None) -> Tensor:
