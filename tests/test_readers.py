@@ -7,12 +7,12 @@ import torch
 
 from hmmlib import TransformerConfig, random_memory_hmm
 from hmmlib.hmm import uniform_memory
+from hmmlib.pretraining import ModuleRecipe
 from hmmlib.retrieval import (
     AnswerReader,
     BiEncoder,
     Documents,
     KnowledgeWorld,
-    ReaderRecipe,
     teach_reading,
     train_closed_book,
     train_rag,
@@ -63,7 +63,7 @@ def test_a_start_does_not_depend_on_the_default_number_type(other):
 
 
 def test_who_is_taught_to_read_finds_answers_and_who_has_no_document_learns_facts():
-    recipe = ReaderRecipe(steps=60, batch=32, seed=1)
+    recipe = ModuleRecipe(steps=60, batch=32, seed=1)
     taught = teach_reading(START, WORLD, recipe=recipe)
     assert nats(taught, OWN) < nats(START, OWN) - 0.1
     closed = train_closed_book(START, WORLD, recipe=recipe)
@@ -77,7 +77,7 @@ def test_who_is_taught_to_read_finds_answers_and_who_has_no_document_learns_fact
 def test_rag_trains_what_is_asked_and_nothing_else(train, law):
     encoder = BiEncoder(WORLD, 8, generator=0)
     before = {name: value.clone() for name, value in START.state_dict().items()}
-    recipe = ReaderRecipe(steps=3, batch=8, warmup=0)
+    recipe = ModuleRecipe(steps=3, batch=8, warmup=0)
     reader, learnt = train_rag(START, encoder, WORLD, k=3, law=law, train=train, recipe=recipe)
     changed = {
         "reader": any(not torch.equal(value, before[name]) for name, value in reader.state_dict().items()),
@@ -103,10 +103,3 @@ def test_rag_trains_what_is_asked_and_nothing_else(train, law):
 def test_what_is_wrong_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
         train_rag(START, BiEncoder(WORLD, 8), WORLD, **({"k": 3} | changes))
-
-
-def test_a_recipe_has_steps_and_rates():
-    with pytest.raises(ValueError, match="steps"):
-        ReaderRecipe(steps=0)
-    with pytest.raises(ValueError, match="learning_rate"):
-        ReaderRecipe(learning_rate=-1.0)

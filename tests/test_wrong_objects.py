@@ -88,7 +88,7 @@ BOTH_WORDS = torch.full((3, 2, 2, 2), 0.25, dtype=torch.float64)
 MIXED = {"log_retrieval": torch.zeros(3, 2).double(), "answers": BOTH_WORDS}
 ENCODER = retrieval.BiEncoder(FACTS, 3)
 READER = retrieval.AnswerReader(FACTS, NETWORK.config)
-RETRIEVER_STEP, READER_STEP = retrieval.RetrieverRecipe(1, 2), retrieval.ReaderRecipe(1, 2, warmup=0)
+RETRIEVER_STEP, READER_STEP = retrieval.RetrieverRecipe(1, 2), pretraining.ModuleRecipe(1, 2, warmup=0)
 CONTEXTS = spans.SpanWorld(MEMORY_2, lengths=(2, 3), n_segments=2, context_length=5)
 ITEMS = CONTEXTS.draw(3, generator=0)
 SPANS = spans.exact_spans(CONTEXTS, ITEMS.query, ITEMS.context)
@@ -148,7 +148,7 @@ INSIDE = {
     "kl_divergences",
 }
 INSIDE |= {"expected_errors", "least_expected_error", "transducer_log_probs"}
-INSIDE |= {"span_f1"}
+INSIDE |= {"span_f1", "train_module"}
 INSIDE |= {"learning_rate_factor", "live_columns", "log_loss", "noisy_evidence", "start_errors"}
 
 # A valid call of each: its arguments by name.
@@ -353,7 +353,7 @@ CALLS = {
     "train_retriever": {"encoder": ENCODER, "world": FACTS, "answers": retrieval.exact_answers(FACTS), "k": 2}
     | {"entities": [0, 1], "train": ("query",), "recipe": RETRIEVER_STEP},
     "AnswerReader": {"world": FACTS, "config": NETWORK.config, "generator": 0},
-    "ReaderRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "matrix_learning_rate": 0.1, "warmup": 0}
+    "ModuleRecipe": {"steps": 1, "batch": 2, "learning_rate": 0.1, "matrix_learning_rate": 0.1, "warmup": 0}
     | {"seed": 0},
     "teach_reading": {"reader": READER, "world": FACTS, "recipe": READER_STEP},
     "train_closed_book": {"reader": READER, "world": FACTS, "entities": [0], "recipe": READER_STEP},

@@ -25,10 +25,10 @@ from hmmlib.experiments.fact_worlds import (
 )
 from hmmlib.experiments.scoring import rounded
 from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
+from hmmlib.pretraining import ModuleRecipe
 from hmmlib.retrieval import (
     AnswerReader,
     Queries,
-    ReaderRecipe,
     RetrieverRecipe,
     bm25,
     read_with,
@@ -101,9 +101,9 @@ class FactRetrievalConfig:
         alone = {"warm_up": warm, "training": warm}
         together: Record = {
             "warm_up": warm,
-            "reading": asdict(ReaderRecipe(steps=1500 // steps, batch=64)),
-            "closed": asdict(ReaderRecipe(steps=1200 // steps, batch=128)),
-            "training": asdict(ReaderRecipe(steps=300 // steps, batch=32)),
+            "reading": asdict(ModuleRecipe(steps=1500 // steps, batch=64)),
+            "closed": asdict(ModuleRecipe(steps=1200 // steps, batch=128)),
+            "training": asdict(ModuleRecipe(steps=300 // steps, batch=32)),
         }
         small, large = (world_of(words, self.questions) for words in (SMALL_VOCABULARY, LARGE_VOCABULARY))
         points: list[tuple[Any, ...]] = [
@@ -292,8 +292,8 @@ def check_cell(config: Record) -> None:
     RetrieverRecipe(**how["warm_up"])
     for name in ("reading", "closed"):
         if name in how:
-            ReaderRecipe(**how[name])
-    (ReaderRecipe if kind == "facts" else RetrieverRecipe)(**how["training"])
+            ModuleRecipe(**how[name])
+    (ModuleRecipe if kind == "facts" else RetrieverRecipe)(**how["training"])
 
 
 def _matched(name: str, half: str, record: Record) -> float | None:

@@ -11,12 +11,12 @@ from torch import Tensor
 from hmmlib._checks import check_fraction, check_positive_int
 from hmmlib.experiments.scoring import rounded
 from hmmlib.hmm import random_memory_hmm, uniform_memory
+from hmmlib.pretraining import ModuleRecipe
 from hmmlib.retrieval import (
     BiEncoder,
     Documents,
     KnowledgeWorld,
     Queries,
-    ReaderRecipe,
     RetrieverRecipe,
     encoder_scores,
     evaluate_answers,
@@ -235,13 +235,13 @@ class FactBench:
             recipe=RetrieverRecipe(**recipe | {"seed": self.seed}),
         )
 
-    def recipe(self, entry: Record) -> ReaderRecipe:
+    def recipe(self, entry: Record) -> ModuleRecipe:
         """Make a reader's recipe with the cell's seed.
 
         Args:
-            entry: The entries of a `ReaderRecipe`.
+            entry: The entries of a `ModuleRecipe`.
 
         Returns:
             The recipe.
         """
-        return ReaderRecipe(**entry | {"seed": self.seed})
+        return ModuleRecipe(**entry | {"seed": self.seed})

@@ -2,12 +2,14 @@
 
 `pretrain` follows a `PretrainingRecipe`, measuring loss and KL against the exact conditionals on the way;
 `evaluate` measures any masked language model on held-out text. `train_on_texts` trains on texts from
-anywhere. `PRETRAINING_PRESETS` has recipes from seconds on a laptop to the paper's own.
+anywhere, `train_module` whatever has a transformer in it. `PRETRAINING_PRESETS` has recipes from seconds on
+a laptop to the paper's own.
 """
 
 from hmmlib.pretraining.corpus import Corpus, CorpusConfig, TextStream
 from hmmlib.pretraining.evaluation import Evaluation, HeldOut, draw_held_out, evaluate, kl_divergences
 from hmmlib.pretraining.history import History, Measurement
+from hmmlib.pretraining.modules import ModuleRecipe, train_module
 from hmmlib.pretraining.presets import PAPER_MASKING, PRETRAINING_PRESETS, VARIANTS, pretraining_preset
 from hmmlib.pretraining.recipe import PretrainingRecipe, Stage
 from hmmlib.pretraining.schedule import Schedule, learning_rate_factor
@@ -24,6 +26,7 @@ __all__ = [
     "HeldOut",
     "History",
     "Measurement",
+    "ModuleRecipe",
     "Pretrained",
     "PretrainingRecipe",
     "Schedule",
@@ -36,5 +39,6 @@ __all__ = [
     "learning_rate_factor",
     "pretrain",
     "pretraining_preset",
+    "train_module",
     "train_on_texts",
 ]

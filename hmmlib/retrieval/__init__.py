@@ -27,7 +27,7 @@ from hmmlib.retrieval.evaluation import (
 from hmmlib.retrieval.exact import bayes_answers, exact_answers, exact_retrieval
 from hmmlib.retrieval.mixtures import decode, retrieval_given_answer, sequence_law, token_law
 from hmmlib.retrieval.readers import AnswerReader
-from hmmlib.retrieval.training import ReaderRecipe, teach_reading, train_closed_book, train_rag
+from hmmlib.retrieval.training import teach_reading, train_closed_book, train_rag
 from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "Documents",
     "KnowledgeWorld",
     "Queries",
-    "ReaderRecipe",
     "RetrievalScores",
     "RetrieverRecipe",
     "bayes_answers",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from hmmlib._checks import ArrayLike, check_kind, check_positive, check_positive_int
+from hmmlib._checks import ArrayLike, check_positive_int
 from hmmlib._random import keyed_generator
-from hmmlib.pretraining import PretrainingRecipe, Stage
-from hmmlib.pretraining.optimisers import Optimisers
+from hmmlib.pretraining import ModuleRecipe, train_module
+from hmmlib.pretraining.modules import given_recipe
 from hmmlib.retrieval._door import check_parts, check_world
 from hmmlib.retrieval.encoders import BiEncoder, check_encoder, top_documents
 from hmmlib.retrieval.mixtures import at_answer, log_prob_of, sequence_law, token_law
@@ -23,37 +22,8 @@ from hmmlib.retrieval.worlds import Documents, KnowledgeWorld, Queries
 _BLOCK = 32
 
 
-@dataclass(frozen=True)
-class ReaderRecipe:
-    """How a reader is trained: Muon for the matrices of its layers, AdamW for all else.
-
-    Attributes:
-        steps: Number of steps.
-        batch: Questions in a step.
-        learning_rate: Of AdamW, at its highest.
-        matrix_learning_rate: Of Muon, at its highest.
-        warmup: Steps over which the rates rise from zero; after that they fall linearly to zero.
-        seed: Of the questions.
-    """
-
-    steps: int = 300
-    batch: int = 32
-    learning_rate: float = 3e-3
-    matrix_learning_rate: float = 0.02
-    warmup: int = 20
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch"):
-            check_positive_int(getattr(self, name), name)
-        for name in ("learning_rate", "matrix_learning_rate"):
-            check_positive(getattr(self, name), name)
-        for name in ("warmup", "seed"):
-            check_positive_int(getattr(self, name), name, 0)
-
-
 def teach_reading(
-    reader: AnswerReader, world: KnowledgeWorld, *, recipe: ReaderRecipe | None = None
+    reader: AnswerReader, world: KnowledgeWorld, *, recipe: ModuleRecipe | None = None
 ) -> AnswerReader:
     """Teach a reader to find answers in a document that has them, with entities that are new every time.
 
@@ -65,7 +35,7 @@ def teach_reading(
     Returns:
         The reader that can read, and knows no fact.
     """
-    recipe = _recipe(recipe)
+    recipe = given_recipe(recipe)
     taught = copy.deepcopy(check_reader(reader))
     check_world(world)
     kept: list[tuple[Queries, Documents]] = []
@@ -81,7 +51,7 @@ def teach_reading(
         asked, own = kept[0][0].part(rows), Documents(*(table[rows] for table in kept[0][1]))
         return -at_answer(taught(asked.slot, asked.key, own), asked.answer).mean()
 
-    _train(taught, loss, recipe)
+    train_module(taught, loss, recipe)
     return taught
 
 
@@ -90,7 +60,7 @@ def train_closed_book(
     world: KnowledgeWorld,
     *,
     entities: ArrayLike | None = None,
-    recipe: ReaderRecipe | None = None,
+    recipe: ModuleRecipe | None = None,
 ) -> AnswerReader:
     """Teach a reader the facts themselves, without documents.
 
@@ -103,7 +73,7 @@ def train_closed_book(
     Returns:
         The closed book.
     """
-    recipe = _recipe(recipe)
+    recipe = given_recipe(recipe)
     taught = copy.deepcopy(check_reader(reader))
     check_world(world)
 
@@ -111,7 +81,7 @@ def train_closed_book(
         asked = world.queries(recipe.batch, generator=keyed_generator(recipe.seed, step), entities=entities)
         return -at_answer(taught(asked.slot, asked.key), asked.answer).mean()
 
-    _train(taught, loss, recipe)
+    train_module(taught, loss, recipe)
     return taught
 
 
@@ -124,7 +94,7 @@ def train_rag(
     entities: ArrayLike | None = None,
     law: Literal["sequence", "token"] = "sequence",
     train: Collection[str] = ("reader", "query"),
-    recipe: ReaderRecipe | None = None,
+    recipe: ModuleRecipe | None = None,
 ) -> tuple[AnswerReader, BiEncoder]:
     """Train a reader and the questions' side of a retriever on answers alone (Lewis et al. 2020).
 
@@ -147,7 +117,7 @@ def train_rag(
     check_parts(train, ("reader", "query"))
     if law not in ("sequence", "token"):
         raise ValueError(f"law: expected sequence or token, got {law!r}")
-    recipe, k = _recipe(recipe), check_positive_int(k, "k")
+    recipe, k = given_recipe(recipe), check_positive_int(k, "k")
     own_reader, own_encoder = copy.deepcopy(check_reader(reader)), copy.deepcopy(check_encoder(encoder))
     together = nn.ModuleDict({"reader": own_reader, "encoder": own_encoder})
     check_world(world)
@@ -164,27 +134,5 @@ def train_rag(
         answers = own_reader.answers(asked.slot, asked.key, world.documents, which)
         return -log_prob_of(put_together(scores.double(), answers), asked.answer).mean()
 
-    _train(together, loss, recipe)
+    train_module(together, loss, recipe)
     return own_reader.requires_grad_(requires_grad=True), own_encoder.requires_grad_(requires_grad=True)
-
-
-def _recipe(recipe: ReaderRecipe | None) -> ReaderRecipe:
-    if recipe is None:
-        return ReaderRecipe()
-    return check_kind(recipe, ReaderRecipe, "recipe", "a ReaderRecipe")
-
-
-def _train(module: nn.Module, loss: Callable[[int], Tensor], recipe: ReaderRecipe) -> None:
-    plan = PretrainingRecipe(
-        stages=(Stage(recipe.steps, recipe.batch, 1),),
-        optimiser="muon",
-        learning_rate=recipe.learning_rate,
-        matrix_learning_rate=recipe.matrix_learning_rate,
-        warmup=min(recipe.warmup, recipe.steps - 1),
-    )
-    optimisers, scaler = Optimisers(module, plan), torch.amp.GradScaler("cpu", enabled=False)
-    module.train()
-    for step in range(recipe.steps):
-        loss(step).backward()
-        optimisers.step(step, scaler)
-    module.eval()
