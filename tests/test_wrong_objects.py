@@ -91,6 +91,7 @@ READER = retrieval.AnswerReader(FACTS, NETWORK.config)
 RETRIEVER_STEP, READER_STEP = retrieval.RetrieverRecipe(1, 2), pretraining.ModuleRecipe(1, 2, warmup=0)
 CONTEXTS = spans.SpanWorld(MEMORY_2, lengths=(2, 3), n_segments=2, context_length=5)
 ITEMS = CONTEXTS.draw(3, generator=0)
+SPAN_READER = spans.SpanReader(spans.reader_lm(CONTEXTS, NETWORK.config), hidden=4)
 SPANS = spans.exact_spans(CONTEXTS, ITEMS.query, ITEMS.context)
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
@@ -131,7 +132,7 @@ MADE = {
     ),
     "WordCorpus",
     *("Beams", "ErrorCounts", "SpokenWords", "Strings", "Utterances"),
-    *("Documents", "Queries", "RetrievalScores", "SpanItems", "SpanPosterior"),
+    *("Documents", "Queries", "RetrievalScores", "SpanItems", "SpanPosterior", "SpanScores"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -148,7 +149,7 @@ INSIDE = {
     "kl_divergences",
 }
 INSIDE |= {"expected_errors", "least_expected_error", "transducer_log_probs"}
-INSIDE |= {"span_f1", "train_module"}
+INSIDE |= {"span_f1", "span_loss", "train_module"}
 INSIDE |= {"learning_rate_factor", "live_columns", "log_loss", "noisy_evidence", "start_errors"}
 
 # A valid call of each: its arguments by name.
@@ -370,6 +371,16 @@ CALLS = {
     "exact_spans": {"world": CONTEXTS, "query": ITEMS.query, "context": ITEMS.context, "kind": "question"}
     | {"entities": [0, 1, 2, 3], "relevant": 0.5},
     "shift_prior": {"posterior": SPANS, "before": 0.5, "after": 0.2},
+    "Articles": {"world": CONTEXTS, "entities": [0, 1], "n_segments": 2, "seed": 0},
+    "reader_lm": {"world": CONTEXTS, "config": NETWORK.config, "generator": 0},
+    "SpanReader": {"lm": SPAN_READER.lm, "hidden": 4, "generator": 0},
+    "span_targets": {"items": ITEMS},
+    "retrofit": {"reader": SPAN_READER, "world": CONTEXTS, "entities": [0, 1], "relevance_weight": 0.1}
+    | {"recipe": READER_STEP},
+    "adapt": {"reader": SPAN_READER, "items": ITEMS, "recipe": READER_STEP},
+    "read_spans": {"reader": SPAN_READER, "items": ITEMS},
+    "evaluate_spans": {"items": ITEMS, "posterior": SPANS},
+    "span_agreement": {"items": ITEMS, "scores": SPANS.spans},
     "best_span": {"spans": SPANS.spans},
     "best_f1_span": {"spans": SPANS.spans},
     "overlap_scores": {"world": CONTEXTS, "items": ITEMS, "length_exponent": 0.5},

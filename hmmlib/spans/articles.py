@@ -1,0 +1,86 @@
+"""Texts to pretrain on: articles that speak of two entities in turn."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int
+from hmmlib._random import keyed_generator, start_generator
+from hmmlib.hmm import sample_tokens
+from hmmlib.spans.worlds import SpanWorld, known_entities
+
+# Articles for several steps are drawn at once.
+_BLOCK = 32
+
+
+class Articles:
+    """Articles of segments with a filler between neighbours, about two entities by turns.
+
+    So what an article speaks of comes up again, as in real documents, and a hidden token can be told from
+    another segment.
+
+    Args:
+        world: The world whose words are written.
+        entities: Which entities are spoken of; all if not given.
+        n_segments: Segments of an article, as even as its length allows.
+        seed: Of the articles.
+
+    Raises:
+        TypeError: Not a world, or a number that is not an integer.
+        ValueError: An entity that is not there, or fewer than two segments.
+    """
+
+    def __init__(
+        self, world: SpanWorld, *, entities: ArrayLike | None = None, n_segments: int = 4, seed: int = 0
+    ) -> None:
+        self._world = check_kind(world, SpanWorld, "world", "a SpanWorld")
+        self._entities = known_entities(entities, "entities", world.n_entities)
+        self._n_segments = check_positive_int(n_segments, "n_segments", 2)
+        self._seed = check_positive_int(seed, "seed", 0)
+        self._block: tuple[tuple[int, int, int], Tensor] | None = None
+
+    def batch(self, step: int, size: int, length: int) -> Tensor:
+        """Articles of one step.
+
+        Args:
+            step: Number of the step, from 0.
+            size: Number of articles.
+            length: Words in each.
+
+        Returns:
+            Words, int64, shape (size, length).
+
+        Raises:
+            ValueError: A length in which there is no room for the segments.
+        """
+        if length < 2 * self._n_segments - 1:
+            raise ValueError(
+                f"length: expected room for {self._n_segments} segments and fillers, got {length}"
+            )
+        number, place = divmod(step, _BLOCK)
+        key = (number, size, length)
+        if self._block is None or self._block[0] != key:
+            random = keyed_generator(self._seed, number)
+            self._block = key, self._written(size * _BLOCK, length, random)
+        return self._block[1][place * size : (place + 1) * size]
+
+    def _written(self, n: int, length: int, random: np.random.RandomState) -> Tensor:
+        both = self._entities[torch.from_numpy(random.randint(len(self._entities), size=(n, 2)))]
+        least, more = divmod(length - self._n_segments + 1, self._n_segments)
+        probs, parts = self._world.filler_probs.numpy(), []
+        for segment in range(self._n_segments):
+            if segment:
+                drawn = random.choice(self._world.n_words, (n, 1), p=probs)
+                parts.append(torch.from_numpy(drawn))
+            parts.append(
+                sample_tokens(
+                    self._world.model,
+                    n,
+                    least + (segment < more),
+                    generator=start_generator(random),
+                    memory=both[:, segment % 2],
+                )
+            )
+        return torch.cat(parts, 1)
