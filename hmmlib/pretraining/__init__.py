@@ -6,7 +6,7 @@ anywhere, `train_module` whatever has a transformer in it. `PRETRAINING_PRESETS`
 a laptop to the paper's own.
 """
 
-from hmmlib.pretraining.corpus import Corpus, CorpusConfig, TextStream
+from hmmlib.pretraining.corpus import BlockSource, Corpus, CorpusConfig, TextStream
 from hmmlib.pretraining.evaluation import Evaluation, HeldOut, draw_held_out, evaluate, kl_divergences
 from hmmlib.pretraining.history import History, Measurement
 from hmmlib.pretraining.modules import ModuleRecipe, train_module
@@ -20,6 +20,7 @@ __all__ = [
     "PAPER_MASKING",
     "PRETRAINING_PRESETS",
     "VARIANTS",
+    "BlockSource",
     "Corpus",
     "CorpusConfig",
     "Evaluation",

@@ -6,6 +6,7 @@ same text.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -19,19 +20,24 @@ from hmmlib.hmm import LatentChainModel, sample_tokens
 _BLOCK_TOKENS = 262_144
 
 
-class TextStream:
-    """Fresh text for every batch.
+class BlockSource(ABC):
+    """Texts that are drawn for several steps at once, and handed out step by step."""
 
-    Args:
-        model: HMM or memory-augmented HMM that the texts come from, on the device that trains.
-        seed: Of the text.
-        branch: Which of the streams with this seed; stages of one length need a stream each, as batches of
-            another size would be cut from the same text.
-    """
-
-    def __init__(self, model: LatentChainModel, seed: int, branch: int = 0) -> None:
-        self._model, self._seed, self._branch = model, seed, branch
+    def __init__(self) -> None:
         self._block: tuple[tuple[int, int, int], Tensor] | None = None
+
+    @abstractmethod
+    def draw(self, number: int, n: int, length: int) -> Tensor:
+        """Draw the texts of a block.
+
+        Args:
+            number: Number of the block, from 0; with the rest it decides what is drawn.
+            n: How many texts.
+            length: Tokens in each.
+
+        Returns:
+            Tokens, shape (n, length).
+        """
 
     def batch(self, step: int, size: int, length: int) -> Tensor:
         """Texts of one step.
@@ -48,10 +54,37 @@ class TextStream:
         number, place = divmod(step, per_block)
         key = (number, size, length)
         if self._block is None or self._block[0] != key:
-            random = step_generator(self._model.chain.initial.device, self._seed, 0, number, self._branch)
-            texts = sample_tokens(self._model, size * per_block, length, generator=random)
-            self._block = key, texts
+            self._block = key, self.draw(number, size * per_block, length)
         return self._block[1][place * size : (place + 1) * size]
+
+
+class TextStream(BlockSource):
+    """Fresh text for every batch.
+
+    Args:
+        model: HMM or memory-augmented HMM that the texts come from, on the device that trains.
+        seed: Of the text.
+        branch: Which of the streams with this seed; stages of one length need a stream each, as batches of
+            another size would be cut from the same text.
+    """
+
+    def __init__(self, model: LatentChainModel, seed: int, branch: int = 0) -> None:
+        super().__init__()
+        self._model, self._seed, self._branch = model, seed, branch
+
+    def draw(self, number: int, n: int, length: int) -> Tensor:
+        """Draw the texts of a block, as `BlockSource` asks.
+
+        Args:
+            number: Number of the block.
+            n: How many texts.
+            length: Tokens in each.
+
+        Returns:
+            Tokens, shape (n, length).
+        """
+        random = step_generator(self._model.chain.initial.device, self._seed, 0, number, self._branch)
+        return sample_tokens(self._model, n, length, generator=random)
 
 
 @dataclass(frozen=True)

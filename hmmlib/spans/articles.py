@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_kind, check_positive_int
 from hmmlib._random import keyed_generator, start_generator
 from hmmlib.hmm import sample_tokens
+from hmmlib.pretraining import BlockSource
 from hmmlib.spans.worlds import SpanWorld, known_entities
 
-# Articles for several steps are drawn at once.
-_BLOCK = 32
 
-
-class Articles:
+class Articles(BlockSource):
     """Articles of segments with a filler between neighbours, about two entities by turns.
 
     So what an article speaks of comes up again, as in real documents, and a hidden token can be told from
@@ -35,22 +32,22 @@ class Articles:
     def __init__(
         self, world: SpanWorld, *, entities: ArrayLike | None = None, n_segments: int = 4, seed: int = 0
     ) -> None:
+        super().__init__()
         self._world = check_kind(world, SpanWorld, "world", "a SpanWorld")
         self._entities = known_entities(entities, "entities", world.n_entities)
         self._n_segments = check_positive_int(n_segments, "n_segments", 2)
         self._seed = check_positive_int(seed, "seed", 0)
-        self._block: tuple[tuple[int, int, int], Tensor] | None = None
 
-    def batch(self, step: int, size: int, length: int) -> Tensor:
-        """Articles of one step.
+    def draw(self, number: int, n: int, length: int) -> Tensor:
+        """Draw the articles of a block, as `hmmlib.pretraining.BlockSource` asks.
 
         Args:
-            step: Number of the step, from 0.
-            size: Number of articles.
+            number: Number of the block.
+            n: How many articles.
             length: Words in each.
 
         Returns:
-            Words, int64, shape (size, length).
+            Words, int64, shape (n, length).
 
         Raises:
             ValueError: A length in which there is no room for the segments.
@@ -59,14 +56,7 @@ class Articles:
             raise ValueError(
                 f"length: expected room for {self._n_segments} segments and fillers, got {length}"
             )
-        number, place = divmod(step, _BLOCK)
-        key = (number, size, length)
-        if self._block is None or self._block[0] != key:
-            random = keyed_generator(self._seed, number)
-            self._block = key, self._written(size * _BLOCK, length, random)
-        return self._block[1][place * size : (place + 1) * size]
-
-    def _written(self, n: int, length: int, random: np.random.RandomState) -> Tensor:
+        random = keyed_generator(self._seed, number)
         both = self._entities[torch.from_numpy(random.randint(len(self._entities), size=(n, 2)))]
         least, more = divmod(length - self._n_segments + 1, self._n_segments)
         probs, parts = self._world.filler_probs.numpy(), []
