@@ -229,7 +229,7 @@ from hmmlib.retrieval import encoder_scores, exact_encoder
 
 scores = encoder_scores(exact_encoder(world), asked, world.documents)
 off = (scores.log_softmax(1) - relevance).abs().max()
-print("deviation from Bayes:", deviation(off))
+print("deviation from Bayes:", deviation(off, 1e-10))
 
 # %% mystnb={"figure": {"caption": "The bi-encoder that is Bayes, with fewer and fewer singular vectors: questions whose own document comes first, and right answers from eight documents, against the width of the vectors.", "name": "rag-fig-width"}, "image": {"alt": "Two lines that rise together from near zero at a width of 5 to above four fifths at 160, most steeply between 40 and 80. The right document comes first a little more often than answers are right."}}
 from hmmlib.plotting.shared import means_over_seeds
