@@ -22,7 +22,7 @@
 # Which document holds an answer is not known for the questions of the real world, nor what a perfect reader would
 # make of it. Here it is. An HMM with a memory writes the documents, and a fact is what its memory holds. The
 # probability that a document is meant, the probability of each answer given a document, and the best answers are all
-# exact. Running the chapter takes about a minute.
+# exact. Running the chapter takes about twenty seconds.
 
 # %%
 import matplotlib.pyplot as plt

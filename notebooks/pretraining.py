@@ -22,7 +22,7 @@
 # 4. Where in a text is the error?
 # 5. What makes training slow?
 #
-# One run is trained live. With it, running the chapter takes about a minute and a half on two cores. The paper hides words by BERT's
+# One run is trained live. With it, running the chapter takes about a minute on two cores. The paper hides words by BERT's
 # rule, which changes the very quantity that is to be learnt; {doc}`masking_rules` works out how. Here all that is hidden
 # is hidden by a blank, unless it is said otherwise.
 
