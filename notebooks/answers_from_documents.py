@@ -590,8 +590,14 @@ Table(["", "asked about", *header], rows, [None, None, *[".1f"] * 3, *[".2f"] * 
 # :::
 #
 # :::{prf:proof}
-# Given $M$ the texts are independent: $\mathbb{P}[M \mid z, x] \propto \mathbb{P}[M]\, \mathbb{P}[z \mid M]\,
-# \mathbb{P}[x \mid M] \propto \mathbb{P}[M \mid z]\, \mathbb{P}[x \mid M]$.
+# Given $M$ the texts are independent:
+#
+# $$
+# \begin{aligned}
+# \mathbb{P}[M \mid z, x] &\propto \mathbb{P}[M]\, \mathbb{P}[z \mid M]\, \mathbb{P}[x \mid M] \\
+#   &\propto \mathbb{P}[M \mid z]\, \mathbb{P}[x \mid M].
+# \end{aligned}
+# $$
 # :::
 
 # %%
