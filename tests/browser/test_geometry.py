@@ -294,7 +294,8 @@ def test_a_text_is_chosen_on_the_slider_and_in_the_drawing(geometry: Geometry) -
         corners = np.array([[0, 0], [1, 0], [0.5, 3**0.5 / 2]])
         texts = np.array([text[key] for text in geometry.state["reading"]["texts"]])
         far = np.linalg.norm(texts @ corners - np.array([0.3, 0.45, 0.25]) @ corners, axis=-1)
-        assert far[chosen] <= far.min() + 0.01
+        # Nearest but for three pixels: a page may be scrolled, and a click lands, by parts of one.
+        assert far[chosen] <= far.min() + 0.02
         geometry.check()
 
 
