@@ -42,7 +42,7 @@ class SpanReader(nn.Module):
     relevant, S[i, j] whether what is asked stands from i to j; both are logits of probabilities.
 
     Args:
-        lm: The transformer, from `reader_lm`; a copy of nothing, it is trained with the reader.
+        lm: The transformer, from `reader_lm`; it becomes a part of the reader.
         hidden: Width of the MLP's inner layer.
         generator: Seed of its start.
 
