@@ -247,8 +247,8 @@ means_over_seeds({"": lines}, x_label="width", y_label="%")
 plt.show()
 
 # %% [markdown]
-# Wide vectors are needed: a key that is a little unclear must be compared at every place. Narrow ones confuse entities,
-# as they do in practice.
+# Wide vectors are needed: a key that is a little unclear must be compared at every place. Narrow ones confuse
+# entities, as they do in practice.
 #
 # ## A retriever that learns from answers
 #
@@ -371,9 +371,9 @@ Table(header, rows, ".1f")
 
 # %% [markdown]
 # With a frozen index {prf:ref}`rag-prop-gradient` is seen at work. Trained on all documents, a retriever that began
-# with nothing finds the right document for most questions about seen entities, and for most about unseen ones. Trained
-# on four, it ends little better than it began. A thousand pairs of a question and its document, shown to it before, are
-# as good as all documents: then four are enough.
+# with nothing finds the right document for most questions about seen entities, and for most about unseen ones.
+# Trained on four, it ends little better than it began. A thousand pairs of a question and its document, shown to it
+# before, are as good as all documents: then four are enough.
 #
 # With an index that is trained too, something else happens. More questions about seen entities are answered. But
 # fewer of the answers come from the right document, and of unseen entities hardly anything is known. The vectors of
@@ -531,8 +531,8 @@ plt.show()
 # before, and nothing of the old truth is left. So the paper's claim holds, at both sizes.
 #
 # A trained reader of many facts does nearly as well. A trained reader of few does not: before, it is as good as a
-# closed book; after, it answers half of what the frozen reader does, which it once was. It does not repeat the old
-# answers. It has learnt its documents by heart, and has forgotten how to read others.
+# closed book; after, it answers little more than half of what the frozen reader does, which it once was. It does not
+# repeat the old answers. It has learnt its documents by heart, and has forgotten how to read others.
 #
 # ## Where it fails
 #
