@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -10,14 +12,20 @@ from hmmlib.hmm import uniform_memory
 from hmmlib.pretraining import ModuleRecipe
 from hmmlib.spans import (
     Articles,
+    Names,
+    PairTexts,
+    SpanPosterior,
     SpanReader,
     SpanWorld,
     adapt,
     evaluate_spans,
     exact_spans,
+    load_reader,
+    pair_texts,
     read_spans,
     reader_lm,
     retrofit,
+    save_reader,
     span_agreement,
     span_loss,
     span_targets,
@@ -130,6 +138,15 @@ def test_articles_speak_of_two_entities_by_turns():
             ValueError,
             "items: expected some that are relevant",
         ),
+        (lambda: retrofit(START, WORLD, watch_every=0), ValueError, "watch_every: expected at least 1"),
+        (lambda: retrofit(START, WORLD, entities=[1]), ValueError, "entities: expected 2 or more, got 1"),
+        (lambda: adapt(START, ITEMS, relevance_weight=-0.1), ValueError, "relevance_weight"),
+        (lambda: PairTexts(WORLD, START.lm).batch(0, 2, 12), ValueError, "length: expected 13"),
+        (lambda: pair_texts(START.lm, [[14]], [[0]]), ValueError, "query"),
+        (lambda: pair_texts(START.lm, [[1]], [[0], [0]]), ValueError, "context: expected 1 rows"),
+        (lambda: reader_lm(WORLD, more_words=-1), ValueError, "more_words: expected at least 0"),
+        (lambda: Names(WORLD, 1, generator=0), ValueError, "n_name_words: expected 3 names"),
+        (lambda: save_reader(START.lm, "x.safetensors"), TypeError, "reader: expected a SpanReader"),
         (lambda: Articles(WORLD, n_segments=1), ValueError, "n_segments: expected at least 2"),
         (lambda: Articles(WORLD).batch(0, 2, 6), ValueError, "length: expected room for 4 segments"),
     ],
@@ -137,3 +154,80 @@ def test_articles_speak_of_two_entities_by_turns():
 def test_what_is_wrong_is_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_a_reader_comes_back_from_its_file(tmp_path):
+    save_reader(START, tmp_path / "reader.safetensors", about={"made by": "me"})
+    found, about = load_reader(tmp_path / "reader.safetensors")
+    assert about == {"made by": "me"}
+    with torch.no_grad():
+        assert found(ITEMS.query[:9], ITEMS.context[:9]).equal(START(ITEMS.query[:9], ITEMS.context[:9]))
+    again = adapt(found, ITEMS.part(slice(8)), recipe=ModuleRecipe(2, 4, matrix_learning_rate=None, warmup=0))
+    assert not again.inner.weight.equal(found.inner.weight)  # it can be trained further
+
+
+def test_pairs_are_what_retrofitting_reads_without_the_answers():
+    source = PairTexts(WORLD, START.lm, entities=[0, 2], seed=1)
+    assert source.length == 13
+    text = source.batch(0, 6, 13)
+    assert text.shape == (6, 13)
+    mark, pause = WORLD.n_words, WORLD.n_words + 1
+    assert bool((text[:, 0] == mark).all())
+    assert bool((text[:, 5] == pause).all())
+    assert int(((text == mark) | (text == pause)).sum()) == 12
+    assert pair_texts(START.lm, text[:, 1:5], text[:, 6:]).equal(text)
+    assert PairTexts(WORLD, START.lm, entities=[0, 2], seed=1).batch(40, 2, 13).equal(source.batch(40, 2, 13))
+
+
+def test_a_reader_is_watched_as_it_learns():
+    recipe, seen = ModuleRecipe(6, 4, warmup=1, seed=1), {}
+    last = retrofit(
+        START,
+        WORLD,
+        recipe=recipe,
+        watch=lambda step, reader: seen.update({step: loss_of(reader)}),
+        watch_every=2,
+    )
+    assert list(seen) == [2, 4, 6]
+    assert seen[6] == loss_of(last) != seen[4]
+    unwatched = retrofit(START, WORLD, recipe=recipe)
+    assert all(map(torch.equal, last.state_dict().values(), unwatched.state_dict().values()))
+
+
+def test_relevance_alone_can_be_learnt():
+    scores = []
+    recipe = ModuleRecipe(40, 32, learning_rate=1e-2, matrix_learning_rate=None, warmup=2)
+    for weight in (1.0, 0.0):
+        learnt = adapt(START, ITEMS, relevance_weight=weight, recipe=recipe)
+        with torch.no_grad():
+            first = learnt(ITEMS.query, ITEMS.context)[:, 0, 0]
+        scores.append(
+            float(torch.nn.functional.binary_cross_entropy_with_logits(first, ITEMS.relevant.float()))
+        )
+    assert scores[0] < scores[1]
+
+
+def test_auc_is_the_share_of_pairs_in_the_right_order():
+    relevant = torch.tensor([True, True, False, False])
+    items = ITEMS.part(slice(4))._replace(relevant=relevant)
+    posterior = SpanPosterior(torch.tensor([0.9, 0.4, 0.4, 0.1]).double(), read_spans(START, items).spans)
+    assert evaluate_spans(items, posterior).auc == pytest.approx(3.5 / 4)
+    only = items._replace(relevant=torch.ones(4, dtype=torch.bool))
+    assert math.isnan(evaluate_spans(only, posterior).auc)
+
+
+def test_names_open_every_mention_and_are_shown_or_hidden():
+    names = Names(WORLD, 2, generator=1)
+    assert names.words.shape == (3, 2)
+    assert len(names.words.unique(dim=0)) == 3
+    assert names.n_words == 3
+    assert names.anybody == WORLD.n_words + 2
+    shown, hidden = (names.give(ITEMS, shown=which) for which in (True, False))
+    assert shown.query[:, :2].equal(names.words[ITEMS.entity])
+    assert bool((hidden.query[:, :2] == names.anybody).all())
+    assert hidden.context.equal(shown.context)
+    rows = torch.arange(len(ITEMS.context))[:, None]
+    for place in (0, 1):
+        assert shown.context[rows, ITEMS.begins + place].equal(names.words[ITEMS.contents][..., place])
+    assert shown.query[:, 2:].equal(ITEMS.query[:, 2:])
+    assert int((shown.context != ITEMS.context).sum()) == 4 * len(ITEMS.context)

@@ -234,7 +234,7 @@ ITEMS = WORLD.draw(4, generator=1)
         (
             lambda: exact_spans(WORLD, ITEMS.query, ITEMS.context, entities=[3]),
             ValueError,
-            "entities: expected two or more, got 1",
+            "entities: expected 2 or more, got 1",
         ),
         (
             lambda: shift_prior(SpanPosterior(torch.ones(1), torch.ones(1, 2, 2)), 0.0, 0.5),

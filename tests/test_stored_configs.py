@@ -41,6 +41,7 @@ SMALL = {
     "noise-robustness": {"arms": ("mixture_2",)},
     "word-error-training": {},
     "fact-retrieval": {"indices": ("frozen",), "paraphrases": (), "facts": ()},
+    "machine-reading": {"starts": (), "rates": ()},
 }
 
 

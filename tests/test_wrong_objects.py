@@ -373,12 +373,17 @@ CALLS = {
     | {"entities": [0, 1, 2, 3], "relevant": 0.5},
     "shift_prior": {"posterior": SPANS, "before": 0.5, "after": 0.2},
     "Articles": {"world": CONTEXTS, "entities": [0, 1], "n_segments": 2, "seed": 0},
-    "reader_lm": {"world": CONTEXTS, "config": NETWORK.config, "generator": 0},
+    "PairTexts": {"world": CONTEXTS, "lm": SPAN_READER.lm, "entities": [0, 1], "seed": 0},
+    "pair_texts": {"lm": SPAN_READER.lm, "query": ITEMS.query, "context": ITEMS.context},
+    "Names": {"world": CONTEXTS, "n_name_words": 3, "generator": 0},
+    "save_reader": {"reader": SPAN_READER, "path": FILE, "about": {}},
+    "load_reader": {"path": FILE},
+    "reader_lm": {"world": CONTEXTS, "config": NETWORK.config, "more_words": 1, "generator": 0},
     "SpanReader": {"lm": SPAN_READER.lm, "hidden": 4, "generator": 0},
     "span_targets": {"items": ITEMS},
     "retrofit": {"reader": SPAN_READER, "world": CONTEXTS, "entities": [0, 1], "relevance_weight": 0.1}
-    | {"recipe": READER_STEP},
-    "adapt": {"reader": SPAN_READER, "items": ITEMS, "recipe": READER_STEP},
+    | {"recipe": READER_STEP, "watch_every": 1},
+    "adapt": {"reader": SPAN_READER, "items": ITEMS, "relevance_weight": 0.5, "recipe": READER_STEP},
     "read_spans": {"reader": SPAN_READER, "items": ITEMS},
     "evaluate_spans": {"items": ITEMS, "posterior": SPANS},
     "span_agreement": {"items": ITEMS, "scores": SPANS.spans},
@@ -412,6 +417,8 @@ def arguments(name, folder):
     file = folder / "lm.safetensors"
     if name == "load_lm":
         lm.save_lm(NETWORK, file)
+    if name == "load_reader":
+        spans.save_reader(SPAN_READER, file)
     found = {key: file if value is FILE else value for key, value in CALLS[name].items()}
     if "progress" in inspect.signature(public()[name]).parameters:
         found["progress"] = False

@@ -12,6 +12,7 @@ from hmmlib.experiments import (
     fine_tuning,
     half_trained,
     head_vs_prompt,
+    machine_reading,
     mechanism,
     memory_vs_vanilla,
     noise_robustness,
@@ -38,6 +39,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         noise_robustness,
         word_error_training,
         fact_retrieval,
+        machine_reading,
     )
 }
 """All of them.

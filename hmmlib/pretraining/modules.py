@@ -61,13 +61,21 @@ def given_recipe(recipe: ModuleRecipe | None) -> ModuleRecipe:
     return check_kind(recipe, ModuleRecipe, "recipe", "a ModuleRecipe")
 
 
-def train_module(module: nn.Module, loss: Callable[[int], Tensor], recipe: ModuleRecipe) -> None:
+def train_module(
+    module: nn.Module,
+    loss: Callable[[int], Tensor],
+    recipe: ModuleRecipe,
+    *,
+    after: Callable[[int], object] | None = None,
+) -> None:
     """Train a module in place; parameters that want no gradient stay as they are.
 
     Args:
         module: The module.
         loss: The loss of a step, by the step's number.
         recipe: How.
+        after: Called after each step with the number of steps done, as if training had ended there; what it
+            returns is not looked at.
 
     Raises:
         FloatingPointError: The loss is no longer finite; the message names the step.
@@ -88,4 +96,8 @@ def train_module(module: nn.Module, loss: Callable[[int], Tensor], recipe: Modul
             raise FloatingPointError(f"the loss is {nats} at step {step} of {recipe.steps}")
         found.backward()
         optimisers.step(step, scaler)
+        if after is not None:
+            module.eval()
+            after(step + 1)
+            module.train()
     module.eval()

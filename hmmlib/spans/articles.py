@@ -1,4 +1,4 @@
-"""Texts to pretrain on: articles that speak of two entities in turn."""
+"""Texts to pretrain on: articles that speak of two entities in turn, and queries with their contexts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from torch import Tensor
 from hmmlib._checks import ArrayLike, check_kind, check_positive_int
 from hmmlib._random import keyed_generator, start_generator
 from hmmlib.hmm import sample_tokens
+from hmmlib.lm import TransformerMaskedLM
 from hmmlib.pretraining import BlockSource
+from hmmlib.spans.readers import check_reader_lm, joined
 from hmmlib.spans.worlds import SpanWorld, known_entities
 
 
@@ -74,3 +76,52 @@ class Articles(BlockSource):
                 )
             )
         return torch.cat(parts, 1)
+
+
+class PairTexts(BlockSource):
+    """Definitions and contexts as `retrofit` draws them, but as texts alone: nobody says what is where.
+
+    Args:
+        world: The world that they are drawn from.
+        lm: The transformer that is to learn from them, from `reader_lm`; it is not changed.
+        entities: Which entities are asked about and spoken of; all if not given.
+        seed: Of the texts.
+
+    Raises:
+        TypeError: Not a world, not a transformer, or a seed that is not an integer.
+        ValueError: An entity that is not there, or fewer than two.
+    """
+
+    def __init__(
+        self, world: SpanWorld, lm: TransformerMaskedLM, *, entities: ArrayLike | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self._world = check_kind(world, SpanWorld, "world", "a SpanWorld")
+        self._lm = check_reader_lm(lm)
+        self._entities = known_entities(entities, "entities", world.n_entities, 2)
+        self._seed = check_positive_int(seed, "seed", 0)
+
+    @property
+    def length(self) -> int:
+        """Tokens in a text."""
+        return 2 + self._world.query_lengths["definition"] + self._world.context_length
+
+    def draw(self, number: int, n: int, length: int) -> Tensor:
+        """Draw the texts of a block, as `hmmlib.pretraining.BlockSource` asks.
+
+        Args:
+            number: Number of the block.
+            n: How many texts.
+            length: Tokens in each.
+
+        Returns:
+            Tokens, int64, shape (n, length).
+
+        Raises:
+            ValueError: Another length than `length`.
+        """
+        if length != self.length:
+            raise ValueError(f"length: expected {self.length}, as long as these texts are, got {length}")
+        random = keyed_generator(self._seed, number)
+        items = self._world.draw(n, generator=random, asked=self._entities, others=self._entities)
+        return joined(self._lm, items.query, items.context)

@@ -23,6 +23,8 @@ class SpanScores(NamedTuple):
         f1: Mean F1 of the best span where the context is relevant.
         exact_match: Share of these whose best span is exactly right.
         accuracy: Share of all contexts that are rightly called relevant or not.
+        auc: Probability that a relevant context is called more probably relevant than one that is not, ties
+            counted half; it does not depend on where the line is drawn.
         consistency_gap: Mean distance of the sum of the spans' probabilities from the relevance, which it
             would be if both were exact.
     """
@@ -30,6 +32,7 @@ class SpanScores(NamedTuple):
     f1: float
     exact_match: float
     accuracy: float
+    auc: float
     consistency_gap: float
 
 
@@ -60,7 +63,7 @@ def evaluate_spans(items: SpanItems, posterior: SpanPosterior) -> SpanScores:
     """Judge what was said of contexts.
 
     Args:
-        items: The items; some of them relevant.
+        items: The items; some of them relevant. Where all are, there is no AUC: it is not a number.
         posterior: From `exact_spans` or `read_spans`.
 
     Returns:
@@ -82,8 +85,14 @@ def evaluate_spans(items: SpanItems, posterior: SpanPosterior) -> SpanScores:
         f1=float(right.mean()),
         exact_match=float((right == 1).double().mean()),
         accuracy=float((said == about).double().mean()),
+        auc=_auc(posterior.relevance[about], posterior.relevance[~about]),
         consistency_gap=float(gap.mean()),
     )
+
+
+def _auc(above: Tensor, below: Tensor) -> float:
+    pairs = above[:, None] - below
+    return float(((pairs > 0).double() + (pairs == 0).double() / 2).mean())
 
 
 def span_agreement(items: SpanItems, scores: Tensor) -> Tensor:

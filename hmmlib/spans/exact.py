@@ -63,9 +63,7 @@ def exact_spans(
     check_kind(world, SpanWorld, "world", "a SpanWorld")
     kind = check_query_kind(kind)
     share = world.relevant if relevant is None else check_fraction(relevant, "relevant")
-    among = known_entities(entities, "entities", world.n_entities)
-    if len(among) < 2:
-        raise ValueError(f"entities: expected two or more, got {len(among)}")
+    among = known_entities(entities, "entities", world.n_entities, 2)
     asked = check_words(query, world.model.n_tokens, "query")
     shown = check_words(context, world.n_words, "context", world.context_length)
     if len(asked) != len(shown):

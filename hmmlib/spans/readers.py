@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hmmlib._checks import check_kind, check_positive_int
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int
 from hmmlib._random import fill_uniform, step_generator
+from hmmlib._texts import check_words
 from hmmlib.lm import TransformerConfig, TransformerMaskedLM
 from hmmlib.spans.worlds import SpanItems, SpanWorld
 
@@ -16,23 +17,92 @@ READER = TransformerConfig(width=48, n_layers=3, n_heads=4, feed_forward=96)
 
 
 def reader_lm(
-    world: SpanWorld, config: TransformerConfig | None = None, *, generator: int = 0
+    world: SpanWorld, config: TransformerConfig | None = None, *, more_words: int = 0, generator: int = 0
 ) -> TransformerMaskedLM:
     """A masked language model of a world's words and two marks, untrained: what a reader begins with.
 
     Args:
         world: The world.
         config: Shape of the transformer; `READER` if not given.
+        more_words: Words besides the world's, which follow them: those of `Names`.
         generator: Seed of the start.
 
     Returns:
         The model; its last two tokens are the mark at the front and the break behind a query.
 
     Raises:
-        TypeError: Not a world, another configuration, or a seed that is not an integer.
+        TypeError: Not a world, another configuration, or a number that is not an integer.
+        ValueError: Fewer than no words.
     """
-    check_kind(world, SpanWorld, "world", "a SpanWorld")
-    return TransformerMaskedLM(world.n_words + 2, READER if config is None else config, generator=generator)
+    words = check_kind(world, SpanWorld, "world", "a SpanWorld").n_words
+    words += check_positive_int(more_words, "more_words", 0)
+    return TransformerMaskedLM(words + 2, READER if config is None else config, generator=generator)
+
+
+def check_reader_lm(lm: TransformerMaskedLM) -> TransformerMaskedLM:
+    """Check that something is a transformer, which a reader may be made of.
+
+    Args:
+        lm: It.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: Anything else.
+    """
+    return check_kind(lm, TransformerMaskedLM, "lm", "a TransformerMaskedLM")
+
+
+def marks(lm: TransformerMaskedLM) -> tuple[int, int]:
+    """The tokens that are no words.
+
+    Args:
+        lm: The transformer, from `reader_lm`.
+
+    Returns:
+        The mark at the front, and the break behind a query.
+    """
+    return lm.n_tokens - 2, lm.n_tokens - 1
+
+
+def pair_texts(lm: TransformerMaskedLM, query: ArrayLike, context: ArrayLike) -> Tensor:
+    """Queries and contexts as texts: [mark, query, break, context].
+
+    Args:
+        lm: The transformer, from `reader_lm`, that is to read them.
+        query: Words of the queries, shape (n, T_q).
+        context: Words of the contexts, shape (n, T_c).
+
+    Returns:
+        Tokens, int64, shape (n, 2 + T_q + T_c).
+
+    Raises:
+        TypeError: Not a transformer, or words that are not integers.
+        ValueError: A word that is not there, or another number of contexts than of queries.
+    """
+    n_words = marks(check_reader_lm(lm))[0]
+    asked, shown = (
+        check_words(words, n_words, name) for words, name in ((query, "query"), (context, "context"))
+    )
+    if len(asked) != len(shown):
+        raise ValueError(f"context: expected {len(asked)} rows, as many as queries, got {len(shown)}")
+    return joined(lm, asked, shown)
+
+
+def joined(lm: TransformerMaskedLM, query: Tensor, context: Tensor) -> Tensor:
+    """What `pair_texts` returns, of what needs no check.
+
+    Args:
+        lm: The transformer.
+        query: Words of the queries, int64, shape (n, T_q).
+        context: Words of the contexts, int64, shape (n, T_c).
+
+    Returns:
+        Tokens, shape (n, 2 + T_q + T_c).
+    """
+    front, pause = (query.new_full((len(query), 1), token) for token in marks(lm))
+    return torch.cat([front, query, pause, context], 1)
 
 
 class SpanReader(nn.Module):
@@ -53,7 +123,7 @@ class SpanReader(nn.Module):
 
     def __init__(self, lm: TransformerMaskedLM, hidden: int = 96, *, generator: int = 0) -> None:
         super().__init__()
-        self.lm = check_kind(lm, TransformerMaskedLM, "lm", "a TransformerMaskedLM")
+        self.lm = check_reader_lm(lm)
         hidden, width = check_positive_int(hidden, "hidden"), lm.embedding_dim
         random = step_generator(torch.device("cpu"), check_positive_int(generator, "generator", 0))
         single = torch.float32  # as the transformer, whatever torch's default is
@@ -74,10 +144,7 @@ class SpanReader(nn.Module):
         Returns:
             Logits, shape (n, 1 + T_c, 1 + T_c).
         """
-        mark, pause = self.lm.n_tokens - 2, self.lm.n_tokens - 1
-        ends = torch.tensor([[mark, pause]]).expand(len(query), 2)
-        text = torch.cat([ends[:, :1], query, ends[:, 1:], context], 1)
-        vectors = self.lm.hidden(self.lm.embedding(text))
+        vectors = self.lm.hidden(self.lm.embedding(joined(self.lm, query, context)))
         kept = torch.cat([vectors[:, :1], vectors[:, 2 + query.shape[1] :]], 1)  # (n, 1 + T_c, width)
         return self.outer(F.gelu(self.inner(kept))) @ kept.transpose(1, 2)
 

@@ -37,6 +37,7 @@ class SpanItems(NamedTuple):
         end: Last place of the segment, shape (n,); −1 where the context is not relevant.
         entity: The query's entity, int64, shape (n,).
         contents: Entities of the segments, int64, shape (n, segments).
+        begins: First places of the segments, int64, shape (n, segments).
     """
 
     query: Tensor
@@ -46,6 +47,7 @@ class SpanItems(NamedTuple):
     end: Tensor
     entity: Tensor
     contents: Tensor
+    begins: Tensor
 
     def __repr__(self) -> str:
         return compact_repr(self)
@@ -229,7 +231,7 @@ class SpanWorld:
         )
         start = torch.where(about, begins[rows, place], -1)
         end = torch.where(about, start + layout[rows, place] - 1, -1)
-        return SpanItems(query, context, about, start, end, entity, contents)
+        return SpanItems(query, context, about, start, end, entity, contents, begins)
 
     def _written(
         self, contents: Tensor, layout: Tensor, begins: Tensor, random: np.random.RandomState
@@ -278,21 +280,25 @@ def check_query_kind(kind: Kind) -> Kind:
     return kind
 
 
-def known_entities(entities: ArrayLike | None, name: str, n_entities: int) -> Tensor:
+def known_entities(entities: ArrayLike | None, name: str, n_entities: int, least: int = 1) -> Tensor:
     """Return entities in order and each once, or raise.
 
     Args:
         entities: The entities, shape (m,); all if None.
         name: The argument's name, for the message.
         n_entities: How many there are.
+        least: How many there must be.
 
     Returns:
         The entities, int64.
 
     Raises:
         TypeError: No integers.
-        ValueError: None, or one that is not there; the message names the entry.
+        ValueError: Too few, or one that is not there; the message names the entry.
     """
     if entities is None:
         return torch.arange(n_entities)
-    return check_members(entities, name, n_entities).unique()
+    found = check_members(entities, name, n_entities).unique()
+    if len(found) < least:
+        raise ValueError(f"{name}: expected {least} or more, got {len(found)}")
+    return found

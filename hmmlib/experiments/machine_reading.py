@@ -1,0 +1,419 @@
+"""Readers of spans: from a masked language model or from nothing, with few examples and with very many.
+
+A cell takes a start (no training, a masked language model, or one that went on with the very texts of
+retrofitting), retrofits it or not, and gives it few examples of another kind of query. Variants change one
+thing about retrofitting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hmmlib._checks import check_fraction, check_positive_int
+from hmmlib.experiments.checks import check_labels, check_seed
+from hmmlib.experiments.scoring import rounded
+from hmmlib.experiments.setting import OF_THE_RUN, Stopwatch
+from hmmlib.experiments.span_worlds import (
+    SpanBench,
+    accuracy_of,
+    check_span_world,
+    span_record,
+    span_world_of,
+)
+from hmmlib.heads import logistic_head
+from hmmlib.lm import Masking, TransformerMaskedLM
+from hmmlib.pretraining import ModuleRecipe, PretrainingRecipe, Stage, train_on_texts
+from hmmlib.spans import (
+    Articles,
+    Names,
+    PairTexts,
+    SpanItems,
+    SpanReader,
+    adapt,
+    pair_texts,
+    read_spans,
+    reader_lm,
+    retrofit,
+)
+from hmmlib.spans.readers import marks
+from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
+from hmmlib.tasks import Split, TaskData
+from hmmlib.tuning import TuningRecipe, tune_head, tune_prompt
+
+_ENTRIES = ("preset", "start", "steps", "rate", "variant", "seed", "world", "how")
+_HOW = ("masked", "continued", "retrofit", "few", "shots", "labels", "tuning", "watch_every")
+STARTS = ("nothing", "masked", "continued")
+"""No training; a masked language model; one that went on with the texts of retrofitting."""
+
+VARIANTS = ("none", "16 entities", "no negatives", "relevance weighs", "names shown", "names hidden")
+"""What is changed about retrofitting: fewer entities; every context relevant; relevance has a tenth of the
+weight; every mention opens with a name, which definitions show, or have "anybody" in its place."""
+
+_TUNING = TuningRecipe(
+    epochs=10, batch=16, learning_rates=(3e-2,), warmup=20, n_prompt=10, solve_heads=True, starts=2
+)
+# Contexts on which a reader is watched as it learns.
+_WATCHED = 500
+# Labelled pairs by which tuned heads and prompts are chosen.
+_VALIDATION = 256
+# Of the heads on vectors: few examples, many entries.
+_PENALTY = 0.01
+
+
+@dataclass(frozen=True)
+class MachineReadingConfig:
+    """What is computed.
+
+    Attributes:
+        preset: The preset's name.
+        seeds: Each gives an HMM, its entities, tests, and the start of whatever is trained.
+        starts: Starts that are judged without retrofitting.
+        rates: Muon's learning rates in retrofitting, which is tried with each.
+        steps: Steps of retrofitting.
+        alone_steps: Steps of retrofitting from nothing, as many as cost what masked training and retrofitting
+            cost together.
+        shots: Numbers of examples of another kind of query.
+        labels: Numbers of labelled pairs, for the readers that also learn to say yes and no.
+        rate: The rate of the variants, and of the reader that learns from labels.
+        variants: What is changed about retrofitting, one at a time.
+        variant_seeds: Seeds of the variants.
+        n_test: Contexts of a test.
+        shrink: What steps are divided by; 1 but for tests.
+    """
+
+    preset: str
+    seeds: tuple[int, ...] = option((1, 2, 3, 4, 5), "seeds")
+    starts: tuple[str, ...] = STARTS
+    rates: tuple[float, ...] = (0.01, 0.02)
+    steps: int = 1800
+    alone_steps: int = 2500
+    shots: tuple[int, ...] = option((16, 64, 256, 1024), "numbers of examples")
+    labels: tuple[int, ...] = (64, 1024)
+    rate: float = 0.01
+    variants: tuple[str, ...] = VARIANTS[1:]
+    variant_seeds: tuple[int, ...] = (1, 2)
+    n_test: int = 1000
+    shrink: int = 1
+
+    def asked(self) -> dict[str, Any]:
+        """The configuration as an exported file keeps it.
+
+        Returns:
+            The fields.
+        """
+        return asdict(self)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells to compute.
+
+        Returns:
+            The configuration of each: `preset`, `start` before retrofitting, its `steps` (0 for none) and
+            `rate`, `variant`, `seed`, the `world`, and `how` all is trained.
+        """
+        of_readers = asdict(ModuleRecipe(steps=200 // self.shrink, batch=12, learning_rate=1e-3))
+        how: Record = {
+            "masked": _masked(800 // self.shrink, 32).to_dict(),
+            "continued": _masked(1800 // self.shrink, 34).to_dict(),
+            "retrofit": asdict(ModuleRecipe(batch=64)),
+            "few": of_readers | {"matrix_learning_rate": None},
+            "shots": list(self.shots),
+            "labels": [],
+            "tuning": TuningRecipe(
+                epochs=10,
+                batch=16,
+                learning_rates=(3e-2,),
+                warmup=20,
+                n_prompt=10,
+                solve_heads=True,
+                starts=2,
+            ).to_dict(),
+            "watch_every": max(1, 150 // self.shrink),
+        }
+        labelled = how | {"labels": list(self.labels)}
+        steps, alone = self.steps // self.shrink, self.alone_steps // self.shrink
+        points: list[tuple[str, int, float, str, Record]] = [
+            (start, 0, 0.0, "none", labelled if start == "masked" else how) for start in self.starts
+        ]
+        for rate in self.rates:
+            points.append(("masked", steps, rate, "none", labelled if rate == self.rate else how))
+            points.append(("nothing", alone, rate, "none", how))
+        points += [("masked", steps, self.rate, variant, how | {"shots": []}) for variant in self.variants]
+        return [
+            {
+                "preset": self.preset,
+                "start": start,
+                "steps": length,
+                "rate": rate,
+                "variant": variant,
+                "seed": seed,
+                "world": span_world_of(self.n_test),
+                "how": entries,
+            }
+            for start, length, rate, variant, entries in points
+            for seed in (self.seeds if variant == "none" else self.variant_seeds)
+        ]
+
+
+def _masked(steps: int, length: int) -> PretrainingRecipe:
+    return PretrainingRecipe(
+        stages=(Stage(steps, 64, length),), masking=Masking(0.25), optimiser="muon", warmup=min(20, steps - 1)
+    )
+
+
+def masked_start(
+    bench: SpanBench, start: str, how: Record, names: Names | None = None
+) -> TransformerMaskedLM:
+    """Train what a reader begins with.
+
+    Args:
+        bench: The world, and the entities that may be met.
+        start: One of `STARTS`.
+        how: The recipes `masked` and `continued`.
+        names: Names that it shall have words for; it does not meet them yet.
+
+    Returns:
+        The transformer.
+    """
+    more = 0 if names is None else names.n_words
+    lm = reader_lm(bench.world, more_words=more, generator=bench.seed)
+    if start == "nothing":
+        return lm
+    texts = Articles(bench.world, entities=bench.seen, seed=bench.seed)
+    lm = train_on_texts(lm, texts, _recipe(how["masked"], bench.seed))
+    if start == "masked":
+        return lm
+    pairs = PairTexts(bench.world, lm, entities=bench.seen, seed=bench.seed)
+    return train_on_texts(lm, pairs, _recipe(how["continued"], bench.seed), never_hidden=marks(lm))
+
+
+def _recipe(stored: Record, seed: int) -> PretrainingRecipe:
+    return PretrainingRecipe.from_dict(dict(stored) | {"seed": seed})
+
+
+def retrofitted(
+    bench: SpanBench, lm: TransformerMaskedLM, config: Record, names: Names | None = None
+) -> tuple[SpanReader, list[list[float]]]:
+    """Retrofit a start, and watch it learn.
+
+    Args:
+        bench: The world.
+        lm: The start.
+        config: A cell's configuration: `steps`, `rate`, `variant` and `how` are read.
+        names: Names that mentions open with, for the variants that have them.
+
+    Returns:
+        The reader, and for some numbers of steps: that number, F1, accuracy and AUC on definitions of
+        entities that training never meets.
+    """
+    how, variant = config["how"], config["variant"]
+    edit: Callable[[SpanItems], SpanItems] | None = None
+    watched = bench.tests["definitions_held"].part(slice(_WATCHED))
+    if names is not None:
+        edit = lambda items: names.give(items, shown=variant == "names shown")  # noqa: E731
+        watched = edit(watched)
+    curve: list[list[float]] = []
+
+    def watch(step: int, reader: SpanReader) -> None:
+        found = span_record(watched, read_spans(reader, watched))
+        curve.append([step, *(found[name] for name in ("f1", "accuracy", "auc"))])
+
+    reader = retrofit(
+        SpanReader(lm, generator=bench.seed),
+        bench.without_negatives() if variant == "no negatives" else bench.world,
+        entities=bench.seen[:16] if variant == "16 entities" else bench.seen,
+        relevance_weight=0.1 if variant == "relevance weighs" else None,
+        edit=edit,
+        recipe=ModuleRecipe(
+            **how["retrofit"]
+            | {"steps": config["steps"], "matrix_learning_rate": config["rate"], "seed": bench.seed}
+        ),
+        watch=watch,
+        watch_every=how["watch_every"],
+    )
+    return reader, curve
+
+
+def _few(bench: SpanBench, reader: SpanReader, how: Record) -> Record:
+    """F1 on questions after few examples of questions."""
+    found, asked = {}, bench.tests["questions"]
+    for n in how["shots"]:
+        learnt = adapt(reader, bench.examples(n, "question", relevant=1.0), recipe=_few_recipe(bench, how))
+        found[str(n)] = span_record(asked, read_spans(learnt, asked))
+    return found
+
+
+def _few_recipe(bench: SpanBench, how: Record) -> ModuleRecipe:
+    return ModuleRecipe(**how["few"] | {"seed": bench.seed})
+
+
+def _yes_or_no(bench: SpanBench, reader: SpanReader, how: Record, *, words: bool) -> Record:
+    """Accuracy of saying whether a context is relevant, learnt from labelled definitions in several ways."""
+    test, found = bench.tests["definitions_held"], {}
+    most = max(how["labels"])
+    drawn = bench.examples(most + _VALIDATION, "definition")
+    vectors, asked = (_mark_vectors(reader, items) for items in (drawn, test))
+    for n in how["labels"]:
+        own = drawn.part(slice(n))
+        learnt = adapt(reader, own, relevance_weight=1.0, recipe=_few_recipe(bench, how))
+        head = logistic_head(vectors[:n], own.relevant.long(), l2=_PENALTY).head
+        one = {
+            "fine-tuned": accuracy_of(read_spans(learnt, test).relevance > 0.5, test),
+            "head": accuracy_of(head.labels(asked) == 1, test),
+        }
+        if words:
+            later = drawn.part(slice(most, most + _VALIDATION))
+            data = TaskData(*(_labelled(reader, items) for items in (own, later, test)))
+            recipe = TuningRecipe.from_dict(dict(how["tuning"]) | {"seed": bench.seed})
+            lm = reader.lm
+            one["head on words"] = rounded(tune_head(lm, data, recipe, progress=False).accuracy(data.test))
+            one["prompt"] = rounded(tune_prompt(lm, data, recipe, progress=False).accuracy(data.test))
+        found[str(n)] = one
+    return found
+
+
+def _mark_vectors(reader: SpanReader, items: SpanItems) -> Tensor:
+    text = pair_texts(reader.lm, items.query, items.context)
+    with torch.no_grad():
+        return reader.lm.hidden(reader.lm.embedding(text))[:, 0].double()
+
+
+def _labelled(reader: SpanReader, items: SpanItems) -> Split:
+    text = pair_texts(reader.lm, items.query, items.context)[:, 1:]
+    labels = items.relevant.long()
+    return Split(text, labels, torch.nn.functional.one_hot(labels, 2).double())
+
+
+def machine_reading_cell(config: Record, place: Workplace) -> Record:  # noqa: ARG001 - nothing is kept
+    """Make a reader, and judge it on what it met and on what it did not.
+
+    Args:
+        config: One of `MachineReadingConfig.cells`.
+        place: Not used: nothing is shared between cells, and all is computed on the CPU.
+
+    Returns:
+        The record, ready for JSON: `start`, `steps`, `rate`, `variant`, `seed`; of a start from nothing
+        without retrofitting `bayes` and `overlap`; of a reader that was retrofitted its `curve`, and
+        `zero_shot` by test; `few_shot` by number of examples; `yes_or_no` by number of labels.
+        `seconds` and `cpu_seconds` are of the run.
+
+    Raises:
+        ValueError: An entry that is missing or too many, or a value out of range.
+    """
+    check_entries(config, _ENTRIES)
+    check_entries(config["how"], _HOW, "how")
+    watch, how = Stopwatch(), config["how"]
+    bench = SpanBench(config["world"], config["seed"])
+    names = bench.names() if config["variant"].startswith("names") else None
+    found: Record = {name: config[name] for name in ("start", "steps", "rate", "variant", "seed")}
+    if config["start"] == "nothing" and not config["steps"]:
+        found |= {"bayes": bench.exact(), "overlap": bench.overlap()}
+        watch.lap("exact")
+    lm = masked_start(bench, config["start"], how, names)
+    watch.lap("masked")
+    if config["steps"]:
+        reader, found["curve"] = retrofitted(bench, lm, config, names)
+        tests = dict(bench.tests)
+        if names is not None:
+            held, asked = tests["definitions_held"], tests["questions"]
+            tests = {
+                "names_shown": names.give(held, shown=True),
+                "names_hidden": names.give(held, shown=False),
+                "questions": names.give(asked, shown=False),
+            }
+        found["zero_shot"] = {
+            name: span_record(items, read_spans(reader, items)) for name, items in tests.items()
+        }
+        watch.lap("retrofit")
+    else:
+        reader = SpanReader(lm, generator=bench.seed)
+    if how["shots"]:
+        found["few_shot"] = _few(bench, reader, how)
+        watch.lap("few")
+    if how["labels"]:
+        found["yes_or_no"] = _yes_or_no(bench, reader, how, words=not config["steps"])
+        watch.lap("yes or no")
+    return found | watch.times()
+
+
+def check_cell(config: Record) -> None:
+    """Check the configuration of a cell, without computing anything to speak of.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TypeError: A value of another type.
+        ValueError: An unknown start or variant, an entry that is missing or too many, or a value out of
+            range.
+    """
+    check_entries(config, _ENTRIES)
+    check_labels(config, ("preset",))
+    check_seed(config["seed"])
+    check_span_world(config["world"])
+    for name, known in (("start", STARTS), ("variant", VARIANTS)):
+        if config[name] not in known:
+            raise ValueError(f"{name}: expected one of {', '.join(known)}, got {config[name]!r}")
+    how = config["how"]
+    check_entries(how, _HOW, "how")
+    check_positive_int(config["steps"], "steps", 0)
+    check_fraction(config["rate"], "rate", above_zero=config["steps"] > 0)
+    check_positive_int(how["watch_every"], "watch_every")
+    for name in ("shots", "labels"):
+        for number in how[name]:
+            check_positive_int(number, name)
+    for name in ("masked", "continued"):
+        PretrainingRecipe.from_dict(how[name])
+    for name in ("retrofit", "few"):
+        ModuleRecipe(**how[name])
+    TuningRecipe.from_dict(how["tuning"])
+
+
+def _percent(record: Record, *path: str) -> float | None:
+    entry: Any = record
+    for name in path:
+        if name not in entry:
+            return None
+        entry = entry[name]
+    return 100 * float(entry)
+
+
+COLUMNS: Mapping[str, Callable[[Record], float | None]] = {
+    "F1, definitions, %": lambda record: _percent(record, "zero_shot", "definitions_held", "f1"),
+    "F1, questions, %": lambda record: _percent(record, "zero_shot", "questions", "f1"),
+    "F1, 64 examples, %": lambda record: _percent(record, "few_shot", "64", "f1"),
+}
+"""The columns of the experiment's table."""
+
+EXPERIMENT = Experiment(
+    name="machine-reading",
+    title="readers of spans made of masked language models, or of nothing",
+    presets={
+        "laptop": MachineReadingConfig("laptop"),
+        "smoke": MachineReadingConfig(
+            "smoke",
+            seeds=(1,),
+            rates=(0.01,),
+            shots=(16,),
+            labels=(16,),
+            variants=("names hidden",),
+            variant_seeds=(1,),
+            n_test=20,
+            shrink=100,
+        ),
+    },
+    compute=machine_reading_cell,
+    check=check_cell,
+    of_the_run=OF_THE_RUN,
+    groups=("start", "steps", "rate", "variant"),
+    columns=COLUMNS,
+    devices=("cpu",),
+)
+"""The sweep over starts, rates and variants of retrofitting.
+
+:meta hide-value:
+"""
