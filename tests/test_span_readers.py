@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hmmlib import TransformerConfig, random_memory_hmm
-from hmmlib.hmm import uniform_memory
+from hmmlib.hmm import content_posterior, uniform_memory
 from hmmlib.pretraining import ModuleRecipe
 from hmmlib.spans import (
     Articles,
@@ -108,13 +108,27 @@ def test_retrofitting_teaches_reading_and_leaves_the_start_alone():
     assert found < 0.7 * base
 
 
-def test_articles_speak_of_two_entities_by_turns():
+def test_articles_speak_of_two_entities_in_any_order():
     source = Articles(WORLD, entities=[1], seed=3)
     first, later = source.batch(0, 4, 15), source.batch(9000, 4, 15)
     assert first.shape == (4, 15)
     assert bool(((first >= MODEL.n_tokens).sum(1) == 3).all())
     assert not torch.equal(first, later)
     assert torch.equal(Articles(WORLD, entities=[1], seed=3).batch(9000, 4, 15), later)
+    # Segments have several lengths, and fillers therefore several places.
+    assert len((Articles(WORLD, seed=3).batch(0, 50, 15) >= MODEL.n_tokens).unique(dim=0)) > 20
+    even = Articles(WORLD, n_segments=4, spread=0, seed=3).batch(0, 5, 15)
+    assert bool(((even >= MODEL.n_tokens).nonzero()[:, 1].reshape(5, 3) == torch.tensor([3, 7, 11])).all())
+    # By turns, the first and the third segment are about one entity and the others about another.
+    turns = Articles(WORLD, n_segments=2, spread=0, by_turns=True, seed=3).batch(0, 400, 9)
+    mixed = Articles(WORLD, n_segments=2, spread=0, seed=3).batch(0, 400, 9)
+    agree = [
+        (content_posterior(MODEL, text[:, :4]).argmax(1) == content_posterior(MODEL, text[:, 5:]).argmax(1))
+        .double()
+        .mean()
+        for text in (turns, mixed)
+    ]
+    assert agree[0] + 0.2 < agree[1]
     # Of one entity alone all words are its own.
     held = MODEL.contents[1]
     chain = MODEL.chain

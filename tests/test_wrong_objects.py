@@ -372,7 +372,7 @@ CALLS = {
     "exact_spans": {"world": CONTEXTS, "query": ITEMS.query, "context": ITEMS.context, "kind": "question"}
     | {"entities": [0, 1, 2, 3], "relevant": 0.5},
     "shift_prior": {"posterior": SPANS, "before": 0.5, "after": 0.2},
-    "Articles": {"world": CONTEXTS, "entities": [0, 1], "n_segments": 2, "seed": 0},
+    "Articles": {"world": CONTEXTS, "entities": [0, 1], "n_segments": 2, "seed": 0} | {"spread": 1},
     "PairTexts": {"world": CONTEXTS, "lm": SPAN_READER.lm, "entities": [0, 1], "seed": 0},
     "pair_texts": {"lm": SPAN_READER.lm, "query": ITEMS.query, "context": ITEMS.context},
     "Names": {"world": CONTEXTS, "n_name_words": 3, "generator": 0},

@@ -50,9 +50,19 @@ _HOW = ("masked", "continued", "retrofit", "few", "shots", "labels", "tuning", "
 STARTS = ("nothing", "masked", "continued")
 """No training; a masked language model; one that went on with the texts of retrofitting."""
 
-VARIANTS = ("none", "16 entities", "no negatives", "relevance weighs", "names shown", "names hidden")
-"""What is changed about retrofitting: fewer entities; every context relevant; relevance has a tenth of the
-weight; every mention opens with a name, which definitions show, or have "anybody" in its place."""
+BY_TURNS = "articles by turns"
+VARIANTS = (
+    "none",
+    "16 entities",
+    "no negatives",
+    "relevance weighs",
+    "names shown",
+    "names hidden",
+    BY_TURNS,
+)
+"""What is changed: fewer entities in retrofitting; every context relevant; relevance has a tenth of the
+weight; every mention opens with a name, which definitions show, or have "anybody" in its place; the articles
+of masked training have even segments, about two entities by turns."""
 
 _TUNING = TuningRecipe(
     epochs=10, batch=16, learning_rates=(3e-2,), warmup=20, n_prompt=10, solve_heads=True, starts=2
@@ -166,7 +176,7 @@ def _masked(steps: int, length: int) -> PretrainingRecipe:
 
 
 def masked_start(
-    bench: SpanBench, start: str, how: Record, names: Names | None = None
+    bench: SpanBench, start: str, how: Record, names: Names | None = None, *, by_turns: bool = False
 ) -> TransformerMaskedLM:
     """Train what a reader begins with.
 
@@ -175,6 +185,7 @@ def masked_start(
         start: One of `STARTS`.
         how: The recipes `masked` and `continued`.
         names: Names that it shall have words for; it does not meet them yet.
+        by_turns: Whether articles have even segments, about two entities by turns.
 
     Returns:
         The transformer.
@@ -183,7 +194,8 @@ def masked_start(
     lm = reader_lm(bench.world, more_words=more, generator=bench.seed)
     if start == "nothing":
         return lm
-    texts = Articles(bench.world, entities=bench.seen, seed=bench.seed)
+    spread = 0 if by_turns else 3
+    texts = Articles(bench.world, entities=bench.seen, spread=spread, by_turns=by_turns, seed=bench.seed)
     lm = train_on_texts(lm, texts, _recipe(how["masked"], bench.seed))
     if start == "masked":
         return lm
@@ -313,7 +325,7 @@ def machine_reading_cell(config: Record, place: Workplace) -> Record:  # noqa: A
     if config["start"] == "nothing" and not config["steps"]:
         found |= {"bayes": bench.exact(), "overlap": bench.overlap()}
         watch.lap("exact")
-    lm = masked_start(bench, config["start"], how, names)
+    lm = masked_start(bench, config["start"], how, names, by_turns=config["variant"] == BY_TURNS)
     watch.lap("masked")
     if config["steps"]:
         reader, found["curve"] = retrofitted(bench, lm, config, names)

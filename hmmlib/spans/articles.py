@@ -1,4 +1,4 @@
-"""Texts to pretrain on: articles that speak of two entities in turn, and queries with their contexts."""
+"""Texts to pretrain on: articles that come back to what they speak of, and queries with their contexts."""
 
 from __future__ import annotations
 
@@ -6,38 +6,48 @@ import torch
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_kind, check_positive_int
-from hmmlib._random import keyed_generator, start_generator
-from hmmlib.hmm import sample_tokens
+from hmmlib._random import keyed_generator
 from hmmlib.lm import TransformerMaskedLM
 from hmmlib.pretraining import BlockSource
 from hmmlib.spans.readers import check_reader_lm, joined
-from hmmlib.spans.worlds import SpanWorld, known_entities
+from hmmlib.spans.worlds import SpanWorld, known_entities, layouts_of, write_segments
 
 
 class Articles(BlockSource):
-    """Articles of segments with a filler between neighbours, about two entities by turns.
+    """Articles of segments with a filler between neighbours, each about one of two entities.
 
     So what an article speaks of comes up again, as in real documents, and a hidden token can be told from
-    another segment.
+    another segment. Which one that is, only the words say: segments have many lengths, and the entities come
+    in any order. Where they come by turns, and segments are even, the place says it too.
 
     Args:
         world: The world whose words are written.
         entities: Which entities are spoken of; all if not given.
-        n_segments: Segments of an article, as even as its length allows.
+        n_segments: Segments of an article.
+        spread: How much shorter or longer than their mean segments may be; 0 for even ones.
+        by_turns: Whether the two entities take turns.
         seed: Of the articles.
 
     Raises:
         TypeError: Not a world, or a number that is not an integer.
-        ValueError: An entity that is not there, or fewer than two segments.
+        ValueError: An entity that is not there, fewer than two segments, or a negative spread.
     """
 
     def __init__(
-        self, world: SpanWorld, *, entities: ArrayLike | None = None, n_segments: int = 4, seed: int = 0
+        self,
+        world: SpanWorld,
+        *,
+        entities: ArrayLike | None = None,
+        n_segments: int = 4,
+        spread: int = 3,
+        by_turns: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self._world = check_kind(world, SpanWorld, "world", "a SpanWorld")
         self._entities = known_entities(entities, "entities", world.n_entities)
         self._n_segments = check_positive_int(n_segments, "n_segments", 2)
+        self._spread, self._by_turns = check_positive_int(spread, "spread", 0), by_turns
         self._seed = check_positive_int(seed, "seed", 0)
 
     def draw(self, number: int, n: int, length: int) -> Tensor:
@@ -54,28 +64,21 @@ class Articles(BlockSource):
         Raises:
             ValueError: A length in which there is no room for the segments.
         """
-        if length < 2 * self._n_segments - 1:
+        words = length - self._n_segments + 1
+        if words < self._n_segments:
             raise ValueError(
                 f"length: expected room for {self._n_segments} segments and fillers, got {length}"
             )
         random = keyed_generator(self._seed, number)
+        mean = words // self._n_segments
+        shortest, longest = max(1, mean - self._spread), -(-words // self._n_segments) + self._spread
+        layouts = torch.tensor(layouts_of(self._n_segments, shortest, longest, words))
+        layout = layouts[torch.from_numpy(random.randint(len(layouts), size=n))]
         both = self._entities[torch.from_numpy(random.randint(len(self._entities), size=(n, 2)))]
-        least, more = divmod(length - self._n_segments + 1, self._n_segments)
-        probs, parts = self._world.filler_probs.numpy(), []
-        for segment in range(self._n_segments):
-            if segment:
-                drawn = random.choice(self._world.n_words, (n, 1), p=probs)
-                parts.append(torch.from_numpy(drawn))
-            parts.append(
-                sample_tokens(
-                    self._world.model,
-                    n,
-                    least + (segment < more),
-                    generator=start_generator(random),
-                    memory=both[:, segment % 2],
-                )
-            )
-        return torch.cat(parts, 1)
+        which = torch.from_numpy(random.randint(2, size=(n, self._n_segments)))
+        if self._by_turns:
+            which = (torch.arange(self._n_segments) % 2).expand(n, -1)
+        return write_segments(self._world, both.gather(1, which), layout, longest, random)[0]
 
 
 class PairTexts(BlockSource):

@@ -134,8 +134,7 @@ class SpanWorld:
         self.n_fillers = check_positive_int(n_fillers, "n_fillers")
         self.leak, self.relevant = check_fraction(leak, "leak"), check_fraction(relevant, "relevant")
         words = self.context_length - (self.n_segments - 1)
-        each = range(self.shortest, self.longest + 1)
-        found = [some for some in product(each, repeat=self.n_segments) if sum(some) == words]
+        found = layouts_of(self.n_segments, self.shortest, self.longest, words)
         if not found:
             raise ValueError(
                 f"lengths: {self.n_segments} segments of {self.shortest} … {self.longest} tokens cannot fill "
@@ -220,8 +219,7 @@ class SpanWorld:
         rows = torch.arange(n)
         contents[rows[about], place[about]] = entity[about]
         layout = self.layouts[torch.from_numpy(random.randint(len(self.layouts), size=n))]
-        begins = (layout + 1).cumsum(1) - (layout + 1)
-        context = self._written(contents, layout, begins, random)
+        context, begins = write_segments(self, contents, layout, self.longest, random)
         query = sample_tokens(
             self.writers[kind],
             n,
@@ -233,24 +231,51 @@ class SpanWorld:
         end = torch.where(about, start + layout[rows, place] - 1, -1)
         return SpanItems(query, context, about, start, end, entity, contents, begins)
 
-    def _written(
-        self, contents: Tensor, layout: Tensor, begins: Tensor, random: np.random.RandomState
-    ) -> Tensor:
-        n, places = len(contents), torch.arange(self.context_length)
-        drawn = random.choice(self.n_words, (n, self.context_length), p=self.filler_probs.numpy())
-        context = torch.from_numpy(drawn)  # fillers everywhere, until a segment is written over them
-        for segment in range(self.n_segments):
-            text = sample_tokens(
-                self.model,
-                n,
-                self.longest,
-                generator=start_generator(random),
-                memory=contents[:, segment],
-            )
-            within = places - begins[:, segment, None]
-            inside = (within >= 0) & (within < layout[:, segment, None])
-            context = torch.where(inside, text.gather(1, within.clamp(0, self.longest - 1)), context)
-        return context
+
+def layouts_of(n_segments: int, shortest: int, longest: int, words: int) -> list[tuple[int, ...]]:
+    """All lengths that segments may have together.
+
+    Args:
+        n_segments: How many segments.
+        shortest: Words of the shortest that there may be.
+        longest: Of the longest.
+        words: Of all together.
+
+    Returns:
+        The lengths, in order; none if it cannot be.
+    """
+    each = range(shortest, longest + 1)
+    return [some for some in product(each, repeat=n_segments) if sum(some) == words]
+
+
+def write_segments(
+    world: SpanWorld, contents: Tensor, layout: Tensor, longest: int, random: np.random.RandomState
+) -> tuple[Tensor, Tensor]:
+    """Write segments one behind the other, with a filler between neighbours.
+
+    Args:
+        world: Whose words are written.
+        contents: Entity of each segment, int64, shape (n, segments).
+        layout: Lengths of the segments, which fill the same number of words in each row, the same shape.
+        longest: The longest that there may be.
+        random: Where chance comes from.
+
+    Returns:
+        Words, int64, shape (n, time), and the first place of each segment, shape (n, segments).
+    """
+    n, time = len(contents), int(layout[0].sum()) + layout.shape[1] - 1
+    begins = (layout + 1).cumsum(1) - (layout + 1)
+    places = torch.arange(time)
+    drawn = random.choice(world.n_words, (n, time), p=world.filler_probs.numpy())
+    text = torch.from_numpy(drawn)  # fillers everywhere, until a segment is written over them
+    for segment in range(layout.shape[1]):
+        own = sample_tokens(
+            world.model, n, longest, generator=start_generator(random), memory=contents[:, segment]
+        )
+        within = places - begins[:, segment, None]
+        inside = (within >= 0) & (within < layout[:, segment, None])
+        text = torch.where(inside, own.gather(1, within.clamp(0, longest - 1)), text)
+    return text, begins
 
 
 def _not(entity: Tensor, rest: Tensor, shape: tuple[int, int], random: np.random.RandomState) -> Tensor:
