@@ -502,11 +502,12 @@ def test_a_training_that_diverges_ends_it_with_1(say, monkeypatch):
 
 def test_shipped_models_are_trained_where_they_are_missing(say, monkeypatch):
     monkeypatch.setattr(shipped, "pretrain_point", lambda *_, path, **how: path.write_text(str(how)))
+    monkeypatch.setattr(shipped, "train_reader", lambda path: path.write_text("a reader"))
     Path("new").mkdir()
     there = Path("new") / "vanilla_25_seed_1_short_texts_first.safetensors"
     there.write_text("as it was")
-    assert say("shipped --out new", REAL) == (0, "", "hmmlib: 3 new models in new\n")
-    assert len(list(Path("new").iterdir())) == 4
+    assert say("shipped --out new", REAL) == (0, "", "hmmlib: 4 new models in new\n")
+    assert len(list(Path("new").iterdir())) == 5
     assert there.read_text() == "as it was"
     assert say("shipped --out new", REAL)[2] == "hmmlib: 0 new models in new\n"
 

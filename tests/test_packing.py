@@ -18,10 +18,12 @@ sys.path.insert(0, sys.argv[1])
 from hmmlib.analysis import read_tagged
 from hmmlib.analysis import book_file, read_results
 from hmmlib import load_lm
+from hmmlib.experiments.shipped import READER_FILE
+from hmmlib.spans import load_reader
 brought = book_file("checkpoints").is_relative_to(sys.argv[1])
 print(read_results("figure3_paper")["experiment_1"]["H"][0], brought)
 for file in book_file("checkpoints").glob("*.safetensors"):
-    load_lm(file)
+    (load_reader if file.name == READER_FILE else load_lm)(file)
 assert len(read_tagged("heldout")) > 1000
 """
 
