@@ -6,9 +6,12 @@ import json
 
 import pytest
 
-from hmmlib.experiments import EXPERIMENTS
+from hmmlib.analysis import book_file
+from hmmlib.experiments import EXPERIMENTS, shipped
 from hmmlib.experiments.machine_reading import masked_start
-from hmmlib.experiments.span_worlds import SpanBench
+from hmmlib.experiments.span_worlds import SpanBench, span_record
+from hmmlib.hmm import fingerprint
+from hmmlib.spans import load_reader, read_spans
 from hmmlib.sweeps import Workplace
 
 EXPERIMENT = EXPERIMENTS["machine-reading"]
@@ -97,3 +100,16 @@ def test_a_start_from_nothing_is_untrained_and_the_others_are_not():
 def test_what_is_wrong_is_named_before_anything_is_computed(change, message):
     with pytest.raises(ValueError, match=message):
         EXPERIMENT.check(CELLS[0] | change)
+
+
+def test_the_shipped_reader_is_the_one_of_the_sweep():
+    cell = shipped.shipped_reader_cell()
+    assert (cell["start"], cell["rate"], cell["variant"], cell["seed"]) == ("masked", 0.01, "none", 1)
+    reader, about = load_reader(book_file("checkpoints") / shipped.READER_FILE)
+    assert about["cell"] == json.loads(json.dumps(cell))
+    assert about["provenance"]["git"]["dirty"] is False
+    bench = SpanBench(cell["world"], cell["seed"])
+    assert about["hmm"] == fingerprint(bench.world.model)
+    items = bench.tests["definitions_held"]
+    found = span_record(items, read_spans(reader, items))
+    assert found == {k: pytest.approx(v, abs=2e-3) for k, v in about["scores"]["definitions_held"].items()}

@@ -121,3 +121,23 @@ def test_a_document_is_a_prompt():
         prior = content_posterior(model, z[i : i + 1]).view(3, 3, 1, 1)
         moved = MemoryHMM(prior * fresh, model.transition, model.emission)
         torch.testing.assert_close(content_posterior(moved, x)[i], joint[i], atol=1e-12, rtol=0)
+
+
+def yes_or_no_right(scores):
+    """How often the sign of a score says whether query and context are about the same, each case as likely."""
+    same = torch.eye(len(scores), dtype=torch.bool)
+    said = scores > 0
+    return float(said[same].double().mean() + (~said[~same]).double().mean()) / 2
+
+
+def test_what_adds_up_is_right_in_three_cases_of_four_at_most():
+    random = torch.Generator().manual_seed(0)
+    best = 0.0
+    for _ in range(2000):
+        of_query, of_context = torch.randn(2, 5, generator=random)
+        best = max(best, yes_or_no_right(of_query[:, None] + of_context))
+    assert best <= 0.75
+    places = torch.arange(5.0)
+    assert yes_or_no_right(places[:, None] + 0.5 - places) == 0.75
+    certain = torch.eye(5)
+    assert yes_or_no_right(certain @ certain.T - 0.5) == 1
