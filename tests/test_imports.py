@@ -14,7 +14,7 @@ FLOORS = (
     {"_texts"},
     {"hmm", "sweeps"},
     {"_book", "lm"},
-    {"densities", "heads", "pretraining", "tasks", "words"},
+    {"densities", "heads", "pretraining", "regression", "tasks", "words"},
     {"certificates", "constructions", "retrieval", "spans", "transduction", "tuning"},
     {"analysis", "experiments"},
     {"plotting"},

@@ -124,7 +124,7 @@ def test_a_document_is_a_prompt():
 
 
 def yes_or_no_right(scores):
-    """How often the sign of a score says whether query and context are about the same, each case as likely."""
+    """How often the sign of a score says whether two are the same; both answers are as likely."""
     same = torch.eye(len(scores), dtype=torch.bool)
     said = scores > 0
     return float(said[same].double().mean() + (~said[~same]).double().mean()) / 2

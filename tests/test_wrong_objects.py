@@ -28,6 +28,7 @@ from hmmlib import (
     pretraining,
     random_hmm,
     random_memory_hmm,
+    regression,
     retrieval,
     spans,
     tasks,
@@ -51,6 +52,7 @@ PACKAGES = (
     transduction,
     retrieval,
     spans,
+    regression,
 )
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
@@ -93,6 +95,8 @@ CONTEXTS = spans.SpanWorld(MEMORY_2, lengths=(2, 3), n_segments=2, context_lengt
 ITEMS = CONTEXTS.draw(3, generator=0)
 SPAN_READER = spans.SpanReader(spans.reader_lm(CONTEXTS, NETWORK.config), hidden=4)
 SPANS = spans.exact_spans(CONTEXTS, ITEMS.query, ITEMS.context)
+REGRESSION = regression.LinearTask(np.eye(2), [1.0, 0.0], label_noise=0.5)
+SHOWN = regression.LinearFeatures(np.ones((3, 2)), noise=0.1)
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -132,7 +136,7 @@ MADE = {
     ),
     "WordCorpus",
     *("Beams", "ErrorCounts", "SpokenWords", "Strings", "Utterances"),
-    *("Documents", "Queries", "RetrievalScores", "SpanItems", "SpanPosterior", "SpanScores"),
+    *("Documents", "Examples", "Queries", "RetrievalScores", "SpanItems", "SpanPosterior", "SpanScores"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -390,6 +394,18 @@ CALLS = {
     "best_span": {"spans": SPANS.spans},
     "best_f1_span": {"spans": SPANS.spans},
     "overlap_scores": {"world": CONTEXTS, "items": ITEMS, "length_exponent": 0.5},
+    "LinearTask": {"covariance": np.eye(2), "beta": [1.0, 0.0], "label_noise": 0.5},
+    "LinearFeatures": {"weights": np.ones((3, 2)), "noise": 0.1},
+    "random_features": {"n_features": 3, "n_hidden": 2, "noise": 0.1, "generator": 0},
+    "stationary_covariance": {"transition": [[0.5]], "noise_covariance": [[1.0]]},
+    "min_norm_head": {"features": np.ones((3, 2)), "targets": [1.0, 2.0, 3.0]},
+    "ridge_head": {"features": np.ones((3, 2)), "targets": [1.0, 2.0, 3.0], "penalty": 0.1},
+    "best_ridge_head": {"features": np.ones((3, 2)), "targets": [1.0, 2.0, 3.0], "penalties": [0.1, 1.0]},
+    "head_risk": {"head": [1.0, 0.0, 0.0], "task": REGRESSION, "features": SHOWN},
+    "null_risk": {"task": REGRESSION},
+    "unexplained_variance": {"task": REGRESSION, "features": SHOWN},
+    "min_norm_risk": {"task": REGRESSION, "features": SHOWN, "n": 10},
+    "wide_limit_risk": {"task": REGRESSION, "noise": 1.0, "n": 10},
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {
         "task": PosteriorTask(MODEL, np.eye(3)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from hmmlib.plotting.style import PALETTE, LineStyle
@@ -44,6 +45,21 @@ def short(value: float) -> str:
     if value < 5e-5:
         return "< 0.0001"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
+def legend_below(figure: Figure, ncols: int = 2) -> None:
+    """Put one legend for all panels below a figure, each name once.
+
+    Args:
+        figure: The figure.
+        ncols: Columns of the legend.
+    """
+    found = {
+        name: line
+        for axis in figure.axes
+        for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=ncols)
 
 
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from hmmlib.plotting._parts import legend_below
 from hmmlib.plotting.style import PALETTE
 
 
@@ -35,7 +36,7 @@ def places_found(
         axis.set(title=title, ylabel="probability", ylim=(0, 1.05))
     axes[-1, 0].set_xticks(range(len(words)), words, fontsize=8)
     axes[-1, 0].set_xlabel("words of the context")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(PALETTE))
+    legend_below(figure, ncols=len(PALETTE))
     return figure
 
 
@@ -67,7 +68,7 @@ def learning_curves(
             axis.axhline(level, color="#666666", linestyle=(0, (1, 1 + 2 * dots)), label=name)
         axis.set(title=title, xlabel="steps of retrofitting")
     axes[0, 0].set_ylabel(y_label)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure
 
 
@@ -96,5 +97,5 @@ def reliability(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor]]], n_bin
             axis.plot(said, seen, label=name, **style._asdict())
         axis.set(title=title, xlabel="probability said", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes[0, 0].set_ylabel("share that is so")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure

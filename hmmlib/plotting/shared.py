@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
-from hmmlib.plotting._parts import LEAST_KL, mean_and_dots
+from hmmlib.plotting._parts import LEAST_KL, legend_below, mean_and_dots
 from hmmlib.plotting.style import PALETTE
 
 
@@ -76,10 +76,7 @@ def means_over_seeds(
                 axis.tick_params(axis="x", labelrotation=45)
         axis.set(title=title, xlabel=x_label)
     axes[0, 0].set_ylabel(y_label)
-    found = {
-        name: line for axis in axes.flat for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure
 
 

@@ -1,0 +1,211 @@
+"""The risk of least-squares heads: E (xᵀw − βᵀz)², over texts, and in the mean over training examples too.
+
+Up to n − 2 features the mean risk of the head of smallest norm is exact. Beyond n + 1 it is the deterministic
+equivalent, which is near it where features and examples are many; between, it is infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from scipy.optimize import brentq
+from torch import Tensor
+
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int
+from hmmlib.regression.features import LinearFeatures
+from hmmlib.regression.tasks import LinearTask, check_finite_real, check_not_negative
+
+# Variances below this share of the largest are rounding.
+_ROUNDING = 1e-12
+
+
+def null_risk(task: LinearTask) -> float:
+    """The risk of the head that says nothing: the variance βᵀΣβ of what it should say.
+
+    Args:
+        task: The task.
+
+    Returns:
+        The risk.
+
+    Raises:
+        TypeError: Not a task.
+    """
+    check_kind(task, LinearTask, "task", "a LinearTask")
+    return float(task.beta @ task.covariance @ task.beta)
+
+
+def head_risk(head: ArrayLike, task: LinearTask, features: LinearFeatures) -> float:
+    """The risk of one head, exactly: (Wᵀw − β)ᵀ Σ (Wᵀw − β) + σ_u² |w|².
+
+    Args:
+        head: Weights w, shape (p,).
+        task: The task.
+        features: What the head sees.
+
+    Returns:
+        The risk.
+
+    Raises:
+        TypeError: Not a task or features, or no real numbers.
+        ValueError: Shapes that do not fit, or numbers that are not finite.
+    """
+    _check_both(task, features)
+    weights = check_finite_real(head, "head", (features.n_features,))
+    off = features.weights.T @ weights - task.beta
+    return float(off @ task.covariance @ off + features.noise**2 * weights.square().sum())
+
+
+class _Spectrum(NamedTuple):
+    """The covariance of the features and the best head, by eigenvectors.
+
+    Attributes:
+        variances: Eigenvalues in whose directions the features know of z, descending, shape (m,).
+        rest: Number of the other directions, in which there is only noise.
+        noise: Variance in each of these.
+        best: Weights of the best head in the first directions, shape (m,).
+        unexplained: v.
+    """
+
+    variances: Tensor
+    rest: int
+    noise: float
+    best: Tensor
+    unexplained: float
+
+
+def _spectrum(task: LinearTask, features: LinearFeatures) -> _Spectrum:
+    root = task.root
+    _, values, right = torch.linalg.svd(features.weights @ root, full_matrices=False)
+    told = right @ (root @ task.beta)
+    noise = features.noise**2
+    variances = values.square() + noise
+    floor = _ROUNDING * float(variances[0]) if len(variances) else 0.0
+    alive = values.square() > floor
+    share = torch.where(alive, values.square() / variances.clamp_min(torch.finfo(torch.float64).tiny), 0)
+    best = torch.where(alive, values / variances.clamp_min(torch.finfo(torch.float64).tiny), 0) * told
+    unexplained = null_risk(task) - float((share * told.square()).sum())
+    return _Spectrum(
+        variances[alive],
+        features.n_features - int(alive.sum()),
+        noise,
+        best[alive],
+        max(unexplained, 0.0),
+    )
+
+
+def unexplained_variance(task: LinearTask, features: LinearFeatures) -> float:
+    """The risk of the best head on these features, v = βᵀ (Σ⁻¹ + WᵀW / σ_u²)⁻¹ β.
+
+    Args:
+        task: The task.
+        features: What the head sees.
+
+    Returns:
+        The risk; that of a head fitted to ever more examples comes near to it.
+
+    Raises:
+        TypeError: Not a task, or not features.
+        ValueError: Features of another hidden vector.
+    """
+    _check_both(task, features)
+    return _spectrum(task, features).unexplained
+
+
+def min_norm_risk(task: LinearTask, features: LinearFeatures, n: int) -> float:
+    """The mean risk of `min_norm_head`, over training examples.
+
+    With r directions in which features vary it is v + (v + σ_y²) r / (n − r − 1) for r < n − 1, exactly, for
+    features and labels are jointly normal. For n − 1 ≤ r ≤ n + 1 it is infinite. For more it is the
+    deterministic equivalent.
+
+    Args:
+        task: The task.
+        features: What the head sees.
+        n: Number of examples.
+
+    Returns:
+        The risk, perhaps infinite.
+
+    Raises:
+        TypeError: Not a task or features, or no integer.
+        ValueError: Features of another hidden vector, or fewer than one example.
+    """
+    _check_both(task, features)
+    n = check_positive_int(n, "n")
+    found = _spectrum(task, features)
+    rest = found.rest if found.noise else 0
+    rank, missing = len(found.variances) + rest, found.unexplained
+    blurred = missing + task.label_noise**2
+    if rank < n - 1:
+        return missing + blurred * rank / (n - rank - 1)
+    if rank <= n + 1:
+        return math.inf
+    variances = torch.cat([found.variances, found.variances.new_full((rest,), found.noise)])
+    best = torch.cat([found.best, found.best.new_zeros(rest)])
+    return missing + _equivalent(variances, best, blurred, n, 0.0)
+
+
+def wide_limit_risk(task: LinearTask, noise: float, n: int) -> float:
+    """Where the risk of `min_norm_head` on `random_features` goes as these become ever more.
+
+    The head then does what ridge regression does on the hidden vector itself, with the penalty d σ_u²: the
+    features' own noise is a penalty.
+
+    Args:
+        task: The task.
+        noise: Standard deviation σ_u of the features' noise.
+        n: Number of examples.
+
+    Returns:
+        The deterministic equivalent of that risk.
+
+    Raises:
+        TypeError: Not a task, or no number.
+        ValueError: Negative noise, or fewer than one example.
+    """
+    check_kind(task, LinearTask, "task", "a LinearTask")
+    noise, n = check_not_negative(noise, "noise"), check_positive_int(n, "n")
+    if noise == 0:
+        return min_norm_risk(task, LinearFeatures(torch.eye(task.n_hidden)), n)
+    values, vectors = torch.linalg.eigh(task.covariance)
+    penalty = task.n_hidden * noise**2
+    return _equivalent(values.clamp_min(0), vectors.T @ task.beta, task.label_noise**2, n, penalty)
+
+
+def _equivalent(variances: Tensor, best: Tensor, blurred: float, n: int, penalty: float) -> float:
+    """Deterministic equivalent of ridge regression's risk, less what no head explains.
+
+    Args:
+        variances: Eigenvalues of the features' covariance, shape (p,).
+        best: The best head in these directions, shape (p,).
+        blurred: Variance of the label that no head explains.
+        n: Number of examples.
+        penalty: Of ridge regression; 0 for the head of smallest norm.
+
+    Returns:
+        The risk.
+    """
+
+    def left(log_kappa: float) -> float:
+        kappa = math.exp(log_kappa)
+        return float((variances / (variances + kappa)).sum()) + penalty / kappa - n
+
+    largest = float(variances.max()) * len(variances) + penalty
+    kappa = math.exp(brentq(left, math.log(largest) - 80, math.log(largest) + 2, xtol=1e-13))
+    shrunk = kappa / (variances + kappa)
+    bias = float((shrunk.square() * variances * best.square()).sum())
+    used = float((variances / (variances + kappa)).square().sum()) / n
+    return (bias + blurred * used) / (1 - used)
+
+
+def _check_both(task: LinearTask, features: LinearFeatures) -> None:
+    check_kind(task, LinearTask, "task", "a LinearTask")
+    check_kind(features, LinearFeatures, "features", "LinearFeatures")
+    if features.weights.shape[1] != task.n_hidden:
+        raise ValueError(
+            f"features: expected those of a hidden vector of {task.n_hidden} entries, got "
+            f"{features.weights.shape[1]}"
+        )
