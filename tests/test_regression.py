@@ -18,6 +18,7 @@ from hmmlib.regression import (
     null_risk,
     random_features,
     ridge_head,
+    sampled_risks,
     stationary_covariance,
     unexplained_variance,
     wide_limit_risk,
@@ -42,13 +43,7 @@ TASK = LinearTask(some_covariance(6), RANDOM.standard_normal(6), label_noise=0.5
 
 
 def draws(task, features, n, times):
-    """Risks of heads, each fitted to examples of its own."""
-    found = []
-    for seed in range(times):
-        some = task.draw(n, generator=seed)
-        shown = features.show(some.hidden, generator=10_000 + seed)
-        found.append(head_risk(min_norm_head(shown, some.targets), task, features))
-    return np.array(found)
+    return sampled_risks(task, features, n, times, generator=0).numpy()
 
 
 def test_draws_have_the_covariance_and_labels_that_they_should():
@@ -173,16 +168,14 @@ def test_the_best_penalty_is_that_of_each_example_predicted_from_the_others():
 
 
 def test_a_tuned_penalty_has_no_peak():
-    task, penalties = isotropic(1.0, 1.0), np.logspace(-3, 4, 22)
-    means = []
+    task, penalties, means = isotropic(1.0, 1.0), np.logspace(-3, 4, 22), []
+
+    def fit(x, y):
+        return best_ridge_head(x, y, penalties).head
+
     for p in (50, 100, 200):
         features = random_features(p, D, noise=1.0, generator=1)
-        risks = []
-        for seed in range(20):
-            some = task.draw(N, generator=seed)
-            fit = best_ridge_head(features.show(some.hidden, generator=100 + seed), some.targets, penalties)
-            risks.append(head_risk(fit.head, task, features))
-        means.append(np.median(risks))
+        means.append(float(sampled_risks(task, features, N, 20, fit=fit, generator=0).median()))
     assert means[0] > means[1] > means[2]
 
 

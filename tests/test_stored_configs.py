@@ -42,6 +42,7 @@ SMALL = {
     "word-error-training": {},
     "fact-retrieval": {"indices": ("frozen",), "paraphrases": (), "facts": ()},
     "machine-reading": {"starts": (), "rates": ()},
+    "frozen-size": {},
 }
 
 

@@ -405,6 +405,7 @@ CALLS = {
     "null_risk": {"task": REGRESSION},
     "unexplained_variance": {"task": REGRESSION, "features": SHOWN},
     "min_norm_risk": {"task": REGRESSION, "features": SHOWN, "n": 10},
+    "sampled_risks": {"task": REGRESSION, "features": SHOWN, "n": 10, "draws": 2, "generator": 0},
     "wide_limit_risk": {"task": REGRESSION, "noise": 1.0, "n": 10},
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {

@@ -10,6 +10,7 @@ from hmmlib.experiments import (
     exact_prompts,
     fact_retrieval,
     fine_tuning,
+    frozen_size,
     half_trained,
     head_vs_prompt,
     machine_reading,
@@ -40,6 +41,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         word_error_training,
         fact_retrieval,
         machine_reading,
+        frozen_size,
     )
 }
 """All of them.

@@ -12,6 +12,7 @@ from hmmlib.regression.risk import (
     head_risk,
     min_norm_risk,
     null_risk,
+    sampled_risks,
     unexplained_variance,
     wide_limit_risk,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "null_risk",
     "random_features",
     "ridge_head",
+    "sampled_risks",
     "stationary_covariance",
     "unexplained_variance",
     "wide_limit_risk",

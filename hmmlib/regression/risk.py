@@ -7,14 +7,18 @@ equivalent, which is near it where features and examples are many; between, it i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
 from hmmlib._checks import ArrayLike, check_kind, check_positive_int
+from hmmlib._random import drawing_generator
 from hmmlib.regression.features import LinearFeatures
+from hmmlib.regression.heads import min_norm_head
 from hmmlib.regression.tasks import LinearTask, check_finite_real, check_not_negative
 
 # Variances below this share of the largest are rounding.
@@ -56,6 +60,46 @@ def head_risk(head: ArrayLike, task: LinearTask, features: LinearFeatures) -> fl
     weights = check_finite_real(head, "head", (features.n_features,))
     off = features.weights.T @ weights - task.beta
     return float(off @ task.covariance @ off + features.noise**2 * weights.square().sum())
+
+
+def sampled_risks(
+    task: LinearTask,
+    features: LinearFeatures,
+    n: int,
+    draws: int,
+    *,
+    fit: Callable[[Tensor, Tensor], Tensor] = min_norm_head,
+    generator: int | np.random.RandomState,
+) -> Tensor:
+    """Risks of heads, each fitted to examples of its own.
+
+    Args:
+        task: The task.
+        features: What the heads see.
+        n: Number of examples of each.
+        draws: How many heads.
+        fit: Makes a head, shape (p,), of features, shape (n, p), and labels, shape (n,).
+        generator: Seed of the examples, or numpy RandomState.
+
+    Returns:
+        The risks, double precision, shape (draws,).
+
+    Raises:
+        TypeError: Not a task or features, or a number that is not an integer.
+        ValueError: Features of another hidden vector, or a number below 1.
+    """
+    _check_both(task, features)
+    n, draws, random = (
+        check_positive_int(n, "n"),
+        check_positive_int(draws, "draws"),
+        drawing_generator(generator),
+    )
+    found = []
+    for _ in range(draws):
+        some = task.draw(n, generator=random)
+        shown = features.show(some.hidden, generator=random)
+        found.append(head_risk(fit(shown, some.targets), task, features))
+    return torch.tensor(found, dtype=torch.float64)
 
 
 class _Spectrum(NamedTuple):

@@ -1,0 +1,35 @@
+"""Figures of risks by size show what they are given."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from hmmlib.plotting.frozen_model_size import RiskCurve, regions_found, risk_by_size
+from plotting.drawn import lines, title
+
+
+def test_infinite_risks_leave_a_gap_and_draws_have_their_median():
+    drawn = np.array([[1.0, 2.0, 9.0], [3.0, 4.0, 5.0]])
+    curve = RiskCurve(((1, 10, 20), (0.5, math.inf, 0.7)), ((1, 20), drawn), {"null": 0.25, "limit": 0.1})
+    figure = risk_by_size({"one": curve, "two": curve}, 10)
+    left, right = figure.axes
+    assert (title(left), title(right)) == ("one", "two")
+    drawn_line = left.lines[0]
+    np.testing.assert_array_equal(drawn_line.get_ydata(), [0.5, np.nan, 0.7])
+    medians = left.containers[0].lines[0]
+    assert list(medians.get_ydata()) == [2.0, 4.0]
+    assert list(lines(left)["null"][1]) == [0.25, 0.25]
+    assert (left.get_ylabel(), left.get_yscale()) == ("risk", "log")
+
+
+def test_every_point_of_the_grid_is_marked_by_what_is_the_case():
+    figure = regions_found(
+        (0.1, 1.0), (0.5, 2.0), (("a", "b"), ("b", "b")), {"border": ((0.5, 2.0), (0.2, 0.4))}
+    )
+    found = lines(figure.axes[0])
+    assert found["a"] == ([0.1], [0.5])
+    assert found["b"] == ([1.0, 0.1, 1.0], [0.5, 2.0, 2.0])
+    assert found["border"][0] == pytest.approx([0.2, 0.4])
