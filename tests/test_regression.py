@@ -220,3 +220,30 @@ def test_the_stationary_covariance_stays_as_it_is():
 def test_what_is_wrong_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("ratio", [0.05, 0.2, 0.7, 4.0])
+def test_theorem_whether_the_first_feature_and_the_last_help(noise, ratio):
+    task = isotropic(ratio**0.5, 1.0)
+    square = np.random.RandomState(0).standard_normal((400, D)) / D**0.5
+    mean = np.mean([min_norm_risk(task, LinearFeatures(row[None], noise=noise), N) for row in square])
+    share = (square**2).sum(1)
+    a = (share / (share + noise**2)).mean() / D
+    if abs(1 / ratio / ((N - 1) * a - 1) - 1) > 0.3:  # else chance in the models decides
+        assert (mean > null_risk(task)) == (1 / ratio > (N - 1) * a - 1)
+    half = (N - D - D * noise**2) / (2 * N)
+    kappa = -half + (half**2 + D * noise**2 / N) ** 0.5
+    assert D / (1 + kappa) + D * noise**2 / kappa == pytest.approx(N)
+    limit = wide_limit_risk(task, noise, N)
+    expected = (kappa**2 * ratio + D / N) / ((1 + kappa) ** 2 - D / N)
+    assert limit == pytest.approx(expected, rel=1e-6)
+    assert (limit < null_risk(task)) == (1 / ratio < N / D * (1 + 2 * kappa) - 1)
+
+
+def test_copies_change_nothing_and_stay_at_the_same_peak():
+    task, features = isotropic(1.0, 1.0), random_features(150, D, noise=1.0, generator=0)
+    some = task.draw(N, generator=5)
+    shown = features.show(some.hidden, generator=6)
+    once = min_norm_head(shown, some.targets)
+    torch.testing.assert_close(min_norm_head(shown.repeat(3, 1), some.targets.repeat(3)), once)
