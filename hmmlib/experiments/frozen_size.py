@@ -1,8 +1,8 @@
 """Heads on frozen language models of many widths, on labels that are linear in the exact belief.
 
 A causal transformer is pretrained on text of an HMM. What it shows at the end of a text is frozen, and heads
-are fitted to few labels by least squares: of the smallest norm, or with a
-penalty that is chosen on the same examples.
+are fitted to few labels by least squares: of the smallest norm, or with a penalty
+that is chosen on the same examples.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hmmlib.plotting._parts import legend_below
 from hmmlib.plotting.style import PALETTE
@@ -95,5 +96,35 @@ def regions_found(
     axis.set(xlabel="signal to noise in the labels", ylabel=r"noise of the features $\sigma_u$")
     axis.set(xscale="log", yscale="log", xlim=(0.8 * min(signals), 1.25 * max(signals)))
     axis.set_ylim(0.8 * min(noises), 1.25 * max(noises))
+    for lines in (axis.xaxis, axis.yaxis):  # plain numbers in place of powers
+        lines.set_major_locator(LogLocator(10, (1, 2, 5)))
+        lines.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        lines.set_minor_locator(NullLocator())
     legend_below(figure)
+    return figure
+
+
+def trained_sizes(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], n: int) -> Figure:
+    """Draw risks of heads on trained models of several widths.
+
+    Args:
+        panels: For each title and kind of head, the risks at each width, one for each HMM.
+        n: Number of examples; a vertical line marks as many features.
+
+    Returns:
+        The figure, one panel beside the other; lines are geometric means, dots the risks.
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(1.0 + 3.0 * len(panels), 3.8), sharey=True, squeeze=False
+    )
+    for axis, (title, kinds) in zip(axes.flat, panels.items(), strict=True):
+        for (name, risks), style in zip(kinds.items(), PALETTE, strict=False):
+            means = [float(np.exp(np.mean(np.log(values)))) for values in risks.values()]
+            axis.plot(list(risks), means, label=name, **style._asdict())
+            for width, values in risks.items():
+                axis.plot([width] * len(values), values, ".", color=style.color, alpha=0.35)
+        axis.axvline(n, color="#bbbbbb", linewidth=1)
+        axis.set(title=title, xlabel="width", xscale="log", yscale="log")
+    axes[0, 0].set_ylabel("risk")
+    legend_below(figure, ncols=3)
     return figure
