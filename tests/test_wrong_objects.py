@@ -136,7 +136,16 @@ MADE = {
     ),
     "WordCorpus",
     *("Beams", "ErrorCounts", "SpokenWords", "Strings", "Utterances"),
-    *("Documents", "Examples", "Queries", "RetrievalScores", "SpanItems", "SpanPosterior", "SpanScores"),
+    *(
+        "Documents",
+        "Examples",
+        "NeighbourFit",
+        "Queries",
+        "RetrievalScores",
+        "SpanItems",
+        "SpanPosterior",
+        "SpanScores",
+    ),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -394,6 +403,10 @@ CALLS = {
     "best_span": {"spans": SPANS.spans},
     "best_f1_span": {"spans": SPANS.spans},
     "overlap_scores": {"world": CONTEXTS, "items": ITEMS, "length_exponent": 0.5},
+    "NeighbourHead": {"features": np.ones((3, 2)), "labels": [0, 1, 0], "k": 2, "share": 0.1}
+    | {"n_classes": 2, "n_parts": 1},
+    "tune_neighbours": {"features": np.ones((3, 2)), "labels": [0, 1, 0], "ks": (1,), "shares": (0.1,)}
+    | {"validation_features": np.ones((2, 2)), "validation_labels": [0, 1], "n_parts": 1},
     "LinearTask": {"covariance": np.eye(2), "beta": [1.0, 0.0], "label_noise": 0.5},
     "LinearFeatures": {"weights": np.ones((3, 2)), "noise": 0.1},
     "random_features": {"n_features": 3, "n_hidden": 2, "noise": 0.1, "generator": 0},

@@ -1,18 +1,23 @@
 """Heads: the few numbers put on top of a frozen masked language model (the paper's Sections 3 and 4).
 
 `LinearHead` reads one position, `AttentionHead` finds the positions worth reading, `SoftAttentionHead` is its
-trainable form. `logistic_head` solves for the linear head of least log loss.
+trainable form. `logistic_head` solves for the linear head of least log loss. `NeighbourHead` has labelled
+examples in place of weights.
 """
 
 from hmmlib.heads.attention import AttentionHead, SoftAttentionHead
 from hmmlib.heads.linear import LinearHead
 from hmmlib.heads.logistic import LogisticFit, log_loss, logistic_head
+from hmmlib.heads.neighbours import NeighbourFit, NeighbourHead, tune_neighbours
 
 __all__ = [
     "AttentionHead",
     "LinearHead",
     "LogisticFit",
+    "NeighbourFit",
+    "NeighbourHead",
     "SoftAttentionHead",
     "log_loss",
     "logistic_head",
+    "tune_neighbours",
 ]
