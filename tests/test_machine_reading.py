@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from hmmlib.analysis import book_file
-from hmmlib.experiments import EXPERIMENTS, shipped
+from hmmlib.experiments import EXPERIMENTS, machine_reading, shipped
 from hmmlib.experiments.machine_reading import masked_start
 from hmmlib.experiments.span_worlds import SpanBench, span_record
 from hmmlib.hmm import fingerprint
@@ -39,6 +40,8 @@ def test_starts_are_judged_with_few_examples_and_readers_at_once_too(records):
     for (_, retrofitted, variant), record in records.items():
         assert ("zero_shot" in record) == ("curve" in record) == retrofitted
         assert ("few_shot" in record) == (variant == "none")
+        longer = "longer" in record.get("few_shot", {})
+        assert longer == (record["start"] == "masked" and not retrofitted)
         for entry in (*record.get("few_shot", {}).values(), *record.get("zero_shot", {}).values()):
             assert set(entry) == SCORES
             assert all(0 <= entry[name] <= 1 for name in SCORES - {"consistency_gap"})
@@ -51,6 +54,16 @@ def test_yes_and_no_are_learnt_in_the_ways_of_this_book_too(records):
     assert set(before) == {"fine-tuned", "head", "head on words", "prompt"}
     assert set(after) == {"fine-tuned", "head"}
     assert all(0 <= value <= 1 for value in (*before.values(), *after.values()))
+
+
+def test_a_head_is_chosen_on_other_pairs_than_it_was_fitted_to():
+    random = torch.Generator().manual_seed(0)
+    x, later, test = (torch.randn(n, 30, generator=random).double() for n in (40, 400, 400))
+    right = [rows[:, 0] > 0.3 for rows in (x, later, test)]
+    says = machine_reading._chosen_head(x, right[0], later, right[1])
+    assert float((says(test) == right[2]).double().mean()) > 0.7
+    shifted = machine_reading._chosen_head(x + 5, right[0], later + 5, right[1])
+    assert says(test).equal(shifted(test + 5))
 
 
 def test_the_exact_reader_is_the_best_and_is_of_one_mind(records):
@@ -73,6 +86,10 @@ def test_nobody_who_is_held_back_is_met_in_training():
     own = bench.examples(200, "definition")
     met = {*own.entity.tolist(), *own.contents.flatten().tolist()}
     assert met <= set(bench.seen.tolist())
+    assert len(bench.few_seen) == 16
+    assert set(bench.few_seen.tolist()) < set(bench.seen.tolist())
+    assert not bench.few_seen.equal(bench.seen[:16])
+    assert set(bench.about_few().entity.tolist()) <= set(bench.few_seen.tolist())
     longer = bench.examples(100, "definition")
     assert longer.query.equal(own.query[:100])
 

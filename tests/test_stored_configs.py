@@ -14,10 +14,12 @@ from hmmlib.experiments import (
     EXPERIMENTS,
     exact_prompts,
     fact_worlds,
+    frozen_size,
     half_trained,
     noise_judges,
     pretraining,
     scaling_states,
+    span_worlds,
     word_error_training,
 )
 from hmmlib.experiments.scales import DOWNSTREAM_SCALES, DownstreamScale
@@ -41,7 +43,7 @@ SMALL = {
     "noise-robustness": {"arms": ("mixture_2",)},
     "word-error-training": {},
     "fact-retrieval": {"indices": ("frozen",), "paraphrases": (), "facts": ()},
-    "machine-reading": {"starts": (), "rates": ()},
+    "machine-reading": {"starts": (), "seeds": ()},
     "frozen-size": {},
 }
 
@@ -106,6 +108,8 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setitem(noise_judges.ARMS, "mixture_2", mixture)
     monkeypatch.setitem(word_error_training.WAYS, "word_errors", {"criterion": "likelihood"})
     monkeypatch.setattr(fact_worlds, "PAIRS_PARAPHRASE", 0.5)
+    monkeypatch.setitem(span_worlds.CONTEXTS, "n_fillers", 5)
+    monkeypatch.setitem(frozen_size.WORLD, "n_states", 5)
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 

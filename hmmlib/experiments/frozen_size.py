@@ -26,7 +26,14 @@ from hmmlib.regression import best_ridge_head, min_norm_head
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 
 _ENTRIES = ("preset", "width", "seed", "world", "how")
-_WORLD = ("n_states", "n_tokens", "transition_temperature", "emission_temperature")
+WORLD: Mapping[str, Any] = {
+    "n_states": 20,
+    "n_tokens": 32,
+    "transition_temperature": 0.1,
+    "emission_temperature": 0.1,
+}
+"""The HMM that writes the text."""
+
 _HOW = ("recipe", "length", "labels", "label_noises", "draws", "n_texts", "n_test")
 _PENALTIES = np.logspace(-4, 4, 33)
 
@@ -72,13 +79,12 @@ class FrozenSizeConfig:
             The configuration of each: `preset`, `width`, `seed`, the `world`, and `how` the model is
             pretrained and heads are fitted.
         """
-        world = {"n_states": 20, "n_tokens": 32, "transition_temperature": 0.1, "emission_temperature": 0.1}
         return [
             {
                 "preset": self.preset,
                 "width": width,
                 "seed": seed,
-                "world": dict(world),
+                "world": dict(WORLD),
                 "how": {
                     "recipe": _recipe(width, seed, self.steps).to_dict(),
                     "length": 24,
@@ -215,7 +221,7 @@ def check_cell(config: Record) -> None:
     check_entries(config, _ENTRIES)
     check_labels(config, ("preset",))
     check_seed(config["seed"])
-    check_entries(config["world"], _WORLD, "world")
+    check_entries(config["world"], WORLD, "world")
     how = config["how"]
     check_entries(how, _HOW, "how")
     random_hmm(**config["world"], generator=0)

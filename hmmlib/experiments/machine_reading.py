@@ -1,6 +1,6 @@
 """Readers of spans: from a masked language model or from nothing, with few examples and with very many.
 
-A cell takes a start (no training, a masked language model, or one that went on with the very texts of
+A cell takes a start (no training, a masked language model, or one that went on with texts such as those of
 retrofitting), retrofits it or not, and gives it few examples of another kind of query. Variants change one
 thing about retrofitting.
 """
@@ -8,7 +8,7 @@ thing about retrofitting.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -25,9 +25,9 @@ from hmmlib.experiments.span_worlds import (
     span_record,
     span_world_of,
 )
-from hmmlib.heads import logistic_head
-from hmmlib.lm import Masking, TransformerMaskedLM
+from hmmlib.lm import Masking, TransformerMaskedLM, blank_probs
 from hmmlib.pretraining import ModuleRecipe, PretrainingRecipe, Stage, train_on_texts
+from hmmlib.regression import ridge_head
 from hmmlib.spans import (
     Articles,
     Names,
@@ -43,26 +43,25 @@ from hmmlib.spans import (
 from hmmlib.spans.readers import marks
 from hmmlib.sweeps import Experiment, Record, Workplace, check_entries, option
 from hmmlib.tasks import Split, TaskData
-from hmmlib.tuning import TuningRecipe, tune_head, tune_prompt
+from hmmlib.tuning import TuningRecipe, tune_prompt
 
 _ENTRIES = ("preset", "start", "steps", "rate", "variant", "seed", "world", "how")
 _HOW = ("masked", "continued", "retrofit", "few", "shots", "labels", "tuning", "watch_every")
 STARTS = ("nothing", "masked", "continued")
-"""No training; a masked language model; one that went on with the texts of retrofitting."""
+"""No training; a masked language model; one that went on with texts such as those of retrofitting."""
 
-BY_TURNS = "articles by turns"
+BY_TURNS, FEW_ENTITIES = "articles by turns", "16 entities"
 VARIANTS = (
     "none",
-    "16 entities",
+    FEW_ENTITIES,
     "no negatives",
-    "relevance weighs",
     "names shown",
     "names hidden",
     BY_TURNS,
 )
-"""What is changed: fewer entities in retrofitting; every context relevant; relevance has a tenth of the
-weight; every mention opens with a name, which definitions show, or have "anybody" in its place; the articles
-of masked training have even segments, about two entities by turns."""
+"""What is changed: fewer entities in retrofitting; every context relevant, and half as many of them; every
+mention opens with a name, which definitions show, or have "anybody" in its place; the articles of masked
+training have even segments, about two entities by turns."""
 
 _TUNING = TuningRecipe(
     epochs=10, batch=16, learning_rates=(3e-2,), warmup=20, n_prompt=10, solve_heads=True, starts=2
@@ -71,8 +70,8 @@ _TUNING = TuningRecipe(
 _WATCHED = 500
 # Labelled pairs by which tuned heads and prompts are chosen.
 _VALIDATION = 256
-# Of the heads on vectors: few examples, many entries.
-_PENALTY = 0.01
+# Of heads by ridge regression, to choose from on the validation pairs.
+_PENALTIES = tuple(10.0**power for power in range(-4, 5))
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,14 @@ class MachineReadingConfig:
         preset: The preset's name.
         seeds: Each gives an HMM, its entities, tests, and the start of whatever is trained.
         starts: Starts that are judged without retrofitting.
-        rates: Muon's learning rates in retrofitting, which is tried with each.
         steps: Steps of retrofitting.
         alone_steps: Steps of retrofitting from nothing, as many as cost what masked training and retrofitting
             cost together.
         shots: Numbers of examples of another kind of query.
         labels: Numbers of labelled pairs, for the readers that also learn to say yes and no.
-        rate: The rate of the variants, and of the reader that learns from labels.
+        rate: Muon's learning rate in retrofitting.
+        other_rates: Others that are tried, on fewer seeds.
+        other_seeds: Their seeds.
         variants: What is changed about retrofitting, one at a time.
         variant_seeds: Seeds of the variants.
         n_test: Contexts of a test.
@@ -99,12 +99,13 @@ class MachineReadingConfig:
     preset: str
     seeds: tuple[int, ...] = option((1, 2, 3, 4, 5), "seeds")
     starts: tuple[str, ...] = STARTS
-    rates: tuple[float, ...] = (0.01, 0.02)
     steps: int = 1800
     alone_steps: int = 2500
     shots: tuple[int, ...] = option((16, 64, 256, 1024), "numbers of examples")
     labels: tuple[int, ...] = (64, 1024)
     rate: float = 0.01
+    other_rates: tuple[float, ...] = (0.02,)
+    other_seeds: tuple[int, ...] = (1, 2, 3)
     variants: tuple[str, ...] = VARIANTS[1:]
     variant_seeds: tuple[int, ...] = (1, 2)
     n_test: int = 1000
@@ -145,11 +146,13 @@ class MachineReadingConfig:
             "watch_every": max(1, 150 // self.shrink),
         }
         labelled = how | {"labels": list(self.labels)}
+        longer = asdict(ModuleRecipe(steps=900 // self.shrink, batch=64, matrix_learning_rate=self.rate))
         steps, alone = self.steps // self.shrink, self.alone_steps // self.shrink
         points: list[tuple[str, int, float, str, Record]] = [
-            (start, 0, 0.0, "none", labelled if start == "masked" else how) for start in self.starts
+            (start, 0, 0.0, "none", labelled | {"longer": longer} if start == "masked" else how)
+            for start in self.starts
         ]
-        for rate in self.rates:
+        for rate in (self.rate, *self.other_rates):
             points.append(("masked", steps, rate, "none", labelled if rate == self.rate else how))
             points.append(("nothing", alone, rate, "none", how))
         points += [("masked", steps, self.rate, variant, how | {"shots": []}) for variant in self.variants]
@@ -165,8 +168,13 @@ class MachineReadingConfig:
                 "how": entries,
             }
             for start, length, rate, variant, entries in points
-            for seed in (self.seeds if variant == "none" else self.variant_seeds)
+            for seed in self._seeds(rate, variant)
         ]
+
+    def _seeds(self, rate: float, variant: str) -> tuple[int, ...]:
+        if variant != "none":
+            return self.variant_seeds
+        return self.other_seeds if rate in self.other_rates else self.seeds
 
 
 def _masked(steps: int, length: int) -> PretrainingRecipe:
@@ -229,6 +237,10 @@ def retrofitted(
         edit = lambda items: names.give(items, shown=variant == "names shown")  # noqa: E731
         watched = edit(watched)
     curve: list[list[float]] = []
+    plan = how["retrofit"] | {"steps": config["steps"], "seed": bench.seed}
+    plan["matrix_learning_rate"] = config["rate"]
+    if variant == "no negatives":
+        plan["batch"] //= 2  # as many answers in a step as otherwise
 
     def watch(step: int, reader: SpanReader) -> None:
         found = span_record(watched, read_spans(reader, watched))
@@ -237,13 +249,9 @@ def retrofitted(
     reader = retrofit(
         SpanReader(lm, generator=bench.seed),
         bench.without_negatives() if variant == "no negatives" else bench.world,
-        entities=bench.seen[:16] if variant == "16 entities" else bench.seen,
-        relevance_weight=0.1 if variant == "relevance weighs" else None,
+        entities=bench.few_seen if variant == FEW_ENTITIES else bench.seen,
         edit=edit,
-        recipe=ModuleRecipe(
-            **how["retrofit"]
-            | {"steps": config["steps"], "matrix_learning_rate": config["rate"], "seed": bench.seed}
-        ),
+        recipe=ModuleRecipe(**plan),
         watch=watch,
         watch_every=how["watch_every"],
     )
@@ -251,16 +259,16 @@ def retrofitted(
 
 
 def _few(bench: SpanBench, reader: SpanReader, how: Record) -> Record:
-    """F1 on questions after few examples of questions."""
-    found, asked = {}, bench.tests["questions"]
-    for n in how["shots"]:
-        learnt = adapt(reader, bench.examples(n, "question", relevant=1.0), recipe=_few_recipe(bench, how))
-        found[str(n)] = span_record(asked, read_spans(learnt, asked))
+    """F1 on questions after few examples of questions; with the most, also after long training."""
+    asked, found = bench.tests["questions"], {}
+    ways = {str(n): (n, how["few"]) for n in how["shots"]}
+    if "longer" in how:
+        ways["longer"] = max(how["shots"]), how["longer"]
+    for name, (n, plan) in ways.items():
+        recipe = ModuleRecipe(**plan | {"seed": bench.seed})
+        learnt = adapt(reader, bench.examples(n, "question", relevant=1.0), recipe=recipe)
+        found[name] = span_record(asked, read_spans(learnt, asked))
     return found
-
-
-def _few_recipe(bench: SpanBench, how: Record) -> ModuleRecipe:
-    return ModuleRecipe(**how["few"] | {"seed": bench.seed})
 
 
 def _yes_or_no(bench: SpanBench, reader: SpanReader, how: Record, *, words: bool) -> Record:
@@ -268,30 +276,55 @@ def _yes_or_no(bench: SpanBench, reader: SpanReader, how: Record, *, words: bool
     test, found = bench.tests["definitions_held"], {}
     most = max(how["labels"])
     drawn = bench.examples(most + _VALIDATION, "definition")
-    vectors, asked = (_mark_vectors(reader, items) for items in (drawn, test))
+    later = drawn.part(slice(most, most + _VALIDATION))
+    few = ModuleRecipe(**how["few"] | {"seed": bench.seed})
+    shown: dict[str, Callable[[SpanItems], Tensor]] = {"head": lambda items: _mark_vectors(reader, items)}
+    if words:
+        shown["head on words"] = lambda items: blank_probs(
+            reader.lm, _labelled(reader, items).tokens
+        ).double()
+    features = {name: [read(items) for items in (drawn, later, test)] for name, read in shown.items()}
     for n in how["labels"]:
         own = drawn.part(slice(n))
-        learnt = adapt(reader, own, relevance_weight=1.0, recipe=_few_recipe(bench, how))
-        head = logistic_head(vectors[:n], own.relevant.long(), l2=_PENALTY).head
-        one = {
-            "fine-tuned": accuracy_of(read_spans(learnt, test).relevance > 0.5, test),
-            "head": accuracy_of(head.labels(asked) == 1, test),
-        }
+        learnt = adapt(reader, own, relevance_weight=1.0, recipe=few)
+        one = {"fine-tuned": accuracy_of(read_spans(learnt, test).relevance > 0.5, test)}
+        for name, (all_own, to_choose, asked) in features.items():
+            says = _chosen_head(all_own[:n], own.relevant, to_choose, later.relevant)
+            one[name] = accuracy_of(says(asked), test)
         if words:
-            later = drawn.part(slice(most, most + _VALIDATION))
             data = TaskData(*(_labelled(reader, items) for items in (own, later, test)))
             recipe = TuningRecipe.from_dict(dict(how["tuning"]) | {"seed": bench.seed})
-            lm = reader.lm
-            one["head on words"] = rounded(tune_head(lm, data, recipe, progress=False).accuracy(data.test))
-            one["prompt"] = rounded(tune_prompt(lm, data, recipe, progress=False).accuracy(data.test))
+            recipe = replace(
+                recipe, epochs=recipe.epochs * most // n
+            )  # as many steps for few labels as for many
+            tuned = tune_prompt(reader.lm, data, recipe, progress=False)
+            one["prompt"] = rounded(tuned.accuracy(data.test))
         found[str(n)] = one
     return found
+
+
+def _chosen_head(x: Tensor, labels: Tensor, to_choose: Tensor, right: Tensor) -> Callable[[Tensor], Tensor]:
+    """A linear head with a constant, by ridge regression, whose penalty is best on other pairs."""
+    mean, scale = x.mean(0), x.std(0).clamp_min(1e-9)
+
+    def ready(rows: Tensor) -> Tensor:
+        return torch.cat([(rows - mean) / scale, torch.ones(len(rows), 1, dtype=rows.dtype)], 1)
+
+    heads = [ridge_head(ready(x), 2.0 * labels - 1, penalty * len(x)) for penalty in _PENALTIES]
+    scores = [float(((ready(to_choose) @ head > 0) == right).double().mean()) for head in heads]
+    best = heads[scores.index(max(scores))]
+    return lambda rows: ready(rows) @ best > 0
 
 
 def _mark_vectors(reader: SpanReader, items: SpanItems) -> Tensor:
     text = pair_texts(reader.lm, items.query, items.context)
     with torch.no_grad():
         return reader.lm.hidden(reader.lm.embedding(text))[:, 0].double()
+
+
+def _blank_words(reader: SpanReader, items: SpanItems) -> Tensor:
+    with torch.no_grad():
+        return blank_probs(reader.lm, _labelled(reader, items).tokens).double()
 
 
 def _labelled(reader: SpanReader, items: SpanItems) -> Split:
@@ -317,7 +350,7 @@ def machine_reading_cell(config: Record, place: Workplace) -> Record:  # noqa: A
         ValueError: An entry that is missing or too many, or a value out of range.
     """
     check_entries(config, _ENTRIES)
-    check_entries(config["how"], _HOW, "how")
+    _check_how(config["how"])
     watch, how = Stopwatch(), config["how"]
     bench = SpanBench(config["world"], config["seed"])
     names = bench.names() if config["variant"].startswith("names") else None
@@ -330,6 +363,8 @@ def machine_reading_cell(config: Record, place: Workplace) -> Record:  # noqa: A
     if config["steps"]:
         reader, found["curve"] = retrofitted(bench, lm, config, names)
         tests = dict(bench.tests)
+        if config["variant"] == FEW_ENTITIES:
+            tests["definitions_seen"] = bench.about_few()
         if names is not None:
             held, asked = tests["definitions_held"], tests["questions"]
             tests = {
@@ -371,7 +406,7 @@ def check_cell(config: Record) -> None:
         if config[name] not in known:
             raise ValueError(f"{name}: expected one of {', '.join(known)}, got {config[name]!r}")
     how = config["how"]
-    check_entries(how, _HOW, "how")
+    _check_how(how)
     check_positive_int(config["steps"], "steps", 0)
     check_fraction(config["rate"], "rate", above_zero=config["steps"] > 0)
     check_positive_int(how["watch_every"], "watch_every")
@@ -380,9 +415,14 @@ def check_cell(config: Record) -> None:
             check_positive_int(number, name)
     for name in ("masked", "continued"):
         PretrainingRecipe.from_dict(how[name])
-    for name in ("retrofit", "few"):
+    for name in {"retrofit", "few", "longer"} & set(how):
         ModuleRecipe(**how[name])
     TuningRecipe.from_dict(how["tuning"])
+
+
+def _check_how(how: Record) -> None:
+    """Check what is said of training; long training on few examples need not be."""
+    check_entries(how, (*_HOW, "longer") if "longer" in how else _HOW, "how")
 
 
 def _percent(record: Record, *path: str) -> float | None:
@@ -409,7 +449,7 @@ EXPERIMENT = Experiment(
         "smoke": MachineReadingConfig(
             "smoke",
             seeds=(1,),
-            rates=(0.01,),
+            other_rates=(),
             shots=(16,),
             labels=(16,),
             variants=("names hidden",),

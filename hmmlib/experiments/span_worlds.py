@@ -53,6 +53,7 @@ CONTEXTS: Mapping[str, Any] = {
 _ENTRIES = ("model", "contexts", "n_seen", "n_test")
 # Questions are in the grammar of the HMM whose seed is so much larger.
 _OTHER_GRAMMAR = 50
+_FEW = 16
 # The exponents among which the reader that counts words may choose, on texts of its own.
 _EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _KINDS: Mapping[str, Kind] = {
@@ -125,6 +126,7 @@ class SpanBench:
         world: The world.
         seen: Entities of training.
         held: The others.
+        few_seen: Some of training's entities, any sixteen.
         tests: By name the items of a test: definitions of either, and questions about those that training
             never met. Contexts speak of anybody.
 
@@ -138,6 +140,7 @@ class SpanBench:
         self.world = make_world(world, seed)
         order = torch.from_numpy(np.random.RandomState(seed).permutation(self.world.n_entities))
         self.seen, self.held = (part.sort().values for part in order.tensor_split([world["n_seen"]]))
+        self.few_seen = order[: min(_FEW, world["n_seen"])].sort().values
         who = {"definitions_seen": self.seen, "definitions_held": self.held, "questions": self.held}
         self.tests = {
             name: self.world.draw(
@@ -145,6 +148,16 @@ class SpanBench:
             )
             for i, (name, kind) in enumerate(_KINDS.items())
         }
+
+    def about_few(self) -> SpanItems:
+        """Definitions of the few entities, with contexts that speak of anybody.
+
+        Returns:
+            The items.
+        """
+        return self.world.draw(
+            self._asked_for["n_test"], generator=200 + 1000 * self.seed, asked=self.few_seen
+        )
 
     def without_negatives(self) -> SpanWorld:
         """The world in which every context speaks of what is asked.
