@@ -247,3 +247,53 @@ def test_copies_change_nothing_and_stay_at_the_same_peak():
     shown = features.show(some.hidden, generator=6)
     once = min_norm_head(shown, some.targets)
     torch.testing.assert_close(min_norm_head(shown.repeat(3, 1), some.targets.repeat(3)), once)
+
+
+def test_without_anything_that_blurs_there_is_no_peak():
+    task, features = LinearTask(torch.eye(D), np.ones(D)), random_features(40, D, generator=0)
+    for n in (D - 1, D, D + 1, 30):
+        found = sampled_risks(task, features, n, 20, generator=0)
+        expected = min_norm_risk(task, features, n)
+        if n >= D:
+            assert expected < 1e-12
+            assert float(found.max()) < 1e-9
+        else:
+            assert expected == pytest.approx(float(found.mean()), rel=0.5)
+    blind = LinearFeatures(np.zeros((3, D)))
+    assert min_norm_risk(task, blind, 1) == null_risk(task)
+
+
+def test_directions_that_are_weak_or_only_rounding_are_told_apart():
+    beta, task = [0.0, 1.0], LinearTask(torch.eye(2), [0.0, 1.0], label_noise=0.1)
+    weak = LinearFeatures(np.diag([1.0, 1e-6]))
+    expected = 0.01 * 2 / (50 - 3)
+    assert min_norm_risk(task, weak, 50) == pytest.approx(expected, rel=1e-6)
+    assert float(sampled_risks(task, weak, 50, 400, generator=0).mean()) == pytest.approx(expected, rel=0.2)
+    assert unexplained_variance(LinearTask(torch.eye(2), beta), LinearFeatures(np.eye(2), noise=1e-9)) == (
+        pytest.approx(1e-18, rel=1e-6)
+    )
+    # A covariance of rank 5, as beliefs have, has five directions.
+    root = RANDOM.standard_normal((6, 5))
+    flat = LinearTask(root @ root.T, RANDOM.standard_normal(6), label_noise=0.3)
+    features = random_features(10, 6, generator=1)
+    assert min_norm_risk(flat, features, 20) == pytest.approx(0.09 * 5 / 14, rel=1e-6)
+    found = sampled_risks(flat, features, 20, 400, generator=0)
+    assert float(found.mean()) == pytest.approx(0.09 * 5 / 14, rel=0.2)
+
+
+def test_hardly_any_noise_is_none():
+    task = isotropic(1.0, 1.0)
+    assert wide_limit_risk(task, 1e-18, N) == wide_limit_risk(task, 0.0, N)
+    wide = random_features(300, D, noise=1e-18, generator=1)
+    assert min_norm_risk(task, wide, N) == pytest.approx(D / (N - D - 1))
+
+
+def test_tiny_penalties_are_judged_as_they_are():
+    x, y = torch.from_numpy(RANDOM.standard_normal((10, 30))), torch.from_numpy(RANDOM.standard_normal(10))
+    errors = []
+    for penalty in (0.0, 100.0):
+        rows = [[i for i in range(10) if i != j] for j in range(10)]
+        off = [y[j] - x[j] @ ridge_head(x[rest], y[rest], penalty) for j, rest in enumerate(rows)]
+        errors.append(float(torch.stack(off).square().mean()))
+    found = best_ridge_head(x, y, [1e-20, 100.0])
+    assert found.penalty == (1e-20 if errors[0] < errors[1] else 100.0)

@@ -96,12 +96,16 @@ def best_ridge_head(features: ArrayLike, targets: ArrayLike, penalties: ArrayLik
         if penalty <= 0:
             raise ValueError(f"penalties: expected numbers above 0, got {penalty:g} at [{index}]")
     left, values, _ = torch.linalg.svd(x, full_matrices=False)
+    told = left.T @ y
+    # What lies in no feature's direction stays as it is; nothing does where features are as many as examples.
+    wide = x.shape[1] >= len(x)
+    outside = 0 if wide else y - left @ told
+    free = 0 if wide else 1 - left.square().sum(1)
     best, least = tried[0], math.inf
     for penalty in tried:
-        shrunk = values.square() / (values.square() + penalty)
-        fitted = left @ (shrunk * (left.T @ y))
-        own = (left.square() * shrunk).sum(1)  # how much of a prediction is its own label
-        error = float(((y - fitted) / (1 - own)).square().mean())
+        kept = penalty / (values.square() + penalty)  # the share of a label that is not fitted
+        off, others = outside + left @ (kept * told), free + left.square() @ kept
+        error = float((off / others).square().mean())
         if error < least:
             best, least = penalty, error
     return RidgeFit(ridge_head(x, y, best), best)

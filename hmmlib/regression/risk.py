@@ -122,21 +122,23 @@ class _Spectrum(NamedTuple):
 
 def _spectrum(task: LinearTask, features: LinearFeatures) -> _Spectrum:
     root = task.root
-    _, values, right = torch.linalg.svd(features.weights @ root, full_matrices=False)
-    told = right @ (root @ task.beta)
+    shown = features.weights @ root
+    # All directions of z are wanted, and of the features no more than there are.
+    _, values, right = torch.linalg.svd(shown, full_matrices=shown.shape[0] < shown.shape[1])
+    told = right @ (root @ task.beta)  # (d,): what is asked, by direction of z
+    values = torch.cat([values, values.new_zeros(len(told) - len(values))])
+    alive = values > _ROUNDING * max(float(values[0]), torch.finfo(torch.float64).tiny)
     noise = features.noise**2
+    if noise <= _ROUNDING**2 * float(values[0]) ** 2:
+        noise = 0.0
     variances = values.square() + noise
-    floor = _ROUNDING * float(variances[0]) if len(variances) else 0.0
-    alive = values.square() > floor
-    share = torch.where(alive, values.square() / variances.clamp_min(torch.finfo(torch.float64).tiny), 0)
-    best = torch.where(alive, values / variances.clamp_min(torch.finfo(torch.float64).tiny), 0) * told
-    unexplained = null_risk(task) - float((share * told.square()).sum())
+    left = torch.where(alive, noise / variances.clamp_min(torch.finfo(torch.float64).tiny), 1)
     return _Spectrum(
         variances[alive],
         features.n_features - int(alive.sum()),
         noise,
-        best[alive],
-        max(unexplained, 0.0),
+        (values * told)[alive] / variances[alive],
+        float((left * told.square()).sum()),
     )
 
 
@@ -162,8 +164,8 @@ def min_norm_risk(task: LinearTask, features: LinearFeatures, n: int) -> float:
     """The mean risk of `min_norm_head`, over training examples.
 
     With r directions in which features vary it is v + (v + σ_y²) r / (n − r − 1) for r < n − 1, exactly, for
-    features and labels are jointly normal. For n − 1 ≤ r ≤ n + 1 it is infinite. For more it is the
-    deterministic equivalent.
+    features and labels are jointly normal. For n − 1 ≤ r ≤ n + 1 it is infinite, unless nothing blurs the
+    label: v = σ_y = 0. For more it is the deterministic equivalent, which is near where r − n is large.
 
     Args:
         task: The task.
@@ -183,9 +185,13 @@ def min_norm_risk(task: LinearTask, features: LinearFeatures, n: int) -> float:
     rest = found.rest if found.noise else 0
     rank, missing = len(found.variances) + rest, found.unexplained
     blurred = missing + task.label_noise**2
+    if not rank:
+        return missing
+    if rank <= n and blurred <= _ROUNDING * null_risk(task):
+        return missing  # as many equations as weights, and all of them right
     if rank < n - 1:
         return missing + blurred * rank / (n - rank - 1)
-    if rank <= n + 1:
+    if rank <= n + 1 and blurred > _ROUNDING * null_risk(task):
         return math.inf
     variances = torch.cat([found.variances, found.variances.new_full((rest,), found.noise)])
     best = torch.cat([found.best, found.best.new_zeros(rest)])
@@ -212,10 +218,10 @@ def wide_limit_risk(task: LinearTask, noise: float, n: int) -> float:
     """
     check_kind(task, LinearTask, "task", "a LinearTask")
     noise, n = check_not_negative(noise, "noise"), check_positive_int(n, "n")
-    if noise == 0:
-        return min_norm_risk(task, LinearFeatures(torch.eye(task.n_hidden)), n)
     values, vectors = torch.linalg.eigh(task.covariance)
     penalty = task.n_hidden * noise**2
+    if penalty <= _ROUNDING**2 * float(values[-1]):
+        return min_norm_risk(task, LinearFeatures(torch.eye(task.n_hidden)), n)
     return _equivalent(values.clamp_min(0), vectors.T @ task.beta, task.label_noise**2, n, penalty)
 
 

@@ -72,7 +72,9 @@ class LinearTask:
     def root(self) -> Tensor:
         """A square root of the covariance, symmetric, shape (d, d)."""
         values, vectors = torch.linalg.eigh(self.covariance)
-        return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+        # What is only rounding would be a direction of its own under the root.
+        values = torch.where(values > 1e-13 * values[-1], values, 0)
+        return (vectors * values.sqrt()) @ vectors.T
 
     def draw(self, n: int, *, generator: int | np.random.RandomState) -> Examples:
         """Draw examples.
