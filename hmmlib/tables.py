@@ -13,7 +13,7 @@ from torch import Tensor
 NOTHING = "–"
 
 # What is set on the right: a number as `number` writes it, perhaps of a few parts, or nothing.
-_NUMERIC = re.compile(r"(?:[<>≥≤] ?)?[−+-]?[\d,]*\.?\d+(?:e[−+-]?\d+)?%?(?: ± [\d.]+)?|–|")
+_NUMERIC = re.compile(r"(?:[<>≥≤] ?)?[−+-]?[\d,]*\.?\d+(?:e[−+-]?\d+)?%?(?: ± [\d.]+)?|−?inf|–|")
 
 
 def number(value: float, half_width: float | None = None, *, signed: bool = False, digits: int = 1) -> str:

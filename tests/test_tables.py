@@ -97,3 +97,9 @@ def test_a_bar_does_not_end_an_entry():
 def test_a_table_is_checked_before_it_is_made(arguments, error, message):
     with pytest.raises(error, match=message):
         Table(*arguments)
+
+
+def test_an_infinite_number_stands_on_the_right_with_the_others():
+    table = Table(["p", "risk"], [(1, 0.5), (100, math.inf)], [None, ".2f"])
+    assert "---:" in table.markdown.splitlines()[1].split("|")[2]
+    assert repr(table).splitlines()[-1].endswith("inf")

@@ -140,6 +140,7 @@ MADE = {
         "Documents",
         "Examples",
         "NeighbourFit",
+        "RidgeFit",
         "Queries",
         "RetrievalScores",
         "SpanItems",

@@ -59,7 +59,7 @@ VARIANTS = (
     "names hidden",
     BY_TURNS,
 )
-"""What is changed: fewer entities in retrofitting; every context relevant, and half as many of them; every
+"""One change each. Fewer entities in retrofitting; every context relevant, and half as many of them; every
 mention opens with a name, which definitions show, or have "anybody" in its place; the articles of masked
 training have even segments, about two entities by turns."""
 

@@ -7,7 +7,7 @@ features become very many. `stationary_covariance` makes the hidden vector that 
 """
 
 from hmmlib.regression.features import LinearFeatures, random_features
-from hmmlib.regression.heads import best_ridge_head, min_norm_head, ridge_head
+from hmmlib.regression.heads import RidgeFit, best_ridge_head, min_norm_head, ridge_head
 from hmmlib.regression.risk import (
     head_risk,
     min_norm_risk,
@@ -22,6 +22,7 @@ __all__ = [
     "Examples",
     "LinearFeatures",
     "LinearTask",
+    "RidgeFit",
     "best_ridge_head",
     "head_risk",
     "min_norm_head",
