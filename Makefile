@@ -192,6 +192,7 @@ SWEEPS := \
 	noise-robustness:all-models:book/results/noise_robustness_all_models \
 	word-error-training:laptop:book/results/word_error_training_laptop \
 	fact-retrieval:laptop:book/results/fact_retrieval_laptop \
+	machine-reading:laptop:book/results/machine_reading_laptop \
 	frozen-size:laptop:book/results/frozen_size_laptop \
 	pretraining:smoke:tests/records/pretraining_smoke \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
