@@ -62,7 +62,7 @@ from hmmlib.regression import (
 )
 
 # %%
-d, n = 20, 100
+d, n = 20, 100  # change me: entries of the hidden vector, examples
 steps = 0.8 * torch.eye(d, dtype=torch.float64)
 covariance = stationary_covariance(steps, 0.36 * torch.eye(d))  # the identity
 beta = torch.eye(d, dtype=torch.float64)[0]
@@ -582,10 +582,12 @@ def after(t):
     return fit
 
 
-model = random_features(n, d, noise=1.0, generator=0)
+# %%
+model, rows = random_features(n, d, noise=1.0, generator=0), []
 for t in (10, 100, 10**6):
     risks = sampled_risks(clear, model, n, 20, fit=after(t), generator=1)
-    print(f"{t:>9,} steps: median risk {float(risks.median()):.2f}")
+    rows.append((t, float(risks.median())))
+Table(["steps", "median risk"], rows, [",", ".2f"])
 
 # %% [markdown]
 # :::{solution-end}
