@@ -618,7 +618,7 @@ print("largest expected F1:", [first, last])
 # :::
 #
 # $\mathbb{P}[r = \text{yes} \mid q, c]$ is the probability that $c$ is relevant, $P_{00}$. The difference is $\log
-# P_{00} - \log(1 - P_{00}) = \operatorname{logit} P_{00} = S_{00}$. So at this blank the masked model learns what the
+# P_{00} - \log(1 - P_{00})$, which is $\operatorname{logit} P_{00}$, the best $S_{00}$. So at this blank the masked model learns what the
 # reader's score of the mark learns, from the same yes and no. The scores of spans it does not learn: no word says
 # where. It could be told by more words, such as the places of the answer; then a loss for spans is a masked model's
 # loss at several blanks. A linear head on the word distribution at the blank, as in {doc}`head_tuning`, reads the answer
