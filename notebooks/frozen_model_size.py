@@ -422,8 +422,8 @@ Table([*header, "tuned penalty"], rows, [None, ".3f", ".1f", *[".2f"] * 3])
 # The peak is there, in every world, at a width of as many weights as labels, and a hundred times as high as the risk of a
 # head that says nothing. There is a first descent, too, to a minimum at a small width. But the second has not come
 # back to it at the largest width, and not even to what nothing costs. Beyond the peak these features have no noise of
-# their own to speak of: of all directions only about a dozen are used, however wide the model is, and the others hold
-# a little of this and that. So the penalty that made very large models good in theory is weak here.
+# their own to speak of: of all directions about a dozen at most are used, however wide the model is, and the others
+# hold a little of this and that. So the penalty that made very large models good in theory is weak here.
 #
 # With a penalty that is tuned, wider is better at every step. Not by much: the wider model knows a little more of the
 # language, as its KL says, and more of what it knows can be read off, as heads show that were fitted to all texts.
