@@ -134,15 +134,7 @@ class MachineReadingConfig:
             "few": of_readers | {"matrix_learning_rate": None},
             "shots": list(self.shots),
             "labels": [],
-            "tuning": TuningRecipe(
-                epochs=10,
-                batch=16,
-                learning_rates=(3e-2,),
-                warmup=20,
-                n_prompt=10,
-                solve_heads=True,
-                starts=2,
-            ).to_dict(),
+            "tuning": _TUNING.to_dict(),
             "watch_every": max(1, 150 // self.shrink),
         }
         labelled = how | {"labels": list(self.labels)}
@@ -280,9 +272,7 @@ def _yes_or_no(bench: SpanBench, reader: SpanReader, how: Record, *, words: bool
     few = ModuleRecipe(**how["few"] | {"seed": bench.seed})
     shown: dict[str, Callable[[SpanItems], Tensor]] = {"head": lambda items: _mark_vectors(reader, items)}
     if words:
-        shown["head on words"] = lambda items: blank_probs(
-            reader.lm, _labelled(reader, items).tokens
-        ).double()
+        shown["head on words"] = lambda items: _blank_words(reader, items)
     features = {name: [read(items) for items in (drawn, later, test)] for name, read in shown.items()}
     for n in how["labels"]:
         own = drawn.part(slice(n))
@@ -294,9 +284,8 @@ def _yes_or_no(bench: SpanBench, reader: SpanReader, how: Record, *, words: bool
         if words:
             data = TaskData(*(_labelled(reader, items) for items in (own, later, test)))
             recipe = TuningRecipe.from_dict(dict(how["tuning"]) | {"seed": bench.seed})
-            recipe = replace(
-                recipe, epochs=recipe.epochs * most // n
-            )  # as many steps for few labels as for many
+            # As many steps for few labels as for many.
+            recipe = replace(recipe, epochs=recipe.epochs * most // n)
             tuned = tune_prompt(reader.lm, data, recipe, progress=False)
             one["prompt"] = rounded(tuned.accuracy(data.test))
         found[str(n)] = one
