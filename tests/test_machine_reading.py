@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hmmlib.analysis import book_file
-from hmmlib.experiments import EXPERIMENTS, machine_reading, shipped
-from hmmlib.experiments.machine_reading import masked_start
+from hmmlib.experiments import EXPERIMENTS, shipped, span_reading
+from hmmlib.experiments.span_reading import masked_start
 from hmmlib.experiments.span_worlds import SpanBench, span_record
 from hmmlib.hmm import fingerprint
 from hmmlib.spans import load_reader, read_spans
@@ -60,9 +60,9 @@ def test_a_head_is_chosen_on_other_pairs_than_it_was_fitted_to():
     random = torch.Generator().manual_seed(0)
     x, later, test = (torch.randn(n, 30, generator=random).double() for n in (40, 400, 400))
     right = [rows[:, 0] > 0.3 for rows in (x, later, test)]
-    says = machine_reading._chosen_head(x, right[0], later, right[1])
+    says = span_reading._chosen_head(x, right[0], later, right[1])
     assert float((says(test) == right[2]).double().mean()) > 0.7
-    shifted = machine_reading._chosen_head(x + 5, right[0], later + 5, right[1])
+    shifted = span_reading._chosen_head(x + 5, right[0], later + 5, right[1])
     assert says(test).equal(shifted(test + 5))
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from hmmlib.experiments.figure3 import checkpoint_name, pretrain_point
 from hmmlib.experiments.machine_reading import EXPERIMENT as MACHINE_READING
-from hmmlib.experiments.machine_reading import masked_start, retrofitted
+from hmmlib.experiments.span_reading import masked_start, retrofitted
 from hmmlib.experiments.span_worlds import SpanBench, span_record
 from hmmlib.hmm import fingerprint
 from hmmlib.spans import read_spans, save_reader
