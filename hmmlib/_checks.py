@@ -245,6 +245,32 @@ def _place(axes: Sequence[str], where: Sequence[int]) -> str:
     return ", ".join(f"{axis} {i}" for axis, i in zip(axes, where, strict=True)) + ": "
 
 
+def real_array(values: ArrayLike, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Return finite real numbers of a shape in double precision, or raise.
+
+    Args:
+        values: The numbers.
+        name: The argument's name, for the message.
+        shape: The shape; −1 where any length from 1 is right.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        TypeError: No real numbers.
+        ValueError: Another shape, or a number that is not finite.
+    """
+    found = real_tensor(values, name).detach().cpu().double()
+    fits = found.ndim == len(shape) and all(
+        size == wanted or (wanted == -1 and size) for size, wanted in zip(found.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size == -1 else str(size) for size in shape)
+        raise ValueError(f"{name}: expected shape ({wanted}), got {tuple(found.shape)}")
+    check_finite(found, name)
+    return found
+
+
 def check_positive_int(value: int, name: str, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, or raise."""
     value = _check_int(value, name)

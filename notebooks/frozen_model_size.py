@@ -134,8 +134,8 @@ Table(header, rows, [None, *[".3f"] * 3])
 #
 # So a large model is good for two reasons. The hidden vector can be read off it, and $v$ goes to zero. And its
 # features' noise, which a head cannot fit to any purpose when there is so much of it, has become a penalty. With
-# $\Sigma = I$ that is the best penalty if $\sigma_u^2 = \sigma_y^2 / |\beta|^2$: large models are best for whoever has
-# just this noise.
+# $\Sigma = I$ that is the best penalty if $\sigma_u^2 = \sigma_y^2 / |\beta|^2$: with just this noise a very large model
+# does as well as ridge regression on $z$ itself whose penalty is tuned.
 
 # %%
 from hmmlib.plotting.frozen_model_size import RiskCurve, risk_by_size
@@ -419,8 +419,8 @@ header = ["width", "KL, nats", "effective rank", "risk, all texts", "smallest no
 Table([*header, "tuned penalty"], rows, [None, ".3f", ".1f", *[".2f"] * 3])
 
 # %% [markdown]
-# The peak is there, in every world, at a width of as many weights as labels, and a hundred times as high as the risk of a
-# head that says nothing. There is a first descent, too, to a minimum at a small width. But the second has not come
+# The peak is there, in every world, at a width of as many weights as labels, and more than a hundred times as high as the
+# risk of a head that says nothing. There is a first descent, too, to a minimum at a small width. But the second has not come
 # back to it at the largest width, and not even to what nothing costs. Beyond the peak these features have no noise of
 # their own to speak of: of all directions about a dozen at most are used, however wide the model is, and the others
 # hold a little of this and that. So the penalty that made very large models good in theory is weak here.

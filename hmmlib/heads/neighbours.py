@@ -10,12 +10,11 @@ from torch import Tensor
 from hmmlib._checks import (
     ArrayLike,
     as_tensor,
-    check_finite,
     check_integers,
     check_kind,
     check_positive,
     check_positive_int,
-    real_tensor,
+    real_array,
 )
 
 # Distances are computed so many at a time.
@@ -69,7 +68,7 @@ class NeighbourHead:
         n_classes: int | None = None,
         n_parts: int = 1,
     ) -> None:
-        self.features = _matrix(features, "features")
+        self.features = real_array(features, "features", (-1, -1))
         n, d = self.features.shape
         self.labels_kept = check_integers(as_tensor(labels, "labels", "integers"), "labels").long()
         if self.labels_kept.shape != (n,):
@@ -108,9 +107,7 @@ class NeighbourHead:
             TypeError: No numbers.
             ValueError: Another shape, or numbers that are not finite.
         """
-        asked = _matrix(features, "features")
-        if asked.shape[1] != self.features.shape[1]:
-            raise ValueError(f"features: expected {self.features.shape[1]} columns, got {asked.shape[1]}")
+        asked = real_array(features, "features", (-1, self.features.shape[1]))
         width = asked.shape[1] // self.n_parts
         total = asked.new_zeros(len(asked), self.n_classes)
         for part in range(self.n_parts):
@@ -190,12 +187,12 @@ def tune_neighbours(
     """
     check_kind(ks, tuple, "ks", "a tuple of integers")
     check_kind(shares, tuple, "shares", "a tuple of numbers")
-    x = _matrix(features, "features")
+    x = real_array(features, "features", (-1, -1))
     tried = [k for k in ks if check_positive_int(k, "ks") <= len(x)]
     if not tried or not shares:
         raise ValueError(f"ks: expected some number up to {len(x)}, and shares to try, got {ks} and {shares}")
     right = check_integers(as_tensor(validation_labels, "validation_labels", "integers"), "validation_labels")
-    asked = _matrix(validation_features, "validation_features")
+    asked = real_array(validation_features, "validation_features", (-1, -1))
     if right.shape != (len(asked),):
         raise ValueError(f"validation_labels: expected shape ({len(asked)},), got {tuple(right.shape)}")
     best: NeighbourFit | None = None
@@ -207,11 +204,3 @@ def tune_neighbours(
                 best = NeighbourFit(head, accuracy)
     assert best is not None
     return best
-
-
-def _matrix(values: ArrayLike, name: str) -> Tensor:
-    found = real_tensor(values, name).detach().cpu().double()
-    if found.ndim != 2 or 0 in found.shape:
-        raise ValueError(f"{name}: expected shape (n, d), got {tuple(found.shape)}")
-    check_finite(found, name)
-    return found

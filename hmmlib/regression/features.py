@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_positive_int
+from hmmlib._checks import ArrayLike, check_positive_int, real_array
 from hmmlib._random import drawing_generator
-from hmmlib.regression.tasks import check_finite_real, check_not_negative
+from hmmlib.regression.tasks import check_not_negative
 
 
 class LinearFeatures:
@@ -28,7 +28,7 @@ class LinearFeatures:
     """
 
     def __init__(self, weights: ArrayLike, *, noise: float = 0.0) -> None:
-        self.weights = check_finite_real(weights, "weights", (-1, -1))
+        self.weights = real_array(weights, "weights", (-1, -1))
         self.noise = check_not_negative(noise, "noise")
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ class LinearFeatures:
             TypeError: No real numbers, or another generator.
             ValueError: Another shape, or numbers that are not finite.
         """
-        vectors = check_finite_real(hidden, "hidden", (-1, self.weights.shape[1]))
+        vectors = real_array(hidden, "hidden", (-1, self.weights.shape[1]))
         random = drawing_generator(generator)
         noise = torch.from_numpy(random.standard_normal((len(vectors), self.n_features)))
         return vectors @ self.weights.T + self.noise * noise

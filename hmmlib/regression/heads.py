@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike
-from hmmlib.regression.tasks import check_finite_real, check_not_negative
+from hmmlib._checks import ArrayLike, real_array
+from hmmlib.regression.tasks import check_not_negative
 
 # Singular values below this share of the largest are rounding.
 _ROUNDING = 1e-12
@@ -91,7 +91,7 @@ def best_ridge_head(features: ArrayLike, targets: ArrayLike, penalties: ArrayLik
     x, y = _checked(features, targets)
     if len(x) < 2:
         raise ValueError("features: expected two examples or more, got 1")
-    tried = check_finite_real(penalties, "penalties", (-1,)).tolist()
+    tried = real_array(penalties, "penalties", (-1,)).tolist()
     for index, penalty in enumerate(tried):
         if penalty <= 0:
             raise ValueError(f"penalties: expected numbers above 0, got {penalty:g} at [{index}]")
@@ -112,5 +112,5 @@ def best_ridge_head(features: ArrayLike, targets: ArrayLike, penalties: ArrayLik
 
 
 def _checked(features: ArrayLike, targets: ArrayLike) -> tuple[Tensor, Tensor]:
-    x = check_finite_real(features, "features", (-1, -1))
-    return x, check_finite_real(targets, "targets", (len(x),))
+    x = real_array(features, "features", (-1, -1))
+    return x, real_array(targets, "targets", (len(x),))

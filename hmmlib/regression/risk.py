@@ -15,11 +15,11 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_kind, check_positive_int
+from hmmlib._checks import ArrayLike, check_kind, check_positive_int, real_array
 from hmmlib._random import drawing_generator
 from hmmlib.regression.features import LinearFeatures
 from hmmlib.regression.heads import min_norm_head
-from hmmlib.regression.tasks import LinearTask, check_finite_real, check_not_negative
+from hmmlib.regression.tasks import LinearTask, check_not_negative
 
 # Variances below this share of the largest are rounding.
 _ROUNDING = 1e-12
@@ -57,7 +57,7 @@ def head_risk(head: ArrayLike, task: LinearTask, features: LinearFeatures) -> fl
         ValueError: Shapes that do not fit, or numbers that are not finite.
     """
     _check_both(task, features)
-    weights = check_finite_real(head, "head", (features.n_features,))
+    weights = real_array(head, "head", (features.n_features,))
     off = features.weights.T @ weights - task.beta
     return float(off @ task.covariance @ off + features.noise**2 * weights.square().sum())
 

@@ -9,7 +9,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, check_finite, check_number, check_positive_int, real_tensor
+from hmmlib._checks import ArrayLike, check_number, check_positive_int, real_array
 from hmmlib._display import compact_repr
 from hmmlib._random import drawing_generator
 
@@ -57,7 +57,7 @@ class LinearTask:
 
     def __init__(self, covariance: ArrayLike, beta: ArrayLike, *, label_noise: float = 0.0) -> None:
         self.covariance = check_covariance(covariance, "covariance")
-        self.beta = check_finite_real(beta, "beta", (len(self.covariance),))
+        self.beta = real_array(beta, "beta", (len(self.covariance),))
         self.label_noise = check_not_negative(label_noise, "label_noise")
 
     def __repr__(self) -> str:
@@ -113,37 +113,11 @@ def stationary_covariance(transition: ArrayLike, noise_covariance: ArrayLike) ->
             grows for ever.
     """
     noise = check_covariance(noise_covariance, "noise_covariance")
-    steps = check_finite_real(transition, "transition", tuple(noise.shape))
+    steps = real_array(transition, "transition", tuple(noise.shape))
     largest = float(torch.linalg.eigvals(steps).abs().max())
     if largest >= 1:
         raise ValueError(f"transition: expected eigenvalues smaller than 1 in size, got {largest:.6g}")
     return torch.from_numpy(scipy.linalg.solve_discrete_lyapunov(steps.numpy(), noise.numpy()))
-
-
-def check_finite_real(values: ArrayLike, name: str, shape: tuple[int, ...]) -> Tensor:
-    """Return finite real numbers of a shape in double precision, or raise.
-
-    Args:
-        values: The numbers.
-        name: The argument's name, for the message.
-        shape: The shape; −1 where any length from 1 is right.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        TypeError: No real numbers.
-        ValueError: Another shape, or a number that is not finite.
-    """
-    found = real_tensor(values, name).detach().cpu().double()
-    fits = found.ndim == len(shape) and all(
-        size == wanted or (wanted == -1 and size) for size, wanted in zip(found.shape, shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if size == -1 else str(size) for size in shape)
-        raise ValueError(f"{name}: expected shape ({wanted}), got {tuple(found.shape)}")
-    check_finite(found, name)
-    return found
 
 
 def check_covariance(values: ArrayLike, name: str) -> Tensor:
@@ -160,7 +134,7 @@ def check_covariance(values: ArrayLike, name: str) -> Tensor:
         TypeError: No real numbers.
         ValueError: Not square, not finite, not symmetric, or with a negative eigenvalue; the message has it.
     """
-    found = check_finite_real(values, name, (-1, -1))
+    found = real_array(values, name, (-1, -1))
     if found.shape[0] != found.shape[1]:
         raise ValueError(f"{name}: expected a square matrix, got shape {tuple(found.shape)}")
     scale = float(found.abs().max()) or 1.0
