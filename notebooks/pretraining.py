@@ -601,13 +601,17 @@ print("they are the easiest two:", sorted(places) == [1, 2])
 # %% [markdown]
 # ## Models that come with the book
 #
-# Four trained models come with the book, so that a head or a prompt can be tuned without waiting for a pretraining. Two of
-# them were trained by BERT's rule, hence have something to say at words that they see ({doc}`masking_rules`). Each file knows
-# what it is.
+# Four trained masked language models come with the book, so that a head or a prompt can be tuned without waiting for a
+# pretraining. Two of them were trained by BERT's rule, hence have something to say at words that they see
+# ({doc}`masking_rules`). Each file knows what it is. (The reader of {doc}`machine_reading` lies beside them.)
 
 # %%
+from hmmlib.experiments.figure3 import checkpoint_name
+from hmmlib.experiments.shipped import SHIPPED
+
 rows = []
-for file in sorted(book_file("checkpoints").glob("*.safetensors")):
+for name in sorted(checkpoint_name(cell) for cell in SHIPPED):
+    file = book_file("checkpoints") / name
     shipped, about = load_lm(file)
     world = point_model(*(about[name] for name in ("n_states", "n_values", "seed")))
     found = evaluate(shipped, draw_held_out(world, generator=7))

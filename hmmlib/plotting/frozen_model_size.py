@@ -122,7 +122,8 @@ def trained_sizes(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]
             means = [float(np.exp(np.mean(np.log(values)))) for values in risks.values()]
             axis.plot(list(risks), means, label=name, **style._asdict())
             for width, values in risks.items():
-                axis.plot([width] * len(values), values, ".", color=style.color, alpha=0.35)
+                dots = {"color": style.color, "marker": style.marker, "markersize": 3, "alpha": 0.5}
+                axis.plot([width] * len(values), values, linestyle="None", **dots)
         axis.axvline(n, color="#bbbbbb", linewidth=1)
         axis.set(title=title, xlabel="width", xscale="log", yscale="log")
     axes[0, 0].set_ylabel("risk")

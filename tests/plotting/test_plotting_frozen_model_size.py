@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hmmlib.plotting.frozen_model_size import RiskCurve, regions_found, risk_by_size
+from hmmlib.plotting.frozen_model_size import RiskCurve, regions_found, risk_by_size, trained_sizes
 from plotting.drawn import lines, title
 
 
@@ -33,3 +33,19 @@ def test_every_point_of_the_grid_is_marked_by_what_is_the_case():
     assert found["a"] == ([0.1], [0.5])
     assert found["b"] == ([1.0, 0.1, 1.0], [0.5, 2.0, 2.0])
     assert found["border"][0] == pytest.approx([0.2, 0.4])
+
+
+def test_means_over_machines_are_geometric_and_every_machine_is_a_dot():
+    panels = {
+        "one": {"min-norm": {4: [1.0, 100.0], 8: [2.0, 8.0]}, "ridge": {4: [0.5, 0.5], 8: [0.25, 0.25]}},
+        "two": {"min-norm": {4: [3.0], 8: [5.0]}},
+    }
+    left, right = trained_sizes(panels, 6).axes
+    assert (title(left), title(right)) == ("one", "two")
+    assert lines(left)["min-norm"][0] == [4, 8]
+    assert lines(left)["min-norm"][1] == pytest.approx([10.0, 4.0])
+    assert lines(left)["ridge"][1] == pytest.approx([0.5, 0.25])
+    dots = [line.get_ydata() for line in left.lines if line.get_linestyle() == "None"]
+    assert [list(risks) for risks in dots] == [[1.0, 100.0], [2.0, 8.0], [0.5, 0.5], [0.25, 0.25]]
+    assert list(right.lines[-1].get_xdata()) == [6, 6]
+    assert (left.get_ylabel(), left.get_yscale()) == ("risk", "log")
