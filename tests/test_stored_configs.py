@@ -18,6 +18,7 @@ from hmmlib.experiments import (
     half_trained,
     noise_judges,
     pretraining,
+    reference_decoding,
     scaling_states,
     span_worlds,
     word_error_training,
@@ -45,6 +46,7 @@ SMALL = {
     "fact-retrieval": {"indices": ("frozen",), "paraphrases": (), "facts": ()},
     "machine-reading": {"starts": (), "seeds": ()},
     "frozen-size": {},
+    "reference-decoding": {},
 }
 
 
@@ -110,6 +112,7 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setattr(fact_worlds, "PAIRS_PARAPHRASE", 0.5)
     monkeypatch.setitem(span_worlds.CONTEXTS, "n_fillers", 5)
     monkeypatch.setitem(frozen_size.WORLD, "n_states", 5)
+    monkeypatch.setitem(reference_decoding.FIXED, "k", 3)
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 

@@ -19,6 +19,7 @@ from hmmlib.experiments import (
     noise_robustness,
     pretraining,
     readings,
+    reference_decoding,
     scaling_states,
     word_error_training,
 )
@@ -42,6 +43,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         fact_retrieval,
         machine_reading,
         frozen_size,
+        reference_decoding,
     )
 }
 """All of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy
 import torch
 from torch import Tensor
 
-from hmmlib._checks import ArrayLike, as_tensor, check_positive_int, float_tensor
+from hmmlib._checks import ArrayLike, as_tensor, check_kind, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads.linear import LinearHead
 
@@ -94,6 +95,42 @@ def logistic_head(
     # Scored as it will be used, not in the whitened coordinates.
     loss, accuracy = log_loss(head.values(rows), classes.to(rows.device))
     return LogisticFit(head, loss, accuracy, converged)
+
+
+def tune_logistic(
+    features: ArrayLike,
+    labels: ArrayLike,
+    validation_features: ArrayLike,
+    validation_labels: ArrayLike,
+    *,
+    l2s: Sequence[float] = (1e-8, 1e-6, 1e-4, 1e-2),
+) -> LogisticFit:
+    """Choose the penalty of a linear head on validation texts.
+
+    Args:
+        features: One row per text, any finite numbers, shape (n, V).
+        labels: 0 or 1, integers, shape (n,).
+        validation_features: Of texts to choose by, shape (m, V).
+        validation_labels: Their labels, shape (m,).
+        l2s: Penalties to try, as for `logistic_head`.
+
+    Returns:
+        The fit whose head gets most validation labels right, the first of several.
+
+    Raises:
+        TypeError: Features that are not real numbers, or labels that are not integers.
+        ValueError: As for `logistic_head`, for either set of texts, or no penalty to try.
+    """
+    check_kind(l2s, Sequence, "l2s", "a sequence of numbers")
+    if not l2s:
+        raise ValueError("l2s: expected a penalty to try, got none")
+    asked = check_features(validation_features, "validation_features").double()
+    right = check_binary_labels(validation_labels, len(asked), "validation_labels")
+    fits = [logistic_head(features, labels, l2=check_penalty(l2, "l2s")) for l2 in l2s]
+    width = len(fits[0].head.weights)
+    if asked.shape[1] != width:
+        raise ValueError(f"validation_features: expected {width} columns, as features, got {asked.shape[1]}")
+    return max(fits, key=lambda fit: log_loss(fit.head.values(asked), right.to(asked.device))[1])
 
 
 def log_loss(values: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -189,11 +226,12 @@ def minimise_log_loss(
     return found.x, bool(gain <= GAIN_TOLERANCE)
 
 
-def check_penalty(l2: float) -> float:
+def check_penalty(l2: float, name: str = "l2") -> float:
     """Check the weight of a penalty.
 
     Args:
         l2: The weight.
+        name: The argument's name, for the message.
 
     Returns:
         It, as a float.
@@ -203,18 +241,19 @@ def check_penalty(l2: float) -> float:
         ValueError: Negative, or not finite.
     """
     if isinstance(l2, bool) or not isinstance(l2, int | float | np.integer | np.floating):
-        raise TypeError(f"l2: expected a number >= 0, got {l2!r}")
+        raise TypeError(f"{name}: expected a number >= 0, got {l2!r}")
     if not (np.isfinite(l2) and l2 >= 0):
-        raise ValueError(f"l2: expected a finite number >= 0, got {l2!r}")
+        raise ValueError(f"{name}: expected a finite number >= 0, got {l2!r}")
     return float(l2)
 
 
-def check_binary_labels(labels: ArrayLike, count: int) -> Tensor:
+def check_binary_labels(labels: ArrayLike, count: int, name: str = "labels") -> Tensor:
     """Check labels of two classes.
 
     Args:
         labels: 0 or 1, integers, shape (count,).
         count: Number of texts.
+        name: The argument's name, for the message.
 
     Returns:
         The labels, int64, shape (count,).
@@ -223,23 +262,24 @@ def check_binary_labels(labels: ArrayLike, count: int) -> Tensor:
         TypeError: They are not integers.
         ValueError: Another shape, or a label that is neither 0 nor 1.
     """
-    found = as_tensor(labels, "labels", f"integers of shape ({count},)")
+    found = as_tensor(labels, name, f"integers of shape ({count},)")
     if found.dtype.is_floating_point or found.is_complex() or found.dtype == torch.bool:
-        raise TypeError(f"labels: expected integers, got {found.dtype}")
+        raise TypeError(f"{name}: expected integers, got {found.dtype}")
     if found.shape != (count,):
-        raise ValueError(f"labels: expected shape ({count},), one per text, got {tuple(found.shape)}")
+        raise ValueError(f"{name}: expected shape ({count},), one per text, got {tuple(found.shape)}")
     bad = ((found != 0) & (found != 1)).nonzero()
     if len(bad):
         row = int(bad[0])
-        raise ValueError(f"labels: text {row} has label {int(found[row])}; expected 0 or 1")
+        raise ValueError(f"{name}: text {row} has label {int(found[row])}; expected 0 or 1")
     return found.long()
 
 
-def check_features(features: ArrayLike) -> Tensor:
+def check_features(features: ArrayLike, name: str = "features") -> Tensor:
     """Check features.
 
     Args:
         features: Finite numbers, shape (n, V).
+        name: The argument's name, for the message.
 
     Returns:
         A copy, in float32 if they came so or in half precision, else in float64.
@@ -248,15 +288,15 @@ def check_features(features: ArrayLike) -> Tensor:
         TypeError: They are not real numbers.
         ValueError: Another number of axes, an empty set, or a feature that is not finite.
     """
-    known = as_tensor(features, "features", "numbers of shape (n, V)")
+    known = as_tensor(features, name, "numbers of shape (n, V)")
     dtype = torch.float32 if known.dtype in (torch.float32, torch.float16, torch.bfloat16) else torch.float64
-    found = float_tensor(known, "features", dtype, known.device)
+    found = float_tensor(known, name, dtype, known.device)
     if found.ndim != 2 or 0 in found.shape:
-        raise ValueError(f"features: expected shape (n >= 1, V >= 1), got {tuple(found.shape)}")
+        raise ValueError(f"{name}: expected shape (n >= 1, V >= 1), got {tuple(found.shape)}")
     bad = (~torch.isfinite(found)).nonzero()
     if len(bad):
         row, column = (int(i) for i in bad[0])
         raise ValueError(
-            f"features: row {row}, entry {column} is {float(found[row, column])}; expected a finite number"
+            f"{name}: row {row}, entry {column} is {float(found[row, column])}; expected a finite number"
         )
     return found
