@@ -36,6 +36,20 @@ def test_theorem_the_error_is_that_of_all_references_there_are(x):
     assert found.tolist() == pytest.approx([enumerated(x, Y, P, size) for size in sizes], abs=1e-12)
 
 
+def test_other_texts_can_be_asked():
+    asked = RANDOM.standard_normal((3, 2)), np.array([0, 1, 2])
+    found = nearest_error(X, Y, (1, 3), probs=P, asked=asked)
+    for size, error in zip((1, 3), found.tolist(), strict=True):
+        total = 0.0
+        for row, label in zip(*asked, strict=True):
+            for drawn in product(range(5), repeat=size):
+                nearest = min(drawn, key=lambda k, row=row: float(((X[k] - row) ** 2).sum()))
+                total += np.prod([P[k] for k in drawn]) * (Y[nearest] != label) / 3
+        assert error == pytest.approx(total, abs=1e-12)
+    same = nearest_error(X, Y, (2,), asked=(X, Y))
+    torch.testing.assert_close(same, nearest_error(X, Y, (2,)))
+
+
 def test_texts_that_show_the_same_leave_an_error_that_no_number_of_references_mends():
     found = nearest_error([[0.0], [0.0], [1.0]], [0, 1, 1], (1, 10**6), probs=[0.3, 0.2, 0.5])
     assert found.tolist() == pytest.approx([0.3 * 0.7 * 2, 2 * 0.3 * 0.2 / 0.5], abs=1e-12)
@@ -76,11 +90,14 @@ def test_theorem_a_memory_tells_the_fair_coin():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: nearest_error(X, Y[:3], (1,)), ValueError, r"labels: expected shape \(5,\), got \(3,\)"),
+        (lambda: nearest_error(X, Y[:3], (1,)), ValueError, r"labels: expected labels of shape \(5,\), got"),
         (lambda: nearest_error(X, Y, (0,)), ValueError, "sizes"),
         (lambda: nearest_error(X, Y, 3), TypeError, "sizes: expected a sequence"),
         (lambda: nearest_error(X, Y * 1.0, (1,)), TypeError, "labels: expected integers"),
         (lambda: nearest_error(X / 0, Y, (1,)), ValueError, "features"),
+        (lambda: nearest_error(X, Y, (1,), asked=(X,)), ValueError, "asked: expected features and labels"),
+        (lambda: nearest_error(X, Y, (1,), asked=(X[:, :1], Y)), ValueError, "asked: expected shape"),
+        (lambda: nearest_error(X, Y, (1,), asked=(X, Y[:2])), ValueError, "asked: expected labels of shape"),
         (lambda: nearest_error(X, Y, (1,), probs=P[:2]), ValueError, "probs: expected shape"),
         (lambda: nearest_error(X, Y, (1,), probs=2 * P), ValueError, "probs: expected the sum 1, got 2"),
         (

@@ -410,7 +410,8 @@ CALLS = {
     | {"validation_features": np.ones((2, 2)), "validation_labels": [0, 1], "n_parts": 1},
     "tune_logistic": {"features": np.ones((3, 2)), "labels": [0, 1, 0], "l2s": (0.1,)}
     | {"validation_features": np.ones((2, 2)), "validation_labels": [0, 1]},
-    "nearest_error": {"features": np.ones((2, 2)), "labels": [0, 1], "sizes": (1,), "probs": [0.5, 0.5]},
+    "nearest_error": {"features": np.ones((2, 2)), "labels": [0, 1], "sizes": (1,), "probs": [0.5, 0.5]}
+    | {"asked": (np.ones((1, 2)), [0])},
     "LinearTask": {"covariance": np.eye(2), "beta": [1.0, 0.0], "label_noise": 0.5},
     "LinearFeatures": {"weights": np.ones((3, 2)), "noise": 0.1},
     "random_features": {"n_features": 3, "n_hidden": 2, "noise": 0.1, "generator": 0},

@@ -22,14 +22,19 @@ _TIE = 1e-24
 
 
 def nearest_error(
-    features: ArrayLike, labels: ArrayLike, sizes: Sequence[int], *, probs: ArrayLike | None = None
+    features: ArrayLike,
+    labels: ArrayLike,
+    sizes: Sequence[int],
+    *,
+    probs: ArrayLike | None = None,
+    asked: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Tensor:
     """Probability that the nearest of N random references has another label than the text that is asked.
 
-    The text and the references are drawn independently from one distribution over finitely many texts.
-    Sorted by their distance from the text that is asked, the nearest reference is at the distance r with the
-    probability (1 − P[nearer than r])^N − (1 − P[at r or nearer])^N. Of references that are equally near, any
-    one may be the nearest, each as often as it is drawn. So no reference has to be drawn.
+    References are drawn independently from a distribution over finitely many texts. Sorted by their distance
+    from the text that is asked, the nearest is at the distance r with the probability (1 − P[nearer than
+    r])^N − (1 − P[at r or nearer])^N. Of references that are equally near, any one may be the nearest, each
+    as often as it is drawn. So no reference has to be drawn.
 
     Example:
         >>> from hmmlib.heads import nearest_error
@@ -37,10 +42,12 @@ def nearest_error(
         [0.5, 0.25, 0.0009765625]
 
     Args:
-        features: What is shown of each text, shape (M, d).
+        features: What is shown of each text that references are drawn from, shape (M, d).
         labels: Their classes, integers, shape (M,).
         sizes: Numbers N of references.
         probs: How probable each text is, above 0, with the sum 1, shape (M,); all the same if not given.
+        asked: Other texts that are asked, each as often: what is shown of them, shape (m, d), and their
+            classes, shape (m,). If not given, what is asked is drawn as references are.
 
     Returns:
         A probability for each size, double precision, shape (len(sizes),).
@@ -51,25 +58,37 @@ def nearest_error(
             that are not above 0 or do not sum to 1.
     """
     x = real_array(features, "features", (-1, -1))
-    classes = check_integers(as_tensor(labels, "labels", "integers"), "labels")
-    if classes.shape != (len(x),):
-        raise ValueError(f"labels: expected shape ({len(x)},), got {tuple(classes.shape)}")
+    y = _classes(labels, len(x), "labels")
     check_kind(sizes, Sequence, "sizes", "a sequence of integers")
     powers = np.array([check_positive_int(size, "sizes") for size in sizes])[:, None]
     shares = _shares(probs, len(x))
-    y, table = classes.numpy(force=True), x.numpy(force=True)
+    table = x.numpy(force=True)
+    questions: tuple[np.ndarray, np.ndarray, np.ndarray] = (table, y, shares)
+    if asked is not None:
+        if len(check_kind(asked, tuple, "asked", "a tuple of features and labels")) != 2:
+            raise ValueError(f"asked: expected features and labels, got {len(asked)} things")
+        rows = real_array(asked[0], "asked", (-1, x.shape[1])).numpy(force=True)
+        questions = rows, _classes(asked[1], len(rows), "asked"), _shares(None, len(rows))
     errors = np.zeros(len(powers))
-    for one, share in enumerate(shares):
-        squares = np.square(table - table[one]).sum(1)
+    for row, label, share in zip(*questions, strict=True):
+        squares = np.square(table - row).sum(1)
         order = np.argsort(squares, kind="stable")
         begins = np.flatnonzero(np.diff(squares[order], prepend=-np.inf) > _TIE * squares.max())
         mass = np.add.reduceat(shares[order], begins)
-        wrong = np.add.reduceat(shares[order] * (y[order] != y[one]), begins)
-        beyond = np.clip(1 - np.cumsum(mass), 0, None)
-        beyond[-1] = 0.0
-        nearest = np.concatenate([[1.0], beyond[:-1]]) ** powers - beyond**powers
+        wrong = np.add.reduceat(shares[order] * (y[order] != label), begins)
+        # The last of all is at the largest distance, whatever rounding says.
+        beyond = np.concatenate([[1.0], np.clip(1 - np.cumsum(mass[:-1]), 0, None), [0.0]])
+        nearest = -np.diff(beyond**powers)
         errors += share * (nearest @ (wrong / mass))
     return torch.from_numpy(errors)
+
+
+def _classes(labels: ArrayLike, count: int, name: str) -> np.ndarray:
+    found = check_integers(as_tensor(labels, name, "integers"), name)
+    if found.shape != (count,):
+        raise ValueError(f"{name}: expected labels of shape ({count},), got {tuple(found.shape)}")
+    classes: np.ndarray = found.numpy(force=True)
+    return classes
 
 
 def _shares(probs: ArrayLike | None, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -49,7 +50,8 @@ class NeighbourHead:
     Attributes:
         features: The examples, double precision.
         labels_kept: Their classes.
-        temperature: T.
+        variance: The examples' total variance; 1 if they are all alike.
+        temperature: T, the share of it.
 
     Raises:
         TypeError: No numbers, or labels that are not integers.
@@ -86,9 +88,9 @@ class NeighbourHead:
         if d % self.n_parts:
             raise ValueError(f"n_parts: expected a divisor of {d}, the number of features, got {n_parts}")
         self.share = check_positive(share, "share")
-        variance = float(self.features.var(0, correction=0).sum())
         # Examples that are all alike have no variance: then they vote alike at any temperature.
-        self.temperature = self.share * (variance or 1.0)
+        self.variance = float(self.features.var(0, correction=0).sum()) or 1.0
+        self.temperature = self.share * self.variance
 
     def __repr__(self) -> str:
         n, d = self.features.shape
@@ -108,25 +110,30 @@ class NeighbourHead:
             ValueError: Another shape, or numbers that are not finite.
         """
         asked = real_array(features, "features", (-1, self.features.shape[1]))
+        return self._votes(self._near(asked), self.k, self.temperature)
+
+    def _near(self, asked: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """For each slice the squared distances of the nearest examples, growing, and their classes."""
+        size = max(1, _PIECE // len(self.features))
         width = asked.shape[1] // self.n_parts
-        total = asked.new_zeros(len(asked), self.n_classes)
+        found = []
         for part in range(self.n_parts):
             own = slice(part * width, (part + 1) * width)
-            total += self._votes(asked[:, own], self.features[:, own])
-        return total / self.n_parts
+            kept = self.features[:, own]
+            norms, parts = kept.square().sum(1), []
+            for piece in asked[:, own].split(size):
+                squares = (piece.square().sum(1)[:, None] - 2 * piece @ kept.T + norms).clamp_min(0)
+                parts.append(squares.topk(self.k, largest=False))
+            near, index = (torch.cat(some) for some in zip(*parts, strict=True))
+            found.append((near, self.labels_kept[index]))
+        return found
 
-    def _votes(self, asked: Tensor, kept: Tensor) -> Tensor:
-        size = max(1, _PIECE // len(kept))
-        found = []
-        for piece in asked.split(size):
-            squares = (piece.square().sum(1)[:, None] - 2 * piece @ kept.T + kept.square().sum(1)).clamp_min(
-                0
-            )
-            near, index = squares.topk(self.k, largest=False)
-            weights = torch.softmax(-self.n_parts * near / self.temperature, 1)
-            classes = self.labels_kept[index]
-            found.append(weights.new_zeros(len(piece), self.n_classes).scatter_add_(1, classes, weights))
-        return torch.cat(found)
+    def _votes(self, found: list[tuple[Tensor, Tensor]], k: int, temperature: float) -> Tensor:
+        total = found[0][0].new_zeros(len(found[0][0]), self.n_classes)
+        for near, classes in found:
+            weights = torch.softmax(-self.n_parts * near[:, :k] / temperature, 1)
+            total.scatter_add_(1, classes[:, :k], weights)
+        return total / self.n_parts
 
     def labels(self, features: ArrayLike) -> Tensor:
         """The class with most votes, the first of several.
@@ -141,8 +148,12 @@ class NeighbourHead:
             TypeError: No numbers.
             ValueError: Another shape, or numbers that are not finite.
         """
-        # Votes that are alike to rounding are alike.
-        return (self.probs(features) * 2**30).round().argmax(1)
+        return _most(self.probs(features))
+
+
+def _most(votes: Tensor) -> Tensor:
+    # Votes that are alike to rounding are alike.
+    return (votes * 2**30).round().argmax(1)
 
 
 class NeighbourFit(NamedTuple):
@@ -195,12 +206,13 @@ def tune_neighbours(
     asked = real_array(validation_features, "validation_features", (-1, -1))
     if right.shape != (len(asked),):
         raise ValueError(f"validation_labels: expected shape ({len(asked)},), got {tuple(right.shape)}")
-    best: NeighbourFit | None = None
-    for k in tried:
-        for share in shares:
-            head = NeighbourHead(x, labels, k=k, share=share, n_parts=n_parts)
-            accuracy = float((head.labels(asked) == right).double().mean())
-            if best is None or accuracy > best.accuracy:
-                best = NeighbourFit(head, accuracy)
-    assert best is not None
-    return best
+    # The nearest are sought once, as many as any of the heads asks for.
+    most = NeighbourHead(x, labels, k=max(tried), n_parts=n_parts)
+    near = most._near(real_array(asked, "validation_features", (-1, x.shape[1])))
+    accuracies = {}
+    for k, share in product(tried, shares):
+        votes = most._votes(near, k, check_positive(share, "shares") * most.variance)
+        accuracies[k, share] = float((_most(votes) == right).double().mean())
+    k, share = max(accuracies, key=lambda pair: accuracies[pair])
+    head = NeighbourHead(x, labels, k=k, share=share, n_parts=n_parts)
+    return NeighbourFit(head, accuracies[k, share])
