@@ -147,6 +147,7 @@ MADE = {
         "SpanPosterior",
         "SpanScores",
     ),
+    "PathSample",
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -295,6 +296,13 @@ CALLS = {
     "tune_prompt": {"lm": NETWORK, "data": DATA, "recipe": TUNING},
     "draw_task": {"model": MODEL, "generator": 0, "n_classes": 2, "n_nonzero": 3, "cell": 0, "probe_size": 20}
     | {"probe_length": 4, "min_share": 0.0, "max_redraws": 50},
+    "sample_paths": {"model": MODEL, "tokens": TEXTS, "n_paths": 2, "generator": 0},
+    "path_log_probs": {
+        "model": MODEL,
+        "tokens": TEXTS,
+        "states": hmm.sample_paths(MODEL, TEXTS, generator=0)[0],
+    },
+    "path_entropy": {"model": MODEL, "tokens": TEXTS},
     "sample_states": {"model": MODEL, "evidence": EVIDENCE, "n": 2, "generator": 0, "lengths": [3, 2]},
     "BlockedHMM": {"initial": [0.5, 0.5], "transition": np.eye(2), "emission": np.ones((2, 1))}
     | {"classes": [0, 1], "dtype": torch.float64},

@@ -3,8 +3,9 @@
 `HMM` is the vanilla model, `MemoryHMM` the memory-augmented one of the paper's Section 4. `sample_tokens`
 draws text, `posteriors` infers the hidden states and each token given the others (G of the paper), with masks
 and lengths; `posteriors_from_evidence` takes soft evidence instead of tokens (Ḡ) and is differentiable in it.
-`sample_states` draws hidden paths from their posterior; `content_posterior` says what a memory holds, given a
-text.
+`sample_paths` draws hidden paths of texts from their posterior, and `sample_states` given soft evidence;
+`path_log_probs` and `path_entropy` say how probable a path is, and how uncertain all are. `content_posterior`
+says what a memory holds, given a text.
 
 A `MarkovChain` is the dynamics of an HMM without a vocabulary, for emissions of any other kind. `fit_hmm`
 learns an HMM from texts by Baum and Welch's algorithm; `log_likelihood` has gradients to all parameters;
@@ -34,7 +35,7 @@ from hmmlib.hmm.learning import log_likelihood
 from hmmlib.hmm.markov import MarkovChain
 from hmmlib.hmm.memory import MemoryHMM
 from hmmlib.hmm.ordered import random_ordered_hmm
-from hmmlib.hmm.paths import sample_states
+from hmmlib.hmm.paths import PathSample, path_entropy, path_log_probs, sample_paths, sample_states
 from hmmlib.hmm.planted import random_recoverable_hmm, random_sparse_hmm
 from hmmlib.hmm.random import N_SYNTAX, N_TOKENS, random_hmm, random_memory_hmm
 from hmmlib.hmm.rational import RationalHMM
@@ -57,6 +58,7 @@ __all__ = [
     "LatentChainModel",
     "MarkovChain",
     "MemoryHMM",
+    "PathSample",
     "Posteriors",
     "RationalHMM",
     "Sample",
@@ -70,6 +72,8 @@ __all__ = [
     "fingerprint",
     "fit_hmm",
     "log_likelihood",
+    "path_entropy",
+    "path_log_probs",
     "posteriors",
     "posteriors_from_evidence",
     "prepend_blank",
@@ -80,6 +84,7 @@ __all__ = [
     "random_sparse_hmm",
     "review_hmm",
     "sample",
+    "sample_paths",
     "sample_states",
     "sample_tokens",
     "stationary_distribution",
