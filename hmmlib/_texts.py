@@ -26,16 +26,16 @@ def check_text_shape(tokens: ArrayLike, *, empty: bool = False) -> tuple[int, in
     return batch, time
 
 
-def _text_tensor(tokens: ArrayLike, empty: bool = False) -> Tensor:
-    found = as_tensor(tokens, "tokens", "integers of shape (batch, time)")
+def _text_tensor(tokens: ArrayLike, empty: bool = False, name: str = "tokens") -> Tensor:
+    found = as_tensor(tokens, name, "integers of shape (batch, time)")
     if found.ndim != 2:
-        hint = "; for a single sequence pass tokens[None]" if found.ndim == 1 else ""
-        raise ValueError(f"tokens: expected shape (batch, time), got {tuple(found.shape)}{hint}")
+        hint = f"; for a single sequence pass {name}[None]" if found.ndim == 1 else ""
+        raise ValueError(f"{name}: expected shape (batch, time), got {tuple(found.shape)}{hint}")
     if empty and len(found) and not found.shape[1]:
         return found.long()  # of `[[]]` no type can be told
     if 0 in found.shape:
         least = "one sequence" if empty else "one sequence and one position"
-        raise ValueError(f"tokens: expected at least {least}, got shape {tuple(found.shape)}")
+        raise ValueError(f"{name}: expected at least {least}, got shape {tuple(found.shape)}")
     return found
 
 
@@ -46,6 +46,7 @@ def check_tokens(
     advice: str = "leave a position blank with observed=False",
     *,
     empty: bool = False,
+    name: str = "tokens",
 ) -> Tensor:
     """Return `tokens` as an int64 tensor (batch, time) with every token that is read in range.
 
@@ -55,6 +56,7 @@ def check_tokens(
         read: Boolean (batch, time); where False the entry is never read and may hold anything.
         advice: How to write a blank in the function called, for the message; may be empty.
         empty: Whether texts may have no tokens, as where a blank is put before them.
+        name: The argument's name, for the message.
 
     Returns:
         int64 tensor, shape (batch, time); entries that are not read are 0.
@@ -63,14 +65,14 @@ def check_tokens(
         TypeError: The tokens are not integers.
         ValueError: Wrong shape, empty batch, or a token out of range.
     """
-    found = check_integers(_text_tensor(tokens, empty), "tokens")
+    found = check_integers(_text_tensor(tokens, empty, name), name)
     if read is not None:
         found = torch.where(read.to(found.device), found, 0)
     bad = (found < 0) | (found >= n_tokens)
     if bad.any():
         row, position = (int(i) for i in bad.nonzero()[0])
         raise ValueError(
-            f"tokens: sequence {row}, position {position} holds {int(found[row, position])}; expected 0 … "
+            f"{name}: sequence {row}, position {position} holds {int(found[row, position])}; expected 0 … "
             f"{n_tokens - 1}" + (f" ({advice})" if advice else "")
         )
     return found

@@ -36,6 +36,7 @@ from hmmlib import (
     tuning,
     words,
 )
+from hmmlib.lm import ExactCausalLM
 from hmmlib.tuning import TuningRecipe
 
 PACKAGES = (
@@ -95,6 +96,7 @@ CONTEXTS = spans.SpanWorld(MEMORY_2, lengths=(2, 3), n_segments=2, context_lengt
 ITEMS = CONTEXTS.draw(3, generator=0)
 SPAN_READER = spans.SpanReader(spans.reader_lm(CONTEXTS, NETWORK.config), hidden=4)
 SPANS = spans.exact_spans(CONTEXTS, ITEMS.query, ITEMS.context)
+CAUSAL = ExactCausalLM(MODEL)
 REGRESSION = regression.LinearTask(np.eye(2), [1.0, 0.0], label_noise=0.5)
 SHOWN = regression.LinearFeatures(np.ones((3, 2)), noise=0.1)
 FEATURES, LABELS = (
@@ -147,7 +149,7 @@ MADE = {
         "SpanPosterior",
         "SpanScores",
     ),
-    "PathSample",
+    *("Generated", "PathSample"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -303,6 +305,10 @@ CALLS = {
         "states": hmm.sample_paths(MODEL, TEXTS, generator=0)[0],
     },
     "path_entropy": {"model": MODEL, "tokens": TEXTS},
+    "generate": {"lm": CAUSAL, "prefix": TEXTS, "n_new": 1, "generator": 0, "temperature": 0.5}
+    | {"allowed": torch.ones(1, 4, dtype=torch.bool)},
+    "sequence_log_probs": {"lm": CAUSAL, "tokens": TEXTS, "from_position": 2, "temperature": 0.5}
+    | {"allowed": torch.ones(1, 4, dtype=torch.bool)},
     "sample_states": {"model": MODEL, "evidence": EVIDENCE, "n": 2, "generator": 0, "lengths": [3, 2]},
     "BlockedHMM": {"initial": [0.5, 0.5], "transition": np.eye(2), "emission": np.ones((2, 1))}
     | {"classes": [0, 1], "dtype": torch.float64},

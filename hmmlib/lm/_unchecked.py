@@ -61,7 +61,7 @@ def at_blank(lm: MaskedLM, texts: Tensor, prompt: Tensor) -> Tensor:
         return lm.answer("blank", (texts, prompt), lambda: at_blank(model, texts, prompt))
 
     def shown(some: Tensor) -> Tensor:
-        return _at(lm, prepend_prompt(prompt, lm.embed(led_by_blanks(lm, some))), len(prompt))
+        return probs_at(lm, prepend_prompt(prompt, lm.embed(led_by_blanks(lm, some))), len(prompt))
 
     if keeps_graph(lm, prompt):
         return shown(texts)
@@ -104,7 +104,9 @@ def after_prompt(
     def asked(some: Tensor) -> Tensor:
         seen = led_by_blanks(lm, some, n_blanks)
         if blanked:
-            passes = (_at(lm, embedded(_hidden(lm, seen, i)), len(prompt) + i) for i in range(seen.shape[1]))
+            passes = (
+                probs_at(lm, embedded(_hidden(lm, seen, i)), len(prompt) + i) for i in range(seen.shape[1])
+            )
             return torch.stack(list(passes), 1)
         probs = lm.token_probs(embedded(seen))[:, len(prompt) :]
         return probs if masking is None else _read_off(probs, some, n_blanks, masking)
@@ -123,7 +125,17 @@ def _read_off(probs: Tensor, texts: Tensor, n_blanks: int, masking: Masking) -> 
     return torch.cat([probs[:, :n_blanks], weights / weights.sum(-1, keepdim=True)], 1)
 
 
-def _at(lm: MaskedLM, embeddings: Tensor, position: int) -> Tensor:
+def probs_at(lm: MaskedLM, embeddings: Tensor, position: int) -> Tensor:
+    """What a model shows at one position, computed there alone where the model can.
+
+    Args:
+        lm: The language model.
+        embeddings: Shape (batch, time, embedding_dim).
+        position: 0 … time − 1.
+
+    Returns:
+        Probabilities, shape (batch, V).
+    """
     if isinstance(lm, OnePositionLM):
         return lm.token_probs_at(embeddings, position)
     return lm.token_probs(embeddings)[:, position].clone()  # not a view, which would keep all in memory
