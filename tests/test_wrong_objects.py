@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from hmmlib import (
     pretraining,
     random_hmm,
     random_memory_hmm,
+    reasoning,
     regression,
     retrieval,
     spans,
@@ -54,6 +56,7 @@ PACKAGES = (
     retrieval,
     spans,
     regression,
+    reasoning,
 )
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
@@ -97,6 +100,9 @@ ITEMS = CONTEXTS.draw(3, generator=0)
 SPAN_READER = spans.SpanReader(spans.reader_lm(CONTEXTS, NETWORK.config), hidden=4)
 SPANS = spans.exact_spans(CONTEXTS, ITEMS.query, ITEMS.context)
 CAUSAL = ExactCausalLM(MODEL)
+REASONING = reasoning.TraceTask(MODEL, 3, [2])
+TRACES = REASONING.draw(2, generator=0)
+WRITER = TransformerMaskedLM(REASONING.n_tokens, replace(NETWORK.config, causal=True))
 REGRESSION = regression.LinearTask(np.eye(2), [1.0, 0.0], label_noise=0.5)
 SHOWN = regression.LinearFeatures(np.ones((3, 2)), noise=0.1)
 FEATURES, LABELS = (
@@ -149,7 +155,7 @@ MADE = {
         "SpanPosterior",
         "SpanScores",
     ),
-    *("Generated", "PathSample"),
+    *("AnswerAccuracy", "Generated", "PathSample", "ThresholdChoice", "TraceData"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
 }
 
@@ -309,6 +315,18 @@ CALLS = {
     | {"allowed": torch.ones(1, 4, dtype=torch.bool)},
     "sequence_log_probs": {"lm": CAUSAL, "tokens": TEXTS, "from_position": 2, "temperature": 0.5}
     | {"allowed": torch.ones(1, 4, dtype=torch.bool)},
+    "TraceTask": {"model": MODEL, "length": 3, "answer_positions": [2, 0]},
+    "answer_accuracy": {"lm": WRITER, "data": TRACES, "n_samples": 2, "generator": 0, "temperature": 0.5},
+    "solution_log_probs": {"lm": WRITER, "data": TRACES},
+    "trace_gap": {"lm": WRITER, "data": TRACES},
+    "pre_memorization_accuracy": {"accuracies": [[0.5, 0.2]], "memorised": [[False, True]], "run": "seed 0"},
+    "solution_perplexity": {"log_probs": [[-0.5, -0.2]]},
+    "memorised_by_gap": {"gap": [0.5, -0.2], "delta": 0.1},
+    "memorised_by_perplexity": {"perplexity": [1.5, 1.2], "p": -2.0},
+    "false_alarm_bound": {"delta": 3.0},
+    "r2_about_identity": {"predicted": [0.5, 0.2], "found": [0.5, 0.3]},
+    "choose_threshold": {"thresholds": [0.0, 1.0], "predicted": [[0.5, 0.2], [0.4, 0.3]]}
+    | {"found": [0.4, 0.2], "runs": [0, 1]},
     "sample_states": {"model": MODEL, "evidence": EVIDENCE, "n": 2, "generator": 0, "lengths": [3, 2]},
     "BlockedHMM": {"initial": [0.5, 0.5], "transition": np.eye(2), "emission": np.ones((2, 1))}
     | {"classes": [0, 1], "dtype": torch.float64},
@@ -449,7 +467,7 @@ CALLS = {
 }
 
 # Any word is right for these, and anything at all for those.
-ANY_WORD = {"path", "checkpoint", "wanted"}
+ANY_WORD = {"path", "checkpoint", "wanted", "run"}
 SAYS = {("pretraining_preset", "name"): "preset"}
 FREE = {"about", "redraws", "first_step_learns"}
 
