@@ -15,7 +15,7 @@ FLOORS = (
     {"hmm", "sweeps"},
     {"_book", "lm"},
     {"densities", "heads", "pretraining", "regression", "tasks", "words"},
-    {"certificates", "constructions", "reasoning", "retrieval", "spans", "transduction", "tuning"},
+    {"certificates", "constructions", "processes", "reasoning", "retrieval", "spans", "transduction", "tuning"},
     {"analysis", "experiments"},
     {"plotting"},
     {"cli"},
