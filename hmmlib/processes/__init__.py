@@ -6,14 +6,16 @@ probabilities; `EXAMPLES` are some trees. `leave_out` parts variants into folds,
 `training_law` is what is left to learn from, and `draw_log` a log of it. `process_scores` says how much of
 the process a learner has found, without simulating it; `sampling_ceiling` is what two logs of one process
 have in common, and `truth_excess` what the truth itself pays on a validation set. `NgramProcess` and
-`MarkingCounts` learn by counting.
+`MarkingCounts` learn by counting, a `TraceLSTM` by `train_traces`.
 """
 
 from hmmlib.processes.examples import EXAMPLES
 from hmmlib.processes.folds import draw_log, leave_out, training_law
 from hmmlib.processes.learners import MarkingCounts, NgramProcess
+from hmmlib.processes.lstm import TraceLSTM
 from hmmlib.processes.scores import ProcessScores, process_scores, sampling_ceiling, truth_excess
 from hmmlib.processes.states import END, ProcessState, process_states, to_hmm
+from hmmlib.processes.training import TraceFit, TraceRecipe, train_traces
 from hmmlib.processes.trees import ProcessTree, act, loop, parallel, seq, skip, xor
 from hmmlib.processes.variants import Variants, variants
 
@@ -25,6 +27,9 @@ __all__ = [
     "ProcessScores",
     "ProcessState",
     "ProcessTree",
+    "TraceFit",
+    "TraceLSTM",
+    "TraceRecipe",
     "Variants",
     "act",
     "draw_log",
@@ -37,6 +42,7 @@ __all__ = [
     "seq",
     "skip",
     "to_hmm",
+    "train_traces",
     "training_law",
     "truth_excess",
     "variants",
