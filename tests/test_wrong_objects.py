@@ -27,6 +27,7 @@ from hmmlib import (
     hmm,
     lm,
     pretraining,
+    processes,
     random_hmm,
     random_memory_hmm,
     reasoning,
@@ -57,6 +58,7 @@ PACKAGES = (
     spans,
     regression,
     reasoning,
+    processes,
 )
 
 WARM = {"transition_temperature": 0.3, "emission_temperature": 0.3}
@@ -105,6 +107,9 @@ TRACES = REASONING.draw(2, generator=0)
 WRITER = TransformerMaskedLM(REASONING.n_tokens, replace(NETWORK.config, causal=True))
 REGRESSION = regression.LinearTask(np.eye(2), [1.0, 0.0], label_noise=0.5)
 SHOWN = regression.LinearFeatures(np.ones((3, 2)), noise=0.1)
+PROCESS = processes.seq(processes.act("a"), processes.xor(processes.act("b"), processes.act("c")))
+EVENT_LOG = [[0, 1, 3], [0, 2, 3]]
+TRACE_LSTM = processes.TraceLSTM(4, width=3, generator=0)
 FEATURES, LABELS = (
     torch.rand(20, 3, generator=torch.Generator().manual_seed(0)).double(),
     torch.arange(20) % 2,
@@ -157,6 +162,7 @@ MADE = {
     ),
     *("AnswerAccuracy", "Generated", "PathSample", "ThresholdChoice", "TraceData"),
     *("EmissionModel", "FittedEmissions", "NoisyArcs", "PlanarEmissions", "TrainedFlows"),
+    *("ProcessScores", "ProcessState", "ProcessTree", "TraceFit", "Variants"),
 }
 
 FILE = object()  # a file that the test makes
@@ -457,6 +463,28 @@ CALLS = {
     "min_norm_risk": {"task": REGRESSION, "features": SHOWN, "n": 10},
     "sampled_risks": {"task": REGRESSION, "features": SHOWN, "n": 10, "draws": 2, "generator": 0},
     "wide_limit_risk": {"task": REGRESSION, "noise": 1.0, "n": 10},
+    "act": {"activity": "a"},
+    "skip": {},
+    "seq": {"first": PROCESS},
+    "xor": {"first": PROCESS},
+    "parallel": {"first": PROCESS},
+    "loop": {"body": PROCESS, "redo": PROCESS},
+    "to_hmm": {"tree": PROCESS},
+    "process_states": {"tree": PROCESS},
+    "variants": {"tree": PROCESS, "tail": 0.0, "max_length": 2},
+    "leave_out": {"n": 5, "k": 2, "how": "random", "generator": 0},
+    "training_law": {"probs": [0.5, 0.5], "left_out": [0]},
+    "draw_log": {"probs": [0.5, 0.5], "n": 3, "generator": 0},
+    "process_scores": {"q": [0.5, 0.3], "p": [0.5, 0.5], "left_out": [0]},
+    "sampling_ceiling": {"n": 3, "probs": [0.5, 0.5]},
+    "truth_excess": {"p": [0.5, 0.5], "left_out": [0]},
+    "NgramProcess": {"tokens": EVENT_LOG, "weights": [0.5, 0.5], "order": 2, "n_tokens": 4},
+    "MarkingCounts": {"tree": PROCESS, "tokens": EVENT_LOG, "weights": [0.5, 0.5]},
+    "TraceLSTM": {"n_tokens": 4, "width": 3, "n_layers": 1, "dropout": 0.1, "generator": 0},
+    "TraceRecipe": {"penalty": 0.1, "epochs": 1, "batch": 4, "learning_rate": 0.1, "patience": 1}
+    | {"halving": 1},
+    "train_traces": {"model": TRACE_LSTM, "tokens": EVENT_LOG, "counts": [1, 1], "generator": 0}
+    | {"validation_tokens": EVENT_LOG, "validation_counts": [1, 1], "recipe": processes.TraceRecipe(epochs=1)},
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {
         "task": PosteriorTask(MODEL, np.eye(3)),
@@ -468,6 +496,7 @@ CALLS = {
 
 # Any word is right for these, and anything at all for those.
 ANY_WORD = {"path", "checkpoint", "wanted", "run"}
+ANY_WORD = {"path", "checkpoint", "wanted", "activity"}
 SAYS = {("pretraining_preset", "name"): "preset"}
 FREE = {"about", "redraws", "first_step_learns"}
 
