@@ -484,7 +484,11 @@ CALLS = {
     "TraceRecipe": {"penalty": 0.1, "epochs": 1, "batch": 4, "learning_rate": 0.1, "patience": 1}
     | {"halving": 1},
     "train_traces": {"model": TRACE_LSTM, "tokens": EVENT_LOG, "counts": [1, 1], "generator": 0}
-    | {"validation_tokens": EVENT_LOG, "validation_counts": [1, 1], "recipe": processes.TraceRecipe(epochs=1)},
+    | {
+        "validation_tokens": EVENT_LOG,
+        "validation_counts": [1, 1],
+        "recipe": processes.TraceRecipe(epochs=1),
+    },
     "word_corpus": {"train": [["a"]], "validation": [["a"]], "test": [["a"]], "fewest": 1},
     "draw_dataset": {
         "task": PosteriorTask(MODEL, np.eye(3)),
@@ -495,8 +499,7 @@ CALLS = {
 }
 
 # Any word is right for these, and anything at all for those.
-ANY_WORD = {"path", "checkpoint", "wanted", "run"}
-ANY_WORD = {"path", "checkpoint", "wanted", "activity"}
+ANY_WORD = {"path", "checkpoint", "wanted", "run", "activity"}
 SAYS = {("pretraining_preset", "name"): "preset"}
 FREE = {"about", "redraws", "first_step_learns"}
 
