@@ -255,7 +255,8 @@ CALLS = {
         "positions": torch.ones(4, 2),
     }
     | {"readout": torch.ones(2, 4), "weights": torch.ones(2)},
-    "logistic_head": {"features": FEATURES, "labels": LABELS, "l2": 1e-3, "max_iterations": 50},
+    "logistic_head": {"features": FEATURES, "labels": LABELS, "l2": 1e-3, "penalise": "weights"}
+    | {"max_iterations": 50},
     "CorpusConfig": {"n_documents": 3, "document_length": 8},
     "Stage": {"steps": 1, "batch": 2, "length": 4},
     "PretrainingRecipe": {"transformer": NETWORK.config, "stages": (Stage(1, 2, 4),), "masking": Masking()}

@@ -37,7 +37,7 @@ FIXED: Mapping[str, float] = {"k": 32, "share": 0.1}
 _TRIED: Mapping[str, tuple[float, ...]] = {
     "ks": (1, 4, 16, 32, 64),
     "shares": (0.001, 0.01, 0.1, 1.0),
-    "l2s": (1e-8, 1e-6, 1e-4, 1e-2),
+    "l2s": (1e-8, 1e-6, 1e-4, 1e-2, 1e-1),
 }
 # Texts that a network reads at once.
 _BATCH = 500

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import scipy
@@ -13,6 +13,8 @@ from torch import Tensor
 from hmmlib._checks import ArrayLike, as_tensor, check_kind, check_positive_int, float_tensor
 from hmmlib._display import compact_repr, fields_html
 from hmmlib.heads.linear import LinearHead
+
+Penalised = Literal["values", "weights"]
 
 # Directions of less than this share of the largest hold little but rounding noise.
 RANK_TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
@@ -47,12 +49,18 @@ class LogisticFit(NamedTuple):
 
 
 def logistic_head(
-    features: ArrayLike, labels: ArrayLike, *, l2: float = 1e-8, max_iterations: int = 1000
+    features: ArrayLike,
+    labels: ArrayLike,
+    *,
+    l2: float = 1e-8,
+    penalise: Penalised = "values",
+    max_iterations: int = 1000,
 ) -> LogisticFit:
     """Fit a linear head to two classes: the optimum of logistic regression.
 
-    Minimises the mean log-loss plus l2/2 times the mean square of the head's values bᵀg. There is no
-    constant term: where features sum to one, as token distributions do, it is a linear function already.
+    Minimises the mean log-loss plus l2/2 times the mean square of the head's values bᵀg, or times σ² |b|²,
+    where σ² is the features' total variance. There is no constant term: where features sum to one, as token
+    distributions do, it is a linear function already.
 
     Token distributions of an HMM at the paper's temperatures are nearly one-hot and nearly repeat one
     another: tokens reach probabilities of 1e-40, and what tells two states apart may be a direction of
@@ -72,6 +80,9 @@ def logistic_head(
         features: One row per text, any finite numbers, shape (n, V).
         labels: 0 or 1, integers, shape (n,).
         l2: Weight of the penalty, ≥ 0. Without one, classes that a head can separate have no optimum.
+        penalise: What the penalty is on. 'values' treats all directions alike, however little features vary
+            along them, which token distributions need. 'weights' prefers directions along which they vary
+            much, which is better where weights are as many as texts.
         max_iterations: Of Newton's method in a trust region, ≥ 1.
 
     Returns:
@@ -80,13 +91,16 @@ def logistic_head(
     Raises:
         TypeError: Features that are not real numbers, or labels that are not integers.
         ValueError: Shapes that do not fit, no texts, a feature that is not finite, a label that is neither 0
-            nor 1, a negative penalty, or no iterations.
+            nor 1, a negative penalty, another word for what is penalised, or no iterations.
     """
+    if penalise not in get_args(Penalised):
+        raise ValueError(f"penalise: expected one of {get_args(Penalised)}, got {penalise!r}")
     rows = check_features(features)
     classes = check_binary_labels(labels, len(rows))
     l2 = check_penalty(l2)
     max_iterations = check_positive_int(max_iterations, "max_iterations")
-    whitening = whitening_map(rows.numpy(force=True))
+    table = rows.numpy(force=True)
+    whitening = whitening_map(table) if penalise == "values" else _scaling(table)
     rows = rows.double()
     weights, converged = minimise_log_loss(
         rows.numpy(force=True) @ whitening, classes.numpy(force=True), l2, max_iterations=max_iterations
@@ -103,16 +117,17 @@ def tune_logistic(
     validation_features: ArrayLike,
     validation_labels: ArrayLike,
     *,
-    l2s: Sequence[float] = (1e-8, 1e-6, 1e-4, 1e-2),
+    l2s: Sequence[float] = (1e-8, 1e-6, 1e-4, 1e-2, 1e-1),
 ) -> LogisticFit:
-    """Choose the penalty of a linear head on validation texts.
+    """Choose on validation texts how a linear head is penalised, and how much.
 
     Args:
         features: One row per text, any finite numbers, shape (n, V).
         labels: 0 or 1, integers, shape (n,).
         validation_features: Of texts to choose by, shape (m, V).
         validation_labels: Their labels, shape (m,).
-        l2s: Penalties to try, as for `logistic_head`.
+        l2s: Weights of the penalty to try, each on the head's values and on its weights, as for
+            `logistic_head`.
 
     Returns:
         The fit whose head gets most validation labels right, the first of several.
@@ -126,7 +141,11 @@ def tune_logistic(
         raise ValueError("l2s: expected a penalty to try, got none")
     asked = check_features(validation_features, "validation_features").double()
     right = check_binary_labels(validation_labels, len(asked), "validation_labels")
-    fits = [logistic_head(features, labels, l2=check_penalty(l2, "l2s")) for l2 in l2s]
+    fits = [
+        logistic_head(features, labels, l2=check_penalty(l2, "l2s"), penalise=penalise)
+        for penalise in get_args(Penalised)
+        for l2 in l2s
+    ]
     width = len(fits[0].head.weights)
     if asked.shape[1] != width:
         raise ValueError(f"validation_features: expected {width} columns, as features, got {asked.shape[1]}")
@@ -164,6 +183,13 @@ def whitening_map(features: np.ndarray) -> np.ndarray:
     kept = sizes > RANK_TOLERANCE[features.dtype] * sizes[0]
     whitening: np.ndarray = directions[kept].T / sizes[kept] * np.sqrt(len(features)) / scale[:, None]
     return whitening
+
+
+def _scaling(features: np.ndarray) -> np.ndarray:
+    """The map that gives features the total variance one."""
+    variance = float(features.astype(np.float64).var(0).sum())
+    scaling: np.ndarray = np.eye(features.shape[1]) / np.sqrt(variance or 1.0)
+    return scaling
 
 
 def minimise_log_loss(
