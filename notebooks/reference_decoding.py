@@ -97,9 +97,7 @@ for parts in (1, 4):
     moved[parts] = float((votes[0] - votes[1]).abs().max())
 print("one part, turned, stretched and moved:", deviation(moved[1], 1e-9))
 print(f"four parts: {moved[4]:.2f}")
-print(
-    f"T = 1000, where the model above shows it: {1000 / memory.variance:,.0f} variances"
-)
+print(f"T = 1000 is {1000 / memory.variance:,.0f} variances of the model's vectors")
 
 # %% [markdown]
 # ## What a memory cannot lose

@@ -32,7 +32,7 @@ from hmmlib.tasks import draw_dataset, draw_task
 _ENTRIES = ("preset", "n_states", "temperature", "seed", "how")
 _HOW = ("recipe", "sizes", "length", "counts", "fixed", "tried", "parts", "rotations", "min_share")
 FIXED: Mapping[str, float] = {"k": 32, "share": 0.1}
-"""A memory that is not tuned: as many neighbours as in the released code, and a temperature."""
+"""Neighbours, as many as in the released code, and temperature of a memory that is not tuned."""
 
 _TRIED: Mapping[str, tuple[float, ...]] = {
     "ks": (1, 4, 16, 32, 64),
