@@ -18,6 +18,7 @@ from hmmlib.experiments import (
     half_trained,
     noise_judges,
     pretraining,
+    process_structure,
     reference_decoding,
     scaling_states,
     span_worlds,
@@ -47,6 +48,7 @@ SMALL = {
     "machine-reading": {"starts": (), "seeds": ()},
     "frozen-size": {},
     "reference-decoding": {},
+    "process-structure": {"points": ()},
 }
 
 
@@ -113,6 +115,7 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setitem(span_worlds.CONTEXTS, "n_fillers", 5)
     monkeypatch.setitem(frozen_size.WORLD, "n_states", 5)
     monkeypatch.setitem(reference_decoding.FIXED, "k", 3)
+    monkeypatch.setitem(process_structure.SETTINGS, "both", {"dropout": 0.1, "penalty": 0.0})
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 

@@ -18,6 +18,7 @@ from hmmlib.experiments import (
     memory_vs_vanilla,
     noise_robustness,
     pretraining,
+    process_structure,
     readings,
     reference_decoding,
     scaling_states,
@@ -44,6 +45,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         machine_reading,
         frozen_size,
         reference_decoding,
+        process_structure,
     )
 }
 """All of them.
