@@ -17,6 +17,7 @@ from hmmlib.experiments import (
     mechanism,
     memory_vs_vanilla,
     noise_robustness,
+    pre_memorization,
     pretraining,
     process_structure,
     readings,
@@ -46,6 +47,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         frozen_size,
         reference_decoding,
         process_structure,
+        pre_memorization,
     )
 }
 """All of them.
