@@ -370,7 +370,7 @@ def generalisation(learner, **cell):
     return of(path, setting=setting, held=0, **cell)
 
 
-# %% mystnb={"figure": {"caption": "Generalisation on the process of this chapter by the number of its 48 variants that are left out, at random or in order. Lines are means of five seeds, dots the seeds.", "name": "ps-fig-left-out"}, "image": {"alt": "TODO-RESULT Two panels. Left, at random: the network without a measure falls from 0.4 to nearly nothing as more is left out; the one with both measures stays between 0.5 and 0.6, by the line of counted markings; the last three activities stay at zero. Right, in order: all lines are near zero from twelve on."}}
+# %% mystnb={"figure": {"caption": "Generalisation on the process of this chapter by the number of its 48 variants that are left out, at random or in order. Lines are means of five seeds, dots the seeds.", "name": "ps-fig-left-out"}, "image": {"alt": "Two panels. Left, at random: the network without a measure falls from 0.3 to below 0.1 as more is left out; the one with both measures stays between 0.65 and 0.5, by the line of counted markings; the last three activities stay at zero. Right, in order: with six left out the network with both measures is at 0.24, counted markings at 0.13; all are near zero from twelve on."}}
 from hmmlib.plotting.shared import means_over_seeds
 
 panels = {}
@@ -385,8 +385,10 @@ means_over_seeds(panels, list(learners)[2:], **axes)
 plt.show()
 
 # %% [markdown]
-# TODO-RESULT: at random, the network without a measure falls quickly, that with both stays by the learner with the
-# markings up to a half; in order, none of them does anything from a quarter on.
+# At random, the network without a measure finds little of what is missing, and ever less. That with both measures stays
+# by the learner that knows the markings, up to a half: the sharp fall is gone. In order, none of them finds anything to
+# speak of from a quarter on. With an eighth, the network finds more than who knows the markings. It has not counted; it
+# guesses moves that it never saw from others that look like them.
 
 # %% tags=["hide-input"]
 rows = []
@@ -403,11 +405,12 @@ header = ["left out", "measure", "legal", "Fit", "Prec", "Gen", "nats, validatio
 Table(header, rows, ".2f")
 
 # %% [markdown]
-# TODO-RESULT: each of the measures helps by itself, the two together more than either; each costs validation loss.
+# With an eighth left out each of the measures helps by itself, the penalty more than dropout, and the two together most.
+# With a half, dropout alone does hardly anything. Each of them costs nats on validation texts.
 #
 # ## Does it matter what runs in parallel?
 
-# %% mystnb={"figure": {"caption": "Generalisation with half of the variants left out, on four processes: S4, four activities in any order and a choice; A5, five in any order; C7, seven choices; LR, a choice that is remembered. Dots are seeds.", "name": "ps-fig-processes"}, "image": {"alt": "TODO-RESULT Two panels over four processes. Left, at random: without a measure near zero everywhere; with both measures between 0.5 and 0.75, close to counted markings; the last three activities are near zero but for the seven choices. Right, in order: all near zero."}}
+# %% mystnb={"figure": {"caption": "Generalisation with half of the variants left out, on four processes: S4, four activities in any order and a choice; A5, five in any order; C7, seven choices; LR, a choice that is remembered. Dots are seeds.", "name": "ps-fig-processes"}, "image": {"alt": "Two panels over four processes. Left, at random: without a measure near zero everywhere; with both measures between 0.5 and 0.8, close to counted markings; the last three activities are at zero for orders, at 0.6 for seven choices, at 0.2 for the choice that is remembered. Right, in order: all near zero."}}
 halves = {"S4": 24, "A5": 60, "C7": 64, "LR": 32}
 panels = {
     how: {
@@ -433,9 +436,10 @@ for tree_name, n in {"S4": 6, "A5": 24, "C7": 16, "LR": 8}.items():
 Table(["process", "left out", *learners], rows, ".2f")
 
 # %% [markdown]
-# TODO-RESULT: with fewer variants left out, choices are learnt without any measure, and orders are not; so it does
-# matter, where nothing is done against overfitting. Where seven choices follow each other, the last activities are
-# context enough.
+# With a half left out there is nothing to see: without measures nothing is found in any process, and with them about
+# what the markings allow. The table has fewer variants left out. There choices are found without any measure, for the
+# most part, and orders hardly. So it does matter what runs in parallel, where nothing is done against overfitting, and
+# where something is done it does not. Where seven choices follow each other, the last activities are context enough.
 #
 # ## What to validate on
 #
@@ -456,7 +460,7 @@ def chosen(path):
     }
 
 
-# %% mystnb={"figure": {"caption": "Generalisation of six settings against two validation losses: on other texts of the variants that are shown, and on eight variants that are held back. A setting has a large marker at its means and small ones for the seeds.", "name": "ps-fig-chosen"}, "image": {"alt": "TODO-RESULT Two panels with six markers. Left, generalisation rises with the loss on other texts: the setting with the lowest loss generalises least. Right, it falls with the loss on other variants: the setting with the lowest loss is among the best."}}
+# %% mystnb={"figure": {"caption": "Generalisation of six settings against two validation losses: on other texts of the variants that are shown, and on eight variants that are held back. A setting has a large marker at its means and small ones for the seeds.", "name": "ps-fig-chosen"}, "image": {"alt": "Two panels with six markers. Left, generalisation rises with the loss on other texts: the setting with the lowest loss generalises least. Right, it falls with the loss on other variants: the setting with the lowest loss is among the best."}}
 from hmmlib.plotting.process_structure import chosen_by
 
 losses = {"nats, other texts": "nats texts", "nats, other variants": "nats variants"}
@@ -477,8 +481,8 @@ rows.append(("the test itself", "", (mean[0], half[0])))
 Table(["chosen by", "settings", "Gen"], rows, ".2f")
 
 # %% [markdown]
-# TODO-RESULT: validation by texts picks the network without a measure in every world, and so the worst; validation by
-# variants comes close to the best that there is among the six.
+# Validation by texts chooses the network without a measure, with every seed, and so the worst of the six. Validation by
+# variants chooses the strongest measures, which are the best, or as good as the best. That costs eight variants more.
 #
 # ## First the process, then the log
 #
@@ -501,7 +505,7 @@ def on_the_way(setting):
     return curves, np.mean(of("best_epoch", setting=setting, held=8))
 
 
-# %% mystnb={"figure": {"caption": "What a network is after each epoch, with and without measures: how much it finds of what was left out, and how much of what it writes is legal; what it pays for other texts of the variants that are shown, and for variants that are held back. Vertical lines: the epoch that is kept, chosen by other texts. Lines are means of the seeds that came so far.", "name": "ps-fig-epochs"}, "image": {"alt": "TODO-RESULT Four panels over epochs on a logarithmic axis. Without a measure generalisation rises to about a third at epoch twenty and falls to nearly nothing; what is legal rises all the way; other texts cost less and less, other variants more again from epoch twenty. With both measures nothing falls."}}
+# %% mystnb={"figure": {"caption": "What a network is after each epoch, with and without measures: how much it finds of what was left out, and how much of what it writes is legal; what it pays for other texts of the variants that are shown, and for variants that are held back. Vertical lines: the epoch that is kept, chosen by other texts. Lines are means of the seeds that came so far.", "name": "ps-fig-epochs"}, "image": {"alt": "Four panels over epochs on a logarithmic axis. Without a measure generalisation rises to 0.3 at epoch twenty and falls to nearly nothing; what is legal rises all the way; other texts cost less and less, other variants more again from epoch twenty. With both measures nothing falls."}}
 from hmmlib.plotting.process_structure import along_training
 
 panels = {name: on_the_way(learners[name][0]) for name in list(learners)[:2]}
@@ -524,7 +528,7 @@ header = ["measure", "epoch by texts", "Gen then", "legal then"]
 Table([*header, "epoch by variants", "Gen there", "legal there"], rows, ".2f")
 
 # %% [markdown]
-# TODO-RESULT: the network without a measure learns the process first. Around its twentieth epoch it finds a good part
+# The network without a measure learns the process first. Around its twentieth epoch it finds a good part
 # of what was left out, while it still writes some nonsense. Then the nonsense goes, and the rest of the process with it.
 # To validation texts that is progress all the way. Validation variants see the turn, and stop there; that is better than
 # to go on, and not as good as the measures, which keep the network from turning.
@@ -735,19 +739,19 @@ print(f"at the end {seen[-1]:.2f}, after epoch {len(seen)}")
 #   - Evidence
 # * - Networks fail to learn the structure of simple processes
 #   - nothing is done against overfitting, or the log lacks a move that nobody could guess
-#   - dropout and a penalty are used: then the network finds about as much as who knows the markings (TODO-RESULT)
+#   - dropout and a penalty are used: then the network finds about as much as who knows the markings
 #   - {numref}`ps-fig-variants`, {numref}`ps-fig-left-out`
 # * - Measures against overfitting help, and are not found by accuracy
 #   - one validates on other texts of what was shown: then the best is the log by heart
-#   - one validates on other variants (TODO-RESULT)
+#   - one validates on other variants: then the best is found
 #   - {prf:ref}`ps-prop-best`, {numref}`ps-fig-chosen`
 # * - With less of the process shown, generalisation falls sharply
 #   - whole branches are left out, or no measure is used
-#   - variants are left out at random, and measures are used (TODO-RESULT)
+#   - variants are left out at random, and measures are used: then it falls slowly, up to a half
 #   - {prf:ref}`ps-prop-never`, {numref}`ps-fig-folds`
 # * - How much runs in parallel does not matter
-#   - measures are used (TODO-RESULT)
-#   - none are: choices are learnt, orders are not (TODO-RESULT)
+#   - measures are used
+#   - none are, and few variants are left out: choices are found for the most part, orders hardly
 #   - {numref}`ps-fig-processes`
 # ```
 #
@@ -755,4 +759,4 @@ print(f"at the end {seen[-1]:.2f}, after epoch {len(seen)}")
 #   simulation, and a learner that knows the states is the measure.
 # - Validation texts of the variants that are shown prefer the log to the truth. That is a theorem, not an accident.
 # - Variants that are left out one after another are branches, which nobody can guess.
-# - A network without measures learns the process first, and forgets it when it learns the log (TODO-RESULT).
+# - A network without measures learns the process first, and forgets it when it learns the log.
