@@ -33,7 +33,7 @@ def marking_graph(tree: ProcessTree, texts: Variants, panels: Mapping[str, Tenso
     places, markings = _places(tree)
     tallest = max(sum(x == column for x, _ in places.values()) for column, _ in places.values())
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(7.2, 0.4 + (0.5 + 0.27 * tallest) * len(panels)), squeeze=False
+        len(panels), 1, figsize=(6.4, 0.4 + (0.5 + 0.25 * tallest) * len(panels)), squeeze=False
     )
     for axis, (title, left) in zip(axes.flat, panels.items(), strict=True):
         gone = set(left.tolist())
@@ -136,7 +136,7 @@ def left_out_curves(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Seq
         The figure, one panel beside the other.
     """
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(1.0 + 3.0 * len(panels), 3.6), sharey=True, squeeze=False
+        1, len(panels), figsize=(1.0 + 3.0 * len(panels), 3.3), sharey=True, squeeze=False
     )
     for axis, (title, curves) in zip(axes.flat, panels.items(), strict=True):
         for (name, (counts, values)), style in zip(curves.items(), PALETTE, strict=False):
@@ -162,7 +162,7 @@ def along_training(
         The figure: a row of panels for each of `rows`. Lines are means of the seeds that came so far, dots
         the seeds; a vertical line is where training ends.
     """
-    size = (1.0 + 3.1 * len(panels), 0.6 + 2.2 * len(rows))
+    size = (1.0 + 2.8 * len(panels), 0.6 + 2.0 * len(rows))
     figure, axes = plt.subplots(
         len(rows), len(panels), figsize=size, sharex=True, sharey="row", squeeze=False
     )
@@ -202,7 +202,7 @@ def chosen_by(
         the seeds.
     """
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(1.0 + 3.0 * len(panels), 3.9), sharey=True, squeeze=False
+        1, len(panels), figsize=(1.0 + 3.0 * len(panels), 3.6), sharey=True, squeeze=False
     )
     for axis, (loss, settings) in zip(axes.flat, panels.items(), strict=True):
         for (name, (losses, reached)), marker in zip(settings.items(), _MARKERS, strict=False):
