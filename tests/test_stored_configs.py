@@ -17,9 +17,7 @@ from hmmlib.experiments import (
     frozen_size,
     half_trained,
     noise_judges,
-    pre_memorization,
     pretraining,
-    process_structure,
     reference_decoding,
     scaling_states,
     span_worlds,
@@ -49,8 +47,6 @@ SMALL = {
     "machine-reading": {"starts": (), "seeds": ()},
     "frozen-size": {},
     "reference-decoding": {},
-    "process-structure": {"points": ()},
-    "pre-memorization": {},
 }
 
 
@@ -117,8 +113,6 @@ def test_an_old_cell_is_computed_as_it_was_after_its_preset_has_changed(name, mo
     monkeypatch.setitem(span_worlds.CONTEXTS, "n_fillers", 5)
     monkeypatch.setitem(frozen_size.WORLD, "n_states", 5)
     monkeypatch.setitem(reference_decoding.FIXED, "k", 3)
-    monkeypatch.setitem(process_structure.SETTINGS, "both", {"dropout": 0.1, "penalty": 0.0})
-    monkeypatch.setitem(pre_memorization.WORLD, "n_states", 5)
     assert small_cell(name) != config
     assert record_of(name, config, tmp_path / "after") == before
 
