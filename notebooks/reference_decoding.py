@@ -19,9 +19,9 @@
 # examples in the prompt and of small trained parts, and it can be combined with either. Votes of several slices of the
 # vector are better than one.
 #
-# What they do not show beside it is the nearest competitor: a linear head on the same vectors and the same labels. Here
-# both stand side by side, on what an exact model shows and on what a network shows. Running the chapter takes about
-# half a minute.
+# We had their abstract, the opening of the paper, and the code that they released. What we did not find there is the
+# nearest competitor: a linear head on the same vectors and the same labels. Here both stand side by side, on what an exact
+# model shows and on what a network shows. Running the chapter takes about half a minute.
 
 # %%
 import matplotlib.pyplot as plt
@@ -163,7 +163,7 @@ def errors_drawn(size, draws=20):
     return found
 
 
-# %% mystnb={"figure": {"caption": "Three coins: texts whose label is wrong, by the number of references, for a memory that answers with the nearest. The exact error is the mean over all references that could be drawn; dots are twenty draws each. In grey, the best linear head that there is.", "name": "rd-fig-coins"}, "image": {"alt": "The exact error of a memory falls from nearly fifty percent with one reference to almost nothing with 256, and the mean of twenty draws lies on it. The level of the best linear head, about a quarter, is crossed with a few references."}}
+# %% mystnb={"figure": {"caption": "Three coins: texts whose label is wrong, by the number of references, for a memory that answers with the nearest. The exact error is the mean over all references that could be drawn; dots are twenty draws each. In grey, the best linear head that there is.", "name": "rd-fig-coins"}, "image": {"alt": "The exact error of a memory falls from 38 percent with one reference to about 20 with four and to almost nothing from 16 on; the means of twenty draws lie near it. With four references it is below the level of the best linear head, 25 percent."}}
 from hmmlib.plotting.shared import means_over_seeds
 
 names = [str(size) for size in sizes]
@@ -222,7 +222,7 @@ drawn = {
     name: [texts_of(*world, s) for s in (1, 2, 3)] for name, world in worlds.items()
 }
 
-# %% mystnb={"figure": {"caption": "Labels that a memory and a linear head get right on what an exact model shows, by the number of labelled texts. Lines are means over three HMMs, dots the HMMs.", "name": "rd-fig-flip"}, "image": {"alt": "Two panels. Left, 25 states: the memory rises from about 92 to 99 percent, the head stays near 86. Right, 10 states, warm: the head is above the memory at every number, near 100 percent from 1024 texts on, and the memory comes closer, from 92 to 98 percent."}}
+# %% mystnb={"figure": {"caption": "Labels that a memory and a linear head get right on what an exact model shows, by the number of labelled texts. Lines are means over three HMMs, dots the HMMs.", "name": "rd-fig-flip"}, "image": {"alt": "Two panels. Left, 25 states: with 16 texts the head is a little ahead; then the memory rises to 99 percent, and the head stays below 90. Right, 10 states, warm: the head is ahead of the memory at every number, near 100 percent from 1024 texts on; the memory rises from 75 to 98 percent."}}
 panels = {}
 for name, machines in drawn.items():
     curves = {"memory": {}, "linear head": {}}
@@ -568,7 +568,7 @@ for stretch, heat in ((1, 1.0), (10, 1.0), (10, 0.01)):
 # :::
 #
 # Only $x$ itself, so $\mu(x) = 1/M$ and the error is at most $(1 - 1/M)^N \le e^{-N/M}$. By this bound 1 % takes
-# $N = M \ln 100$, about 46,000 references. The bound is nearly exact: where $x$ itself is not among the references, the
+# $N = M \ln 100$ references. The bound is nearly exact: where $x$ itself is not among the references, the
 # nearest is most probably a neighbour, which has the other label.
 
 # %%
