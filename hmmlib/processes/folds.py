@@ -42,7 +42,12 @@ def leave_out(
         raise ValueError(f"k: expected fewer than all {n} variants, got {k}")
     if how not in get_args(How):
         raise ValueError(f"how: expected one of {get_args(How)}, got {how!r}")
-    order = np.arange(n) if how == "consecutive" else drawing_generator(generator).permutation(n)  # type: ignore[arg-type]
+    if how == "consecutive":
+        order = np.arange(n)
+    elif generator is None:
+        raise TypeError("generator: expected an int seed or a numpy RandomState, got None")
+    else:
+        order = drawing_generator(generator).permutation(n)
     sets = torch.from_numpy(order[: n // k * k].astype(np.int64)).reshape(-1, k)
     return sets.sort(1).values
 
