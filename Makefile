@@ -195,6 +195,8 @@ SWEEPS := \
 	machine-reading:laptop:book/results/machine_reading_laptop \
 	frozen-size:laptop:book/results/frozen_size_laptop \
 	reference-decoding:laptop:book/results/reference_decoding_laptop \
+	process-structure:laptop:book/results/process_structure_laptop \
+	pre-memorization:laptop:book/results/pre_memorization_laptop \
 	pretraining:smoke:tests/records/pretraining_smoke \
 	head-vs-prompt:smoke:tests/records/head_vs_prompt_smoke \
 	memory-vs-vanilla:smoke:tests/records/memory_vs_vanilla_smoke \

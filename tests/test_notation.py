@@ -24,7 +24,7 @@ SYMBOL = re.compile(
 KNOWN = re.compile(
     r"\\(?:"
     r"approx|bar|big|Big|bigl|bigr|Bigl|Bigr|biggl|biggr|binom|bmod|cap|circ|cdot|cdots|colon|cup|det|dim|"
-    r"bigm|displaystyle|dots|nabla|exp|forall|frac|ge|hat|iff|implies|in|inf|infty|int|langle|ldots|le|left|lim|"
+    r"bigm|displaystyle|textstyle|dots|nabla|exp|forall|frac|ge|hat|iff|implies|in|inf|infty|int|langle|ldots|le|left|lim|"
     r"log|lVert|lvert|max|mid|min|mp|ne|notin|odot|oplus|overline|perp|otimes|pm|prod|propto|qquad|quad|rangle|"
     r"right|rVert|rvert|setminus|sim|sqrt|subset|subseteq|sum|sup|supseteq|tanh|tfrac|tilde|widehat|widetilde|times|to|top|underbrace|"
     r"Vert"

@@ -268,3 +268,30 @@ def test_a_loss_that_is_not_finite_is_named():
         broken.answer.bias.fill_(np.nan)
     with pytest.raises(FloatingPointError, match="the loss is nan in epoch 1 of 600"):
         fit(broken)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_copies_of_a_text_differ_in_what_is_dropped_and_in_nothing_else(n_layers):
+    model, copies = network(n_layers=n_layers, dropout=0.5), torch.tensor([2, 0, 2, 2])
+    with torch.no_grad():
+        assert model.nats(ALL.tokens, copies=copies).equal(model.nats(ALL.tokens)[copies])
+        drawn, other = (torch.Generator().manual_seed(0) for _ in range(2))
+        found, alone = model.nats(ALL.tokens, drawn, copies), model.nats(ALL.tokens[copies], other)
+    torch.testing.assert_close(found, alone)
+    assert len(found.unique()) == 4
+
+
+def test_every_epoch_is_reported_with_the_network_as_it_is_then():
+    seen = []
+    found = train_traces(
+        network(),
+        ALL.tokens,
+        COUNTS,
+        validation_tokens=ALL.tokens,
+        validation_counts=COUNTS,
+        generator=0,
+        recipe=TraceRecipe(epochs=4),
+        on_epoch=lambda epoch, model: seen.append((epoch, model.log_probs(ALL.tokens))),
+    )
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
+    assert seen[found.best_epoch - 1][1].equal(found.model.log_probs(ALL.tokens))

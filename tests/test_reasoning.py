@@ -187,6 +187,15 @@ def test_theorem_without_a_mask_it_is_the_accuracy_and_a_stricter_mask_never_rai
         before = found
 
 
+def test_theorem_to_a_threshold_of_zero_who_knows_all_has_copied_all():
+    # M2, last part.
+    gaps = torch.stack([trace_gap(BAYES, DATA)] * 3)
+    accuracies = torch.stack([answer_accuracy(BAYES, DATA, 1, generator=0).expected] * 3)
+    assert pre_memorization_accuracy(accuracies, memorised_by_gap(gaps, 1e-6)).tolist() == [1.0] * 40
+    with pytest.warns(UserWarning, match="all 40 examples of the run are memorised"):
+        assert not pre_memorization_accuracy(accuracies, memorised_by_gap(gaps, -1e-6)).any()
+
+
 def test_it_is_the_best_before_and_no_more_than_now():
     accuracies = [[0.2, 0.9, 0.3], [0.6, 0.1, 0.5], [1.0, 0.4, 0.8]]
     memorised = torch.tensor([[False, False, True], [False, True, True], [True, True, False]])

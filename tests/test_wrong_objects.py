@@ -326,6 +326,9 @@ CALLS = {
     "answer_accuracy": {"lm": WRITER, "data": TRACES, "n_samples": 2, "generator": 0, "temperature": 0.5},
     "solution_log_probs": {"lm": WRITER, "data": TRACES},
     "trace_gap": {"lm": WRITER, "data": TRACES},
+    "train_on_fresh_traces": {"lm": WRITER, "task": REASONING, "recipe": READER_STEP},
+    "fine_tune_on_traces": {"lm": WRITER, "data": TRACES, "look": lambda lm: lm, "checkpoints": [1]}
+    | {"recipe": READER_STEP},
     "pre_memorization_accuracy": {"accuracies": [[0.5, 0.2]], "memorised": [[False, True]], "run": "seed 0"},
     "solution_perplexity": {"log_probs": [[-0.5, -0.2]]},
     "memorised_by_gap": {"gap": [0.5, -0.2], "delta": 0.1},

@@ -17,7 +17,9 @@ from hmmlib.experiments import (
     mechanism,
     memory_vs_vanilla,
     noise_robustness,
+    pre_memorization,
     pretraining,
+    process_structure,
     readings,
     reference_decoding,
     scaling_states,
@@ -44,6 +46,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         machine_reading,
         frozen_size,
         reference_decoding,
+        process_structure,
+        pre_memorization,
     )
 }
 """All of them.

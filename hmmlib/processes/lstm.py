@@ -84,20 +84,26 @@ class TraceLSTM(nn.Module):
     def _stack(self) -> list[Any]:  # types of torch do not say what a layer has
         return list(self.layers)
 
-    def forward(self, tokens: Tensor, random: torch.Generator | None = None) -> Tensor:
+    def forward(
+        self, tokens: Tensor, random: torch.Generator | None = None, copies: Tensor | None = None
+    ) -> Tensor:
         """Log-probabilities of each position's token given those before it, with gradients.
 
         Args:
             tokens: Texts, int64, shape (n, L).
             random: Draws what is dropped; nothing is if it is not given.
+            copies: Numbers of texts, shape (m,), to answer for each of these, in this order. For copies of a
+                text other entries are dropped, but the first layer reads it once.
 
         Returns:
-            Nats, single precision, shape (n, L, V).
+            Nats, single precision, shape (n, L, V), or (m, L, V) with copies.
         """
         read = nn.functional.one_hot(tokens[:, :-1], self.n_tokens).to(self.answer.weight.dtype)
         hidden = torch.cat([read.new_zeros(len(tokens), 1, self.n_tokens), read], 1)
-        for layer in self._stack():
+        for depth, layer in enumerate(self._stack()):
             hidden = layer(hidden)[0]
+            if depth == 0 and copies is not None:
+                hidden = hidden[copies]
             if random is not None and self.dropout:
                 kept = (
                     torch.rand(hidden.shape, generator=random, dtype=hidden.dtype, device="cpu")
@@ -106,18 +112,22 @@ class TraceLSTM(nn.Module):
                 hidden = hidden * kept / (1 - self.dropout)
         return self.answer(hidden).log_softmax(-1)
 
-    def nats(self, tokens: Tensor, random: torch.Generator | None = None) -> Tensor:
+    def nats(
+        self, tokens: Tensor, random: torch.Generator | None = None, copies: Tensor | None = None
+    ) -> Tensor:
         """−log P of each text, with gradients.
 
         Args:
             tokens: Checked texts, int64, shape (n, L).
             random: As in `forward`.
+            copies: As in `forward`.
 
         Returns:
-            Nats, shape (n,); tokens after the first END do not count.
+            Nats, shape (n,), or (m,) with copies; tokens after the first END do not count.
         """
-        log_probs = self(tokens, random).gather(2, tokens[..., None])[..., 0]
-        return -(log_probs * up_to_end(tokens, self.n_tokens)).sum(1)
+        asked = tokens if copies is None else tokens[copies]
+        log_probs = self(tokens, random, copies).gather(2, asked[..., None])[..., 0]
+        return -(log_probs * up_to_end(asked, self.n_tokens)).sum(1)
 
     def log_probs(self, tokens: ArrayLike) -> Tensor:
         """Log-probabilities of texts, exactly: no text is simulated.

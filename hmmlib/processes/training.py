@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,7 @@ def train_traces(
     validation_counts: ArrayLike,
     generator: int | np.random.RandomState,
     recipe: TraceRecipe | None = None,
+    on_epoch: Callable[[int, TraceLSTM], None] | None = None,
 ) -> TraceFit:
     """Train a network on a log.
 
@@ -89,6 +91,7 @@ def train_traces(
         validation_counts: How many texts there are of each, shape (m,).
         generator: Seed or numpy RandomState of the order of texts and of what is dropped.
         recipe: How.
+        on_epoch: Called after each epoch with its number and the network as it is then.
 
     Returns:
         The network.
@@ -127,6 +130,8 @@ def train_traces(
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss is {losses[-1]} in epoch {epoch} of {how.epochs}")
         reached.append(_validation_loss(trained, held, held_counts, how.penalty))
+        if on_epoch is not None:
+            on_epoch(epoch, trained)
         if best_epoch == 0 or reached[-1] < reached[best_epoch - 1]:
             best, best_epoch = copy.deepcopy(trained.state_dict()), epoch
         elif epoch - best_epoch >= how.patience:
@@ -149,12 +154,12 @@ def _column(values: list[float]) -> Tensor:
 
 def _loss(model: TraceLSTM, texts: Tensor, rows: Tensor, drops: torch.Generator) -> Tensor:
     """Nats per token of a batch of texts, numbers of variants."""
-    counts = torch.ones_like(rows)
-    if not model.dropout:  # texts of a variant have the same loss: it is computed once
-        rows, counts = rows.unique(return_counts=True)
-    batch = texts[rows]
+    kinds, copies, counts = rows.unique(return_inverse=True, return_counts=True)
+    batch = texts[kinds]
     n_predicted = (up_to_end(batch, model.n_tokens).sum(1) * counts).sum()
-    return (model.nats(batch, drops) * counts).sum() / n_predicted
+    if model.dropout:  # copies of a text differ in what is dropped
+        return model.nats(batch, drops, copies).sum() / n_predicted
+    return (model.nats(batch) * counts).sum() / n_predicted
 
 
 def _validation_loss(model: TraceLSTM, texts: Tensor, counts: Tensor, penalty: float) -> float:

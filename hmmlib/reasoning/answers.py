@@ -11,7 +11,7 @@ from hmmlib._checks import check_kind, check_positive, check_positive_int
 from hmmlib._display import compact_repr
 from hmmlib.lm import MaskedLM, generate, sequence_log_probs
 from hmmlib.lm.base import check_lm
-from hmmlib.reasoning.tasks import TraceData
+from hmmlib.reasoning.tasks import TraceData, TraceTask
 
 
 class AnswerAccuracy(NamedTuple):
@@ -120,7 +120,20 @@ def trace_gap(lm: MaskedLM, data: TraceData) -> Tensor:
 
 
 def _check_both(lm: MaskedLM, data: TraceData) -> None:
-    check_lm(lm)
     check_kind(data, TraceData, "data", "TraceData, as TraceTask.draw makes them")
-    if lm.n_tokens != data.task.n_tokens:
-        raise ValueError(f"lm: has {lm.n_tokens} words; expected the task's {data.task.n_tokens}")
+    check_vocabulary(lm, data.task)
+
+
+def check_vocabulary(lm: MaskedLM, task: TraceTask) -> None:
+    """Check that a language model has a task's words.
+
+    Args:
+        lm: The model.
+        task: The task.
+
+    Raises:
+        TypeError: Not a language model.
+        ValueError: It has another vocabulary.
+    """
+    if check_lm(lm).n_tokens != task.n_tokens:
+        raise ValueError(f"lm: has {lm.n_tokens} words; expected the task's {task.n_tokens}")
