@@ -22,6 +22,8 @@ from hmmlib.hmm import REVIEW_WORDS, review_hmm
 from hmmlib.plotting.figure3 import figure3_overlay
 from hmmlib.plotting.head_tuning import pipeline
 from hmmlib.plotting.style import use_style
+from hmmlib.plotting.ten_papers import where_claims_hold
+from ten_papers import ten_panels
 
 BOOK = Path(__file__).resolve().parent.parent
 STATIC = BOOK / "_static"
@@ -58,6 +60,15 @@ def way_to_a_label() -> str:
     return _as_svg(lambda: pipeline(words, REVIEW_WORDS, probs, head))
 
 
+def ten_papers() -> str:
+    """Draw where the claims of ten papers hold, and where they fail.
+
+    Returns:
+        The picture as SVG.
+    """
+    return _as_svg(lambda: where_claims_hold(ten_panels()))
+
+
 def _as_svg(draw: Callable[[], Figure]) -> str:
     with mpl.rc_context():
         use_style()
@@ -69,7 +80,11 @@ def _as_svg(draw: Callable[[], Figure]) -> str:
     return "\n".join(line.rstrip() for line in svg.getvalue().splitlines()) + "\n"
 
 
-FIGURES = {"figure3.svg": figure3_of_both, "way_to_a_label.svg": way_to_a_label}
+FIGURES = {
+    "figure3.svg": figure3_of_both,
+    "ten_papers.svg": ten_papers,
+    "way_to_a_label.svg": way_to_a_label,
+}
 
 
 def main() -> None:
