@@ -46,7 +46,7 @@ _TEMPERATURES: Mapping[str, tuple[float, float]] = {"main": (0.2, 0.1), "low noi
 """Of transitions and emissions in each world."""
 
 WORLD: Mapping[str, Any] = {"n_states": 10, "n_tokens": 20, "length": 8, "answer_positions": (7, 3)}
-"""What both worlds have in common: the HMM's size, and what a task asks for."""
+"""The HMM's size and what a task asks for, which both worlds share."""
 
 DELTAS = (-2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 """By so much more probable than to Bayes a trace is called memorised, nats."""
