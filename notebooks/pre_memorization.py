@@ -545,7 +545,7 @@ for name, data in released["data"].items():
     tried, found = (released_values(name, p) for p in ("pre_memorization", "test"))
     run = [i for i, r in enumerate(data["runs"]) for _ in r["checkpoints"]]
     best = choose_threshold(thresholds, tried.T, found, run).left_out
-    told = {f"p = {p:.1f}": tried[:, thresholds == p].ravel() for p in (-2.3, -1.7)}
+    told = {f"p = −{-p}": tried[:, thresholds == p].ravel() for p in (-2.3, -1.7)}
     chosen = tried[torch.arange(len(run)), torch.searchsorted(thresholds, best)]
     told["p tuned on the other runs"] = chosen
     told["training questions"] = released_values(name, "train")
@@ -851,7 +851,7 @@ Table(header, rows, [None, None, ".2f", ".2f", ".2f"])
 #   - {numref}`pm-fig-runs`, {numref}`pm-fig-released`, {numref}`pm-fig-fails`
 # * - The threshold can be tuned
 #   - it is tuned on runs of the same world
-#   - traces have another entropy: it is then worse than no forecast
+#   - traces have another entropy: it is then worth little, or less than nothing
 #   - {numref}`pm-fig-thresholds`, {ref}`their own numbers <pm-released>`
 # * - No labelled questions are needed
 #   - there are none
@@ -867,4 +867,5 @@ Table(header, rows, [None, None, ".2f", ".2f", ".2f"])
 #   for a copy, with a bound on false alarms, and nothing to tune.
 # - A threshold on the perplexity has to follow the entropy of solutions.
 # - A maximum over checkpoints is too high, and less so without the noise of sampled answers.
-# - It is worth about as much as 64 labelled questions. They need no access to training, and follow a model that forgets.
+# - Accuracy before the copy is worth about as much as 64 labelled questions. They need no access to training, and follow a
+#   model that forgets.
