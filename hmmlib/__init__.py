@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     from hmmlib.tasks import PosteriorTask, Split, TaskData, draw_dataset, draw_task
     from hmmlib.tuning import TuningRecipe, fine_tune, optimal_prompt, tune_head, tune_prompt
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "HMM",

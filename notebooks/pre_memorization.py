@@ -22,7 +22,7 @@
 # When does a model copy? In that code, when the *perplexity* of the solution is below a threshold, which has to be
 # tuned, and is another one for each data set. Here one can do better. Our solutions are hidden paths of an HMM, and
 # every path has an exact probability. A model that finds the one path it was shown more probable than it is has begun
-# to copy. Running the chapter takes less than a minute.
+# to copy. Running the chapter takes about a minute.
 
 # %%
 import matplotlib.pyplot as plt

@@ -18,7 +18,7 @@
 # can be. {cite:t}`peeperkorn2022can` train recurrent networks on logs from which some traces are missing, and let them
 # write. **Their claims**: networks can fail to learn the structure, even of simple processes. Measures against
 # overfitting help, but hyperparameters that are chosen by accuracy are not those that help. The less of the process is
-# shown, the more sharply generalisation falls. To how much runs in parallel they find no relation.
+# shown, the more sharply generalisation falls. They find no relation to how many activities are parallel.
 #
 # Here a process is a hidden Markov model. So every probability is exact, nothing has to be simulated, and a learner can
 # stand beside the network that knows the hidden states. Then one sees what is the network's fault, and what nobody
