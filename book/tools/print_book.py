@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTH = round((210 - 2 * 18) * 96 / 25.4)
 # What is smaller than this share of its size is not read any more.
 SMALLEST = 0.6
+# So often it is printed at most, until the page numbers in its contents are right.
+PRINTINGS = 4
 
 # The headings that are printed, as they are read.
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
@@ -56,6 +58,7 @@ FIT = """() => {
 # Puts page numbers beside the entries of the contents.
 NUMBER = """(numbers) => {
   for (const link of document.querySelectorAll("article#contents a")) {
+    if (!(link.hash.slice(1) in numbers)) continue;
     const number = document.createElement("span");
     number.className = "page-number";
     number.textContent = numbers[link.hash.slice(1)];
@@ -211,27 +214,37 @@ def chapter_pages(pdf: bytes) -> dict[str, int]:
     return {name: 1 + number for name, number in numbers.items() if "--" not in name and number is not None}
 
 
-def with_page_numbers(page: Page) -> bytes:
-    """Print a page that is ready, with page numbers in its contents.
+def with_page_numbers(browser: Browser, page_file: Path) -> tuple[bytes, float]:
+    """Print a page with page numbers in its contents.
 
-    A browser cannot say on which page something will stand. So it prints twice: the second time with the
-    numbers found in the first.
+    A browser cannot say on which page something will stand. So it prints, the numbers that were found are put
+    in, and it prints again, until the numbers are those of the pages: the second time, unless the contents
+    become longer. The page is opened anew each time: one that was printed before may be broken otherwise.
 
     Args:
-        page: What `typeset` returned.
+        browser: A browser.
+        page_file: The page.
 
     Returns:
-        The PDF.
+        The PDF, and how small the formula or table that had to shrink most is, as a share of its size.
 
     Raises:
-        ValueError: The numbers moved the chapters that they count.
+        ValueError: Something is missing or does not fit, or the chapters stand elsewhere each time.
     """
-    numbers = chapter_pages(to_pdf(page))
-    page.evaluate(NUMBER, numbers)
-    pdf = to_pdf(page)
-    if (moved := chapter_pages(pdf)) != numbers:
-        raise ValueError(f"page numbers: chapters stand on {moved} once the contents say {numbers}")
-    return pdf
+    numbers: dict[str, int] = {}
+    for _ in range(PRINTINGS):
+        page, smallest = typeset(browser, page_file)
+        page.evaluate(NUMBER, numbers)
+        pdf = to_pdf(page)
+        page.close()
+        found = chapter_pages(pdf)
+        if found == numbers:
+            return pdf, smallest
+        moved = sorted(name for name in found if found[name] != numbers.get(name))
+        numbers = found
+    raise ValueError(
+        f"page numbers: after {PRINTINGS} printings these chapters still move: {', '.join(moved)}"
+    )
 
 
 def print_book(folder: Path, target: Path, title_page: Cover) -> float:
@@ -254,8 +267,8 @@ def print_book(folder: Path, target: Path, title_page: Cover) -> float:
     with chromium.start() as browser:
         pictures = picture_explorers(browser, folder)
         joined.write_text(join(folder, joined, title_page, pictures), encoding="utf-8")
-        page, smallest = typeset(browser, joined)
-        target.write_bytes(with_page_numbers(page))
+        pdf, smallest = with_page_numbers(browser, joined)
+    target.write_bytes(pdf)
     return smallest
 
 

@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from pypdf import PdfReader
@@ -243,9 +244,7 @@ def test_the_pdf_has_pages_an_outline_tags_and_links(browser: Browser, joined: P
 
 @pytest.mark.browser
 def test_the_contents_have_the_page_numbers_of_the_chapters(browser: Browser, joined: Path) -> None:
-    page, _ = print_book.typeset(browser, joined)
-    reader = PdfReader(io.BytesIO(print_book.with_page_numbers(page)))
-    page.close()
+    reader = PdfReader(io.BytesIO(print_book.with_page_numbers(browser, joined)[0]))
     contents = reader.pages[1].extract_text()
     for title, number in (("1. First chapter", 4), ("2. Second chapter", 5)):
         assert re.search(rf"^{re.escape(title)}\s*{number}$", contents, re.MULTILINE), contents
@@ -253,15 +252,25 @@ def test_the_contents_have_the_page_numbers_of_the_chapters(browser: Browser, jo
 
 
 @pytest.mark.browser
-def test_numbers_that_move_chapters_are_an_error(browser: Browser, joined: Path) -> None:
-    # Of entries so long that numbers beside them need more pages.
-    page, _ = print_book.typeset(
-        browser,
-        changed(joined, "</head>", "<style>.page-number {display: block; height: 300mm}</style></head>"),
-    )
-    with pytest.raises(ValueError, match="page numbers: chapters stand on"):
-        print_book.with_page_numbers(page)
-    page.close()
+def test_numbers_that_move_chapters_are_put_in_again(browser: Browser, joined: Path) -> None:
+    # Entries so long that the contents need more pages with the numbers than without.
+    long = "<style>.page-number {display: block; height: 200mm}</style></head>"
+    reader = PdfReader(io.BytesIO(print_book.with_page_numbers(browser, changed(joined, "</head>", long))[0]))
+    texts = [sheet.extract_text() for sheet in reader.pages]
+    assert len(texts) > 5
+    for title in ("1. First chapter", "2. Second chapter"):
+        (number,) = re.findall(rf"^{re.escape(title)}\s*(\d+)$", "\n".join(texts[:-3]), re.MULTILINE)
+        assert title in texts[int(number) - 1]
+
+
+def test_chapters_that_never_stand_still_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    printings = iter([{"one": 3, "two": 9 + i} for i in range(print_book.PRINTINGS)])
+    page = SimpleNamespace(evaluate=lambda *_: None, close=lambda: None)
+    monkeypatch.setattr(print_book, "typeset", lambda *_: (page, 1.0))
+    monkeypatch.setattr(print_book, "to_pdf", lambda _: b"%PDF")
+    monkeypatch.setattr(print_book, "chapter_pages", lambda _: next(printings))
+    with pytest.raises(ValueError, match=r"after 4 printings these chapters still move: two$"):
+        print_book.with_page_numbers(cast("Browser", None), tmp_path / "book.html")
 
 
 def test_a_title_page_names_the_paper_and_the_version() -> None:
