@@ -614,7 +614,7 @@ for rate in (0.001, 0.003):
         values = {str(s): line(some, m).tolist() for m, s in enumerate(steps) if m}
         panels[f"rate {rate}"][name] = values
 
-# %% mystnb={"figure": {"caption": "A model that begins with 400 steps on fresh questions is fine-tuned on 32 examples, at two rates. Lines are means over worlds, dots the worlds.", "name": "pm-fig-fails"}, "image": {"alt": "Two panels of lines over steps of fine-tuning. In both, the accuracy on training questions rises to one within 128 steps, and that on new questions falls. The accuracy before the copy stays nearly what it was at first: with a threshold of zero it is low, with a threshold of one higher."}}
+# %% mystnb={"figure": {"caption": "A model that begins with 400 steps on fresh questions is fine-tuned on 32 examples, at two rates. Lines are means over three worlds, dots the worlds.", "name": "pm-fig-fails"}, "image": {"alt": "Two panels of lines over steps of fine-tuning. In both, the accuracy on training questions rises to one within 128 steps, and that on new questions falls. The accuracy before the copy stays nearly what it was at first: with a threshold of zero it is low, with a threshold of one higher."}}
 from hmmlib.plotting.shared import means_over_seeds
 
 means_over_seeds(panels, x_label="steps", y_label="right")

@@ -96,7 +96,7 @@ class TraceLSTM(nn.Module):
                 text other entries are dropped, but the first layer reads it once.
 
         Returns:
-            Nats, single precision, shape (n, L, V), or (m, L, V) with copies.
+            Nats, of the precision of the weights, shape (n, L, V), or (m, L, V) with copies.
         """
         read = nn.functional.one_hot(tokens[:, :-1], self.n_tokens).to(self.answer.weight.dtype)
         hidden = torch.cat([read.new_zeros(len(tokens), 1, self.n_tokens), read], 1)
